@@ -1,0 +1,166 @@
+//! A complete MCP server on threads and blocking sockets: no runtime, no framework.
+//!
+//! `cargo run -p mcp-proto --example blocking` serves <http://127.0.0.1:8000/mcp>.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mcp_proto::{
+    Call, CallToolResult, Catalog, Config, Endpoint, Event, Input, Instant, Notification, Now,
+    Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    println!("listening on http://{}/mcp", listener.local_addr()?);
+    serve(&listener)
+}
+
+/// Serves each connection on a thread of its own.
+pub fn serve(listener: &TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+    let mut info = ServerInfo::new("blocking", "1.0.0");
+    info.capabilities.tools = Some(ToolsCapability::default());
+    let config = Arc::new(Config::new([Endpoint::new("/mcp", info)?]));
+    let schema = |json: &str| serde_json::value::RawValue::from_string(json.into());
+    let catalog = Catalog::new(&[
+        Tool::new(
+            "echo",
+            "Returns its message",
+            schema(
+                r#"{"type":"object","properties":{"message":{"type":"string"}},"required":["message"]}"#,
+            )?,
+        ),
+        Tool::new(
+            "count",
+            "Counts to three, a step every 50 ms",
+            schema(r#"{"type":"object"}"#)?,
+        ),
+    ])?;
+    for stream in listener.incoming() {
+        let (stream, config, catalog) = (stream?, config.clone(), catalog.clone());
+        let connection = Connection {
+            session: Session::new(config, now()),
+            stream,
+            catalog,
+        };
+        std::thread::spawn(move || connection.run());
+    }
+    Ok(())
+}
+
+struct Connection {
+    session: Session,
+    stream: TcpStream,
+    catalog: Catalog,
+}
+
+impl Connection {
+    fn run(mut self) -> io::Result<()> {
+        self.stream.set_nodelay(true)?;
+        let peer = self.stream.peer_addr()?;
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            while let Some(output) = self.session.poll_output() {
+                match output {
+                    Output::Call(call) => self.answer(&call),
+                    Output::Event(Event::RequestLost(lost)) => eprintln!("WARN {peer}: {lost}"),
+                    Output::Event(_) | Output::Cancelled(_) | Output::HandedOver(_) => {}
+                    Output::ShutdownWrite => self.stream.shutdown(std::net::Shutdown::Write)?,
+                    Output::Close => return Ok(()),
+                }
+            }
+            if self.write() {
+                continue;
+            }
+            let wait = self
+                .session
+                .poll_timeout()
+                .map(|at| at.saturating_since(now().instant));
+            self.stream
+                .set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+            let input = match self.stream.read(&mut buffer) {
+                Ok(0) => Input::PeerClosed(PeerClosed::Fin),
+                Ok(count) => Input::Bytes(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Input::Timeout,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.session.handle(now(), input);
+        }
+    }
+
+    /// Writes what there is to write; false if that was nothing.
+    fn write(&mut self) -> bool {
+        let bytes = self.session.transmit();
+        if bytes.is_empty() {
+            return false;
+        }
+        let input = match self.stream.write(bytes) {
+            Ok(count) => Input::Written(count),
+            Err(_) => Input::PeerClosed(PeerClosed::Reset),
+        };
+        self.session.handle(now(), input);
+        true
+    }
+
+    fn answer(&mut self, call: &Call) {
+        let reply = self
+            .catalog
+            .answer(call)
+            .unwrap_or_else(|| Reply::Tool(self.run_tool(call)));
+        // Nobody has read while the tool ran, so look whether the client is still there.
+        if let Some(closed) = peer_closed(&self.stream) {
+            self.session.handle(now(), Input::PeerClosed(closed));
+        }
+        self.session.handle(now(), Input::Reply(call.key(), reply));
+    }
+
+    fn run_tool(&mut self, call: &Call) -> CallToolResult {
+        let arguments: Result<serde_json::Value, _> =
+            serde_json::from_str(call.request().arguments());
+        match (call.request().name(), arguments) {
+            ("echo", Ok(arguments)) => match arguments["message"].as_str() {
+                Some(message) => CallToolResult::text(message),
+                None => CallToolResult::error("`message` must be a string"),
+            },
+            ("count", Ok(_)) => {
+                for step in 1..=3 {
+                    let progress = Notification::Progress(Progress::new(f64::from(step)));
+                    self.session
+                        .handle(now(), Input::Notify(call.key(), progress));
+                    while self.write() {}
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                CallToolResult::text("three")
+            }
+            (_, Ok(_)) => CallToolResult::error("not implemented"),
+            (_, Err(error)) => CallToolResult::error(format!("invalid arguments: {error}")),
+        }
+    }
+}
+
+fn peer_closed(stream: &TcpStream) -> Option<PeerClosed> {
+    stream.set_nonblocking(true).ok()?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false).ok()?;
+    match peeked {
+        Ok(0) => Some(PeerClosed::Fin),
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Some(PeerClosed::Reset),
+        _ => None,
+    }
+}
+
+fn now() -> Now {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Now::new(
+        Instant::from_micros(START.elapsed().as_micros() as u64),
+        unix.as_secs(),
+    )
+}

@@ -1,0 +1,86 @@
+//! What passes between a session and the application: calls out, replies and notifications in.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::catalog::ToolList;
+use crate::error::RpcError;
+use crate::request::Request;
+use crate::tool::CallToolResult;
+
+/// Names one call on its session, never another: a late reply finds nothing to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallKey(pub(crate) u64);
+
+/// Work for the application.
+#[derive(Debug)]
+pub struct Call {
+    pub(crate) key: CallKey,
+    pub(crate) endpoint: usize,
+    pub(crate) request: Box<Request>,
+}
+
+impl Call {
+    /// What to reply with.
+    #[must_use]
+    pub const fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// The position of its endpoint in [`Config::endpoints`](crate::Config::endpoints).
+    #[must_use]
+    pub const fn endpoint(&self) -> usize {
+        self.endpoint
+    }
+
+    /// What the client asked for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// To `tools/list`, from a [`Catalog`](crate::Catalog).
+    Tools(ToolList),
+    /// To `tools/call`.
+    Tool(CallToolResult),
+    /// To any call.
+    Error(RpcError),
+}
+
+/// What the client hears before the answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notification {
+    /// `notifications/progress`. Left out if the client gave no token, and if the progress is not
+    /// a finite number greater than the last.
+    Progress(Progress),
+}
+
+/// How far a call has come.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How much is done.
+    pub progress: f64,
+    /// How much there is to do, if that is known.
+    pub total: Option<f64>,
+    /// What is being done, for people.
+    pub message: Option<String>,
+}
+
+impl Progress {
+    /// Progress towards an unknown end.
+    #[must_use]
+    pub const fn new(progress: f64) -> Self {
+        Self {
+            progress,
+            total: None,
+            message: None,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! MCP endpoints and how a request finds its own: by path.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::Refusal;
+use crate::http::Head;
+use crate::revision::Revision;
+use crate::server_info::ServerInfo;
+
+/// One MCP server under one path.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// The path as given to [`Endpoint::new`], without a trailing slash.
+    path: String,
+    info: ServerInfo,
+    /// `info` as every result of 2026-07-28 carries it, serialised once.
+    implementation_json: String,
+    /// Whether responses are JSON objects or event streams. Default: what the handler does first
+    /// decides.
+    pub response_mode: ResponseMode,
+    /// Whether a peer that closes only its sending half after a complete request still gets its
+    /// answer. Default: false.
+    ///
+    /// A FIN is the only early sign that a client has gone, so by default it counts as that, as
+    /// it does in hyper, nginx and Go.
+    pub answer_half_closed: bool,
+}
+
+/// Whether a call is answered by a JSON object or by an event stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseMode {
+    /// An event stream if the handler reports progress or stays silent long, and a JSON object if
+    /// it finishes first.
+    #[default]
+    Auto,
+    /// Always a JSON object; progress is not sent.
+    Json,
+    /// Always an event stream.
+    EventStream,
+}
+
+impl Endpoint {
+    /// An endpoint for `info` at `path`, such as `/mcp`.
+    ///
+    /// # Errors
+    ///
+    /// If `path` does not start with a slash, or holds anything but unreserved characters and
+    /// slashes (RFC 3986 section 2.3).
+    pub fn new(path: &str, info: ServerInfo) -> Result<Self, InvalidPath> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !path.starts_with('/') || !path.bytes().all(is_plain) {
+            return Err(InvalidPath { path: path.into() });
+        }
+        let implementation = serde_json::to_string(&info.implementation(Revision::V2026_07_28));
+        Ok(Self {
+            path: path.strip_suffix('/').unwrap_or(path).into(),
+            implementation_json: implementation.unwrap_or_default(),
+            info,
+            response_mode: ResponseMode::default(),
+            answer_half_closed: false,
+        })
+    }
+
+    /// The path it is served at, without a trailing slash; the root is the empty path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Who serves here.
+    #[must_use]
+    pub const fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    pub(crate) fn implementation_json(&self) -> &str {
+        &self.implementation_json
+    }
+}
+
+/// A mount path that no request could match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPath {
+    path: String,
+}
+
+impl fmt::Display for InvalidPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "invalid mount path {:?}: start it with a slash and use letters, digits, `-._~/` only",
+            self.path
+        )
+    }
+}
+
+impl core::error::Error for InvalidPath {}
+
+/// Finds the endpoint a request is for.
+pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal> {
+    let target = Target::parse(head.target()).ok_or(Refusal::InvalidTarget)?;
+    if let Some(authority) = target.authority {
+        // RFC 9112 section 3.2.2: the target's authority replaces Host, and a client must send
+        // the two alike. We trust neither when they differ.
+        if head
+            .host()
+            .is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()))
+        {
+            return Err(Refusal::InvalidHost);
+        }
+    }
+    let decoded;
+    let path = if target.path.contains('%') {
+        decoded = percent_decode(target.path).ok_or(Refusal::InvalidTarget)?;
+        &decoded[..]
+    } else {
+        target.path.as_bytes()
+    };
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    endpoints
+        .iter()
+        .position(|endpoint| endpoint.path.as_bytes() == path)
+        .ok_or(Refusal::NoEndpoint)
+}
+
+/// The parts of a request target (RFC 9112 section 3.2) that choose an endpoint.
+struct Target<'a> {
+    authority: Option<&'a str>,
+    path: &'a str,
+}
+
+impl<'a> Target<'a> {
+    fn parse(target: &'a str) -> Option<Self> {
+        let (authority, path) = if target.starts_with('/') || target == "*" {
+            (None, target)
+        } else {
+            let (scheme, rest) = target.split_once("://")?;
+            if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+                return None;
+            }
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            (Some(authority), path)
+        };
+        // A fragment is for the client alone and never part of a target.
+        if path.contains('#') {
+            return None;
+        }
+        let path = path.split_once('?').map_or(path, |(path, _query)| path);
+        Some(Self { authority, path })
+    }
+}
+
+/// Decodes escapes once. An escaped slash stays as it is: it is data, not a separator (RFC 3986
+/// section 2.2), and so matches no endpoint.
+fn percent_decode(path: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        if byte != b'%' {
+            decoded.push(byte);
+            rest = tail;
+            continue;
+        }
+        let [high, low, tail @ ..] = tail else {
+            return None;
+        };
+        let digit = |byte: &u8| (*byte as char).to_digit(16);
+        let value = (digit(high)? << 4 | digit(low)?) as u8;
+        if value == b'/' {
+            decoded.extend_from_slice(b"%2F");
+        } else {
+            decoded.push(value);
+        }
+        rest = tail;
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use alloc::format;
+
+    fn route(target: &str) -> Result<usize, Refusal> {
+        let endpoints: Vec<_> = ["/echo/mcp", "/math/mcp/", "/"]
+            .iter()
+            .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
+            .collect();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: a:1\r\n\r\n");
+        find(
+            &endpoints,
+            &Head::parse(head.as_bytes(), &Limits::default()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn routes_by_path() {
+        for (target, expected) in [
+            ("/echo/mcp", Ok(0)),
+            ("/echo/mcp/", Ok(0)),
+            ("/math/mcp", Ok(1)),
+            ("/math/mcp/?a=b/c", Ok(1)),
+            ("/", Ok(2)),
+            ("/?x", Ok(2)),
+            ("http://a:1/echo/mcp", Ok(0)),
+            ("HTTP://A:1", Ok(2)),
+            ("/e%63ho/%6dcp", Ok(0)),
+            ("/echo%2Fmcp", Err(Refusal::NoEndpoint)),
+            ("/e%2563ho/mcp", Err(Refusal::NoEndpoint)),
+            ("/Echo/mcp", Err(Refusal::NoEndpoint)),
+            ("/echo/mcp//", Err(Refusal::NoEndpoint)),
+            ("//echo/mcp", Err(Refusal::NoEndpoint)),
+            ("/echo/./mcp", Err(Refusal::NoEndpoint)),
+            ("*", Err(Refusal::NoEndpoint)),
+            ("/echo/mcp%", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp%4", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp%zz", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp#x", Err(Refusal::InvalidTarget)),
+            ("echo/mcp", Err(Refusal::InvalidTarget)),
+            ("a:1", Err(Refusal::InvalidTarget)),
+            ("ftp://a:1/echo/mcp", Err(Refusal::InvalidTarget)),
+            ("http://b/echo/mcp", Err(Refusal::InvalidHost)),
+        ] {
+            assert_eq!(route(target), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn mount_paths_are_plain() {
+        let new = |path| Endpoint::new(path, ServerInfo::new("t", "1"));
+        assert_eq!(new("/a/b/").unwrap().path(), "/a/b");
+        for path in ["", "mcp", "/m cp", "/mcp?x", "/mcp%20", "/é"] {
+            assert!(new(path).is_err(), "{path}");
+        }
+    }
+}

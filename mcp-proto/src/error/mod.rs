@@ -1,0 +1,13 @@
+//! What can be wrong with a request, and what its sender is told.
+//!
+//! [`Refusal`] is the peer's fault in HTTP or in the bytes of JSON; [`RpcError`] is an error of
+//! JSON-RPC or MCP, ours or the application's. `status.rs` maps both to HTTP statuses: one total
+//! table each, and nothing else in the crate picks a status for an error.
+
+mod refusal;
+mod rpc;
+mod status;
+
+pub use refusal::Refusal;
+pub use rpc::{ErrorCode, RpcError};
+pub use status::Status;

@@ -1,0 +1,101 @@
+//! JSON-RPC errors with the codes of MCP.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::format;
+use core::fmt;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The code of a JSON-RPC error.
+///
+/// The constants are those of JSON-RPC 2.0 and of MCP 2026-07-28 (basic, "Error Codes"). For
+/// errors of your own, take numbers outside -32768 to -32000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ErrorCode(
+    /// The number on the wire.
+    pub i32,
+);
+
+impl ErrorCode {
+    /// The body is not JSON.
+    pub const PARSE_ERROR: Self = Self(-32700);
+    /// The JSON is no JSON-RPC message, or the HTTP request around it was refused.
+    pub const INVALID_REQUEST: Self = Self(-32600);
+    /// There is no such method.
+    pub const METHOD_NOT_FOUND: Self = Self(-32601);
+    /// The parameters do not fit the method; an unknown tool is such a parameter.
+    pub const INVALID_PARAMS: Self = Self(-32602);
+    /// The server failed.
+    pub const INTERNAL_ERROR: Self = Self(-32603);
+    /// Header fields and body disagree (2026-07-28).
+    pub const HEADER_MISMATCH: Self = Self(-32020);
+    /// The client lacks a capability that the request needs (2026-07-28).
+    pub const MISSING_CLIENT_CAPABILITY: Self = Self(-32021);
+    /// The protocol version is not supported (2026-07-28).
+    pub const UNSUPPORTED_VERSION: Self = Self(-32022);
+}
+
+/// The `error` member of a JSON-RPC response.
+#[derive(Clone, Debug, Serialize)]
+pub struct RpcError {
+    /// Which error it is.
+    pub code: ErrorCode,
+    /// What was wrong and what would be right, in a sentence for a human.
+    pub message: Cow<'static, str>,
+    /// More about it, for a program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
+}
+
+impl RpcError {
+    /// An error without data.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// -32600.
+    pub(crate) fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::INVALID_REQUEST, message)
+    }
+
+    /// -32602: the parameters do not fit.
+    #[must_use]
+    pub fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::INVALID_PARAMS, message)
+    }
+
+    /// -32603: the server failed. `message` goes to the client: keep secrets out of it.
+    #[must_use]
+    pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::INTERNAL_ERROR, message)
+    }
+
+    /// -32601.
+    pub(crate) fn method_not_found(method: &str) -> Self {
+        Self::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            format!("method not found: {method:?} is not offered by this server"),
+        )
+    }
+
+    /// -32020.
+    pub(crate) fn header_mismatch(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::HEADER_MISMATCH, message)
+    }
+}
+
+impl fmt::Display for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code.0)
+    }
+}
+
+impl core::error::Error for RpcError {}

@@ -1,0 +1,126 @@
+//! The two tables that map an error to its HTTP status.
+
+use super::{ErrorCode, Refusal, RpcError};
+use crate::revision::Era;
+
+/// The HTTP statuses that a server of MCP answers with (RFC 9110 section 15, RFC 6585).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the RFCs")]
+#[non_exhaustive]
+pub enum Status {
+    Ok = 200,
+    Accepted = 202,
+    BadRequest = 400,
+    Forbidden = 403,
+    NotFound = 404,
+    MethodNotAllowed = 405,
+    NotAcceptable = 406,
+    RequestTimeout = 408,
+    ContentTooLarge = 413,
+    UnsupportedMediaType = 415,
+    ExpectationFailed = 417,
+    RequestHeaderFieldsTooLarge = 431,
+    NotImplemented = 501,
+    HttpVersionNotSupported = 505,
+}
+
+impl Status {
+    /// The three digits.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The status line's code and reason phrase.
+    pub(crate) const fn line(self) -> &'static str {
+        match self {
+            Self::Ok => "200 OK",
+            Self::Accepted => "202 Accepted",
+            Self::BadRequest => "400 Bad Request",
+            Self::Forbidden => "403 Forbidden",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::NotAcceptable => "406 Not Acceptable",
+            Self::RequestTimeout => "408 Request Timeout",
+            Self::ContentTooLarge => "413 Content Too Large",
+            Self::UnsupportedMediaType => "415 Unsupported Media Type",
+            Self::ExpectationFailed => "417 Expectation Failed",
+            Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
+            Self::NotImplemented => "501 Not Implemented",
+            Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
+        }
+    }
+}
+
+impl Refusal {
+    /// The HTTP status that a refusal is answered with.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::MalformedRequestLine
+            | Self::BareLineFeed
+            | Self::FoldedField
+            | Self::MalformedField
+            | Self::RepeatedField { .. }
+            | Self::MissingHost
+            | Self::InvalidHost
+            | Self::InvalidTarget
+            | Self::InvalidContentLength
+            | Self::ConflictingFraming
+            | Self::TransferEncodingOnHttp10
+            | Self::ChunkedNotLast
+            | Self::MalformedChunk
+            | Self::ChunkExtensionsTooLarge { .. }
+            | Self::NotUtf8
+            | Self::NotJson { .. }
+            | Self::TooDeep { .. } => Status::BadRequest,
+            Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => Status::Forbidden,
+            Self::NoEndpoint => Status::NotFound,
+            Self::MethodNotAllowed => Status::MethodNotAllowed,
+            Self::NotAcceptable => Status::NotAcceptable,
+            Self::SlowHead | Self::SlowBody => Status::RequestTimeout,
+            Self::BodyTooLarge { .. } => Status::ContentTooLarge,
+            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::UnmetExpectation => Status::ExpectationFailed,
+            Self::HeadTooLarge { .. }
+            | Self::TooManyFields { .. }
+            | Self::TrailersTooLarge { .. } => Status::RequestHeaderFieldsTooLarge,
+            Self::UnknownMethod | Self::UnknownTransferCoding => Status::NotImplemented,
+            Self::UnsupportedVersion => Status::HttpVersionNotSupported,
+        }
+    }
+
+    /// The JSON-RPC code in the body of the answer.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotUtf8 | Self::NotJson { .. } => ErrorCode::PARSE_ERROR,
+            _ => ErrorCode::INVALID_REQUEST,
+        }
+    }
+}
+
+impl RpcError {
+    /// The HTTP status that goes with the error when it answers a request of `era`.
+    ///
+    /// 2026-07-28 gives statuses to its own codes (basic/transports/streamable-http); what is left,
+    /// failures of the server and codes of the application, is 200. So is every outcome of a
+    /// well-formed request of the 2025 revisions. Clients take other statuses for a failure of
+    /// the transport and never read the error.
+    #[must_use]
+    pub const fn status(&self, era: Era) -> Status {
+        match (era, self.code) {
+            (_, ErrorCode::PARSE_ERROR | ErrorCode::INVALID_REQUEST) => Status::BadRequest,
+            (Era::Legacy, _) => Status::Ok,
+            (Era::Modern, ErrorCode::METHOD_NOT_FOUND) => Status::NotFound,
+            (
+                Era::Modern,
+                ErrorCode::INVALID_PARAMS
+                | ErrorCode::HEADER_MISMATCH
+                | ErrorCode::MISSING_CLIENT_CAPABILITY
+                | ErrorCode::UNSUPPORTED_VERSION,
+            ) => Status::BadRequest,
+            (Era::Modern, _) => Status::Ok,
+        }
+    }
+}

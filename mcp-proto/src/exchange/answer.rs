@@ -1,0 +1,160 @@
+//! The response to one call, as a JSON object or as an event stream.
+//!
+//! Which of the two follows the handler: the first thing it does decides. Once the head of a
+//! stream is out, everything else goes into that stream.
+
+use crate::call::{Notification, Reply};
+use crate::endpoint::{Endpoint, ResponseMode};
+use crate::error::Status;
+use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
+use crate::jsonrpc::Id;
+use crate::limits::Deadlines;
+use crate::media::{self, Accepts};
+use crate::request::{McpMethod, Request};
+use crate::revision::Revision;
+use crate::sse;
+use crate::time::Instant;
+
+use super::encode::{json_head, write_progress, write_reply, wrong_kind_of_reply};
+
+/// What a response needs to know of its request, and how far it has come.
+pub(crate) struct Answer {
+    id: Id,
+    revision: Revision,
+    method: McpMethod,
+    progress_token: Option<Id>,
+    accepts: Accepts,
+    mode: ResponseMode,
+    last_progress: Option<f64>,
+    shape: Shape,
+}
+
+enum Shape {
+    /// Nothing has been sent.
+    Open { since: Instant },
+    /// The head of an event stream is out.
+    Stream {
+        encoding: BodyEncoding,
+        last_sent: Instant,
+    },
+}
+
+impl Answer {
+    pub(crate) fn new(
+        request: &Request,
+        accepts: Accepts,
+        mode: ResponseMode,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id: request.id().clone(),
+            revision: request.revision(),
+            method: request.method(),
+            progress_token: request.progress_token().cloned(),
+            accepts,
+            mode,
+            last_progress: None,
+            shape: Shape::Open { since: now },
+        }
+    }
+
+    pub(crate) const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Sends a notification, if the client wants it and there is a stream to send it on.
+    pub(crate) fn notify(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        notification: &Notification,
+    ) {
+        let Notification::Progress(progress) = notification;
+        let Some(token) = self.progress_token.clone() else {
+            return;
+        };
+        let has_increased = self
+            .last_progress
+            .is_none_or(|last| progress.progress > last);
+        if !self.accepts.event_stream || !progress.progress.is_finite() || !has_increased {
+            return;
+        }
+        self.last_progress = Some(progress.progress);
+        let encoding = self.stream(writer, now);
+        writer.write_piece(encoding, |out| {
+            sse::write_event(out, |out| write_progress(out, &token, progress));
+        });
+    }
+
+    /// Sends the final response.
+    pub(crate) fn reply(
+        mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        endpoint: &Endpoint,
+        mut reply: Reply,
+    ) {
+        let fits = match (&reply, self.method) {
+            (Reply::Error(_), _)
+            | (Reply::Tools(_), McpMethod::ListTools)
+            | (Reply::Tool(_), McpMethod::CallTool) => true,
+            (Reply::Tools(_) | Reply::Tool(_), _) => false,
+        };
+        if !fits {
+            reply = Reply::Error(wrong_kind_of_reply());
+        }
+        let status = match &reply {
+            Reply::Error(error) => error.status(self.revision.era()),
+            _ => Status::Ok,
+        };
+        // An error has a status of its own, which a stream could not carry.
+        let is_pinned = self.mode == ResponseMode::EventStream && !matches!(reply, Reply::Error(_));
+        let is_streaming = matches!(self.shape, Shape::Stream { .. });
+        if is_streaming || is_pinned || !self.accepts.json {
+            let encoding = self.stream(writer, now);
+            writer.write_piece(encoding, |out| {
+                sse::write_event(out, |out| {
+                    write_reply(out, &self.id, self.revision, endpoint, &reply);
+                });
+            });
+            writer.end_stream(encoding);
+        } else {
+            writer.write_whole(json_head(status), |out| {
+                write_reply(out, &self.id, self.revision, endpoint, &reply);
+            });
+        }
+    }
+
+    /// When [`Answer::keep_alive`] is due.
+    pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
+        match self.shape {
+            Shape::Open { .. } if !self.accepts.event_stream => None,
+            Shape::Open { since } => Some(since + deadlines.stream_after),
+            Shape::Stream { last_sent, .. } => Some(last_sent + deadlines.keep_alive),
+        }
+    }
+
+    /// Tells the client and the proxies on the way that somebody is still at work.
+    pub(crate) fn keep_alive(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) {
+        let encoding = self.stream(writer, now);
+        writer.write_piece(encoding, sse::write_keep_alive);
+    }
+
+    /// Begins the event stream if that has not happened yet.
+    fn stream(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) -> BodyEncoding {
+        let encoding = match self.shape {
+            Shape::Stream { encoding, .. } => encoding,
+            Shape::Open { .. } => writer.begin_stream(ResponseHead {
+                status: Status::Ok,
+                content_type: Some(media::EVENT_STREAM),
+                // The second keeps nginx from holding events back until its buffer is full.
+                fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+            }),
+        };
+        self.shape = Shape::Stream {
+            encoding,
+            last_sent: now,
+        };
+        encoding
+    }
+}

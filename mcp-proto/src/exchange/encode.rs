@@ -1,0 +1,230 @@
+//! The JSON-RPC messages that go out, and the HTTP responses around those that stand alone.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use super::{Failure, Immediate};
+use crate::call::{Progress, Reply};
+use crate::endpoint::Endpoint;
+use crate::error::{ErrorCode, Refusal, RpcError, Status};
+use crate::http::{ResponseHead, ResponseWriter};
+use crate::jsonrpc::Id;
+use crate::media;
+use crate::revision::{Era, Revision};
+use crate::tool::CallToolResult;
+
+/// How long a client may take lists and descriptions for fresh, in milliseconds (2026-07-28,
+/// server/utilities/caching). A minute: they only change when the server restarts.
+const TTL_MS: &str = "60000";
+
+/// The head of a response that carries one JSON object.
+pub(super) const fn json_head(status: Status) -> ResponseHead {
+    ResponseHead {
+        status,
+        content_type: Some(media::JSON),
+        fields: "",
+    }
+}
+
+/// Answers a notification.
+pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
+    writer.write_empty(ResponseHead {
+        status: Status::Accepted,
+        content_type: None,
+        fields: "",
+    });
+}
+
+/// Answers a request that was refused.
+pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, refusal: &Refusal) {
+    let head = ResponseHead {
+        fields: match refusal {
+            // RFC 9110 section 15.5.6 wants to know what would be allowed.
+            Refusal::MethodNotAllowed => "Allow: POST\r\n",
+            _ => "",
+        },
+        ..json_head(refusal.status())
+    };
+    let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
+    writer.write_whole(head, |out| write_error(out, None, &error));
+}
+
+/// Answers a request that could be read but not served.
+pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
+    match failure {
+        Failure::Refused(refusal) => write_refusal(writer, refusal),
+        Failure::Rpc { id, era, error } => {
+            writer.write_whole(json_head(error.status(*era)), |out| {
+                write_error(out, id.as_ref(), error);
+            });
+        }
+    }
+}
+
+/// Answers a request that the protocol itself answers.
+pub(crate) fn write_immediate(
+    writer: &mut ResponseWriter<'_>,
+    endpoint: &Endpoint,
+    immediate: &Immediate,
+) {
+    let info = endpoint.info();
+    writer.write_whole(json_head(Status::Ok), |out| match immediate {
+        Immediate::Ping { id } => write_result(out, id, |out| out.extend_from_slice(b"{}")),
+        Immediate::Initialize { id, revision } => write_result(out, id, |out| {
+            out.extend_from_slice(b"{\"protocolVersion\":");
+            write_json(out, revision.as_str());
+            out.extend_from_slice(b",\"capabilities\":");
+            write_json(out, &info.capabilities);
+            out.extend_from_slice(b",\"serverInfo\":");
+            write_json(out, &info.implementation(*revision));
+            write_instructions(out, info.instructions.as_deref());
+            out.push(b'}');
+        }),
+        Immediate::Discover { id } => write_result(out, id, |out| {
+            out.extend_from_slice(b"{\"resultType\":\"complete\",\"supportedVersions\":");
+            write_json(out, &Revision::ALL.map(Revision::as_str));
+            out.extend_from_slice(b",\"capabilities\":");
+            write_json(out, &info.capabilities);
+            write_instructions(out, info.instructions.as_deref());
+            write_cache_hints(out);
+            write_server_info(out, endpoint);
+            out.push(b'}');
+        }),
+    });
+}
+
+/// Appends the JSON-RPC response to a call.
+pub(super) fn write_reply(
+    out: &mut Vec<u8>,
+    id: &Id,
+    revision: Revision,
+    endpoint: &Endpoint,
+    reply: &Reply,
+) {
+    let is_modern = revision.era() == Era::Modern;
+    let begin: &[u8] = if is_modern {
+        b"{\"resultType\":\"complete\","
+    } else {
+        b"{"
+    };
+    match reply {
+        Reply::Error(error) => write_error(out, Some(id), error),
+        Reply::Tools(list) => write_result(out, id, |out| {
+            out.extend_from_slice(begin);
+            out.extend_from_slice(b"\"tools\":");
+            out.extend_from_slice(list.json.as_bytes());
+            if is_modern {
+                write_cache_hints(out);
+                write_server_info(out, endpoint);
+            }
+            out.push(b'}');
+        }),
+        Reply::Tool(result) => write_result(out, id, |out| {
+            out.extend_from_slice(begin);
+            write_tool_result(out, result, revision);
+            if is_modern {
+                write_server_info(out, endpoint);
+            }
+            out.push(b'}');
+        }),
+    }
+}
+
+/// Appends `notifications/progress`.
+pub(super) fn write_progress(out: &mut Vec<u8>, token: &Id, progress: &Progress) {
+    #[derive(Serialize)]
+    struct Rest<'a> {
+        progress: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
+    }
+
+    let rest = Rest {
+        progress: progress.progress,
+        total: progress.total.filter(|total| total.is_finite()),
+        message: progress.message.as_deref(),
+    };
+    out.extend_from_slice(
+        b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":",
+    );
+    token.write_json(out);
+    out.push(b',');
+    // The members of `rest`, without the brace that opens it.
+    let start = out.len();
+    write_json(out, &rest);
+    out.remove(start);
+    out.push(b'}');
+}
+
+/// The error for a reply that does not fit its call.
+pub(super) fn wrong_kind_of_reply() -> RpcError {
+    RpcError::new(
+        ErrorCode::INTERNAL_ERROR,
+        "internal error: the reply does not fit the method",
+    )
+}
+
+fn write_tool_result(out: &mut Vec<u8>, result: &CallToolResult, revision: Revision) {
+    out.extend_from_slice(b"\"content\":");
+    write_json(out, &result.content);
+    if let Some(structured) = result.structured_for(revision) {
+        out.extend_from_slice(b",\"structuredContent\":");
+        out.extend_from_slice(structured.get().as_bytes());
+    }
+    if result.is_error {
+        out.extend_from_slice(b",\"isError\":true");
+    }
+}
+
+fn write_result(out: &mut Vec<u8>, id: &Id, result: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    id.write_json(out);
+    out.extend_from_slice(b",\"result\":");
+    result(out);
+    out.push(b'}');
+}
+
+/// Without an id where none could be read: MCP leaves it out, where plain JSON-RPC has null.
+fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
+    if let Some(id) = id {
+        out.extend_from_slice(b"\"id\":");
+        id.write_json(out);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"error\":");
+    write_json(out, error);
+    out.push(b'}');
+}
+
+fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {
+    if let Some(instructions) = instructions {
+        out.extend_from_slice(b",\"instructions\":");
+        write_json(out, instructions);
+    }
+}
+
+fn write_cache_hints(out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"ttlMs\":");
+    out.extend_from_slice(TTL_MS.as_bytes());
+    out.extend_from_slice(b",\"cacheScope\":\"public\"");
+}
+
+/// 2026-07-28 asks for it on every result (basic, "Per-response protocol fields").
+fn write_server_info(out: &mut Vec<u8>, endpoint: &Endpoint) {
+    out.extend_from_slice(b",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
+    out.extend_from_slice(endpoint.implementation_json().as_bytes());
+    out.push(b'}');
+}
+
+/// Appends a value whose serialisation cannot fail: no maps with odd keys, no I/O.
+fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Without std, serde_json serialises into buffers of its own only.
+    match serde_json::to_vec(value) {
+        Ok(json) => out.extend_from_slice(&json),
+        Err(error) => debug_assert!(false, "{error}"),
+    }
+}

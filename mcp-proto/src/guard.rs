@@ -1,0 +1,304 @@
+//! The guards against web pages that reach for a local server: `Host` and `Origin`.
+//!
+//! A page on another site can make a browser send requests here, and DNS rebinding can make its
+//! own host name resolve to the loopback address (CVE-2025-66414 and its siblings). The first
+//! shows in `Origin`, the second in `Host`, so both are checked on every request
+//! (2026-07-28, basic/transports/streamable-http, "Security & Endpoint").
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::Refusal;
+use crate::http::Head;
+
+/// Which `Host` values are served.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    any: bool,
+    allowed: Vec<String>,
+}
+
+impl Hosts {
+    /// `localhost`, `127.0.0.1` and `[::1]`, on any port. The default.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self::default()
+    }
+
+    /// Every host: for a server behind a proxy that checks `Host` itself.
+    #[must_use]
+    pub fn any() -> Self {
+        Self {
+            any: true,
+            allowed: Vec::new(),
+        }
+    }
+
+    /// Serves `host` too: a name or address, on any port unless one is given, such as
+    /// `mcp.example.com`, `192.0.2.7:8000`, `[2001:db8::1]`.
+    #[must_use]
+    pub fn allow(mut self, host: impl Into<String>) -> Self {
+        self.allowed.push(host.into());
+        self
+    }
+
+    fn admit(&self, authority: &Authority<'_>) -> bool {
+        let is_loopback = || {
+            ["localhost", "127.0.0.1", "[::1]"]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(authority.host))
+        };
+        self.any || is_loopback() || self.allowed.iter().any(|host| authority.is(host))
+    }
+}
+
+/// Which web origins may use the server.
+///
+/// A request without `Origin` does not come from a page on another site and is not asked for one.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    any: bool,
+    allowed: Vec<String>,
+}
+
+impl Origins {
+    /// Only pages served from the host and port that the request is for. The default.
+    #[must_use]
+    pub fn same() -> Self {
+        Self::default()
+    }
+
+    /// Every page on the web. Anyone whose page a user of this machine visits can then call its
+    /// tools.
+    #[must_use]
+    pub fn any() -> Self {
+        Self {
+            any: true,
+            allowed: Vec::new(),
+        }
+    }
+
+    /// Lets pages of `origin` in too, such as `https://app.example.com`.
+    #[must_use]
+    pub fn allow(mut self, origin: impl Into<String>) -> Self {
+        self.allowed.push(origin.into());
+        self
+    }
+
+    fn admit(&self, origin: &str, host: Option<&Authority<'_>>) -> bool {
+        let is_same = || {
+            let (scheme, authority) = origin.split_once("://")?;
+            let default_port = match scheme {
+                "http" => "80",
+                "https" => "443",
+                _ => return None,
+            };
+            let (origin, host) = (Authority::parse(authority.as_bytes())?, host?);
+            let port =
+                |authority: &Authority<'_>| authority.port.is_none_or(|port| port == default_port);
+            let same_port = origin.port == host.port || (port(&origin) && port(host));
+            Some(origin.host.eq_ignore_ascii_case(host.host) && same_port)
+        };
+        self.any
+            || self
+                .allowed
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+            || is_same().unwrap_or(false)
+    }
+}
+
+/// Checks `Host` and `Origin` of a request.
+pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(), Refusal> {
+    let host = match head.host() {
+        Some(value) => Some(Authority::parse(value).ok_or(Refusal::InvalidHost)?),
+        None => None,
+    };
+    match &host {
+        Some(authority) if !hosts.admit(authority) => {
+            return Err(Refusal::ForeignHost {
+                host: readable(head.host()),
+            });
+        }
+        // Only HTTP/1.0 requests get here; without a host there is nothing to trust.
+        None if !hosts.any => return Err(Refusal::MissingHost),
+        _ => {}
+    }
+    if let Some(origin) = head.origin() {
+        let admitted =
+            core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin, host.as_ref()));
+        if !admitted {
+            return Err(Refusal::ForeignOrigin {
+                origin: readable(Some(origin)),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn readable(value: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+}
+
+/// A host with an optional port (RFC 3986 section 3.2), without user information.
+struct Authority<'a> {
+    host: &'a str,
+    port: Option<&'a str>,
+}
+
+impl<'a> Authority<'a> {
+    fn parse(value: &'a [u8]) -> Option<Self> {
+        let text = core::str::from_utf8(value).ok()?;
+        let port_at = match text.rfind(':') {
+            // A colon inside the brackets of an IPv6 address starts no port.
+            Some(colon) if !text[colon..].contains(']') => colon,
+            _ => text.len(),
+        };
+        let (host, port) = text.split_at(port_at);
+        let port = port.strip_prefix(':');
+        let is_host = match host.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']').is_some_and(|address| {
+                is_all(address, |b| b.is_ascii_hexdigit() || b":.".contains(&b))
+            }),
+            None => is_all(host, |b| {
+                b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b)
+            }),
+        };
+        let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+        (is_host && is_port).then_some(Self {
+            host,
+            // "example.com:" has an empty port, which means the default one.
+            port: port.filter(|port| !port.is_empty()),
+        })
+    }
+
+    /// Whether a configured host, with or without a port, means this one.
+    fn is(&self, configured: &str) -> bool {
+        Authority::parse(configured.as_bytes()).is_some_and(|configured| {
+            configured.host.eq_ignore_ascii_case(self.host)
+                && (configured.port.is_none() || configured.port == self.port)
+        })
+    }
+}
+
+fn is_all(text: &str, class: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use alloc::format;
+
+    fn check_with(fields: &str, hosts: Hosts, origins: Origins) -> Result<(), Refusal> {
+        let version = if fields.contains("Host") {
+            "1.1"
+        } else {
+            "1.0"
+        };
+        let head = format!("POST / HTTP/{version}\r\n{fields}\r\n");
+        let head = Head::parse(head.as_bytes(), &Limits::default()).unwrap();
+        check(&head, &hosts, &origins)
+    }
+
+    fn host(value: &str, hosts: Hosts) -> Result<(), Refusal> {
+        check_with(&format!("Host: {value}\r\n"), hosts, Origins::default())
+    }
+
+    fn origin(host: &str, origin: &str, origins: Origins) -> bool {
+        let fields = format!("Host: {host}\r\nOrigin: {origin}\r\n");
+        check_with(&fields, Hosts::default(), origins).is_ok()
+    }
+
+    #[test]
+    fn loopback_hosts_are_served_by_default() {
+        for value in [
+            "localhost",
+            "LocalHost:8000",
+            "127.0.0.1:80",
+            "[::1]",
+            "[::1]:8000",
+            "localhost:",
+        ] {
+            assert_eq!(host(value, Hosts::default()), Ok(()), "{value}");
+        }
+        for value in [
+            "evil.example.com",
+            "localhost.evil.com",
+            "127.0.0.1.evil.com",
+            "[::2]",
+            "192.168.0.1",
+        ] {
+            assert!(
+                matches!(
+                    host(value, Hosts::default()),
+                    Err(Refusal::ForeignHost { .. })
+                ),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn hosts_can_be_configured() {
+        let hosts = || {
+            Hosts::loopback()
+                .allow("mcp.example.com")
+                .allow("10.0.0.7:81")
+        };
+        for value in [
+            "MCP.example.com",
+            "mcp.example.com:9",
+            "10.0.0.7:81",
+            "localhost",
+        ] {
+            assert_eq!(host(value, hosts()), Ok(()), "{value}");
+        }
+        for value in ["10.0.0.7", "10.0.0.7:82", "x.mcp.example.com"] {
+            assert!(host(value, hosts()).is_err(), "{value}");
+        }
+        assert_eq!(host("evil.example.com", Hosts::any()), Ok(()));
+    }
+
+    #[test]
+    fn a_host_must_be_a_host() {
+        for value in ["", "a b", "a@b", "[::1", "::1", "a:b", "a/b", "[]", "a:1:2"] {
+            assert_eq!(
+                host(value, Hosts::any()),
+                Err(Refusal::InvalidHost),
+                "{value}"
+            );
+        }
+        assert_eq!(
+            check_with("", Hosts::default(), Origins::default()),
+            Err(Refusal::MissingHost)
+        );
+        assert_eq!(check_with("", Hosts::any(), Origins::default()), Ok(()));
+    }
+
+    #[test]
+    fn pages_of_the_same_origin_are_let_in() {
+        let same = Origins::same;
+        assert!(origin("localhost:8000", "http://localhost:8000", same()));
+        assert!(origin("localhost", "http://LOCALHOST:80", same()));
+        assert!(origin("localhost:443", "https://localhost", same()));
+        assert!(!origin("localhost:8000", "http://localhost:3000", same()));
+        assert!(!origin("localhost:8000", "http://evil.example.com", same()));
+        assert!(!origin("localhost:8000", "null", same()));
+        assert!(!origin("localhost:8000", "", same()));
+        assert!(!origin("localhost", "ftp://localhost", same()));
+    }
+
+    #[test]
+    fn origins_can_be_configured() {
+        let origins = || Origins::same().allow("https://app.example.com");
+        assert!(origin("localhost", "https://app.example.com", origins()));
+        assert!(!origin("localhost", "http://app.example.com", origins()));
+        assert!(origin(
+            "localhost",
+            "http://evil.example.com",
+            Origins::any()
+        ));
+    }
+}

@@ -1,0 +1,587 @@
+//! A request's head: the parts of it that decide anything, and where its body ends.
+
+use alloc::boxed::Box;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+use crate::error::Refusal;
+use crate::limits::Limits;
+
+/// More field lines than this are never parsed, whatever the configuration says.
+const MAX_FIELDS: usize = 128;
+
+/// The request methods that HTTP defines (RFC 9110 section 9, RFC 5789).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the RFCs")]
+#[non_exhaustive]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+    /// Anything else.
+    Unknown,
+}
+
+impl Method {
+    fn from_token(token: &str) -> Self {
+        match token {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            "CONNECT" => Self::Connect,
+            "OPTIONS" => Self::Options,
+            "TRACE" => Self::Trace,
+            "PATCH" => Self::Patch,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Where the body of a request ends (RFC 9112 section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// No body: neither `Content-Length` nor `Transfer-Encoding`, or a length of zero.
+    Empty,
+    /// That many bytes, at least one.
+    Length(u64),
+    Chunked,
+}
+
+/// Offsets into the head's bytes.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u16,
+    end: u16,
+}
+
+impl Span {
+    const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// The head of one request: method, target and header fields, well-formed.
+pub struct Head {
+    raw: Box<[u8]>,
+    method: Method,
+    target: Span,
+    /// Where the first field line starts.
+    fields: u16,
+    is_http11: bool,
+    keep_alive: bool,
+    expects_continue: bool,
+    framing: Framing,
+    host: Option<Span>,
+    origin: Option<Span>,
+    content_type: Option<Span>,
+    content_encoding: Option<Span>,
+    protocol_version: Option<Span>,
+    mcp_method: Option<Span>,
+    mcp_name: Option<Span>,
+}
+
+impl Head {
+    /// Takes apart a complete head, which has passed [`HeadScan`](super::HeadScan).
+    pub(crate) fn parse(raw: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let max_fields = limits.fields.min(MAX_FIELDS);
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(raw, &mut fields[..max_fields]) {
+            Ok(httparse::Status::Complete(_)) => {}
+            // The scan has seen the empty line, so anything left incomplete is malformed.
+            Ok(httparse::Status::Partial) => return Err(Refusal::MalformedField),
+            Err(error) => return Err(refusal_for(error, raw, max_fields)),
+        }
+        let span_of = |part: &[u8]| {
+            let start = part.as_ptr() as usize - raw.as_ptr() as usize;
+            // Limits::head is capped at 65,535, so offsets fit.
+            Span {
+                start: start as u16,
+                end: (start + part.len()) as u16,
+            }
+        };
+        let is_http11 = request.version == Some(1);
+        let target = span_of(request.path.unwrap_or_default().as_bytes());
+        let line_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |feed| feed + 1);
+
+        let mut head = Self {
+            raw: Box::default(),
+            method: Method::from_token(request.method.unwrap_or_default()),
+            target,
+            fields: line_end as u16,
+            is_http11,
+            keep_alive: is_http11,
+            expects_continue: false,
+            framing: Framing::Empty,
+            host: None,
+            origin: None,
+            content_type: None,
+            content_encoding: None,
+            protocol_version: None,
+            mcp_method: None,
+            mcp_name: None,
+        };
+        let mut content_length = None;
+        let mut transfer_coding = None;
+        let mut options = ConnectionOptions::default();
+        for field in request.headers.iter() {
+            let value = span_of(field.value);
+            // One comparison of lengths sorts out nearly every name.
+            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+            match field.name.len() {
+                4 if is("host") => set_once(&mut head.host, value, "Host")?,
+                6 if is("origin") => set_once(&mut head.origin, value, "Origin")?,
+                6 if is("expect") => {
+                    if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(Refusal::UnmetExpectation);
+                    }
+                    head.expects_continue = is_http11;
+                }
+                8 if is("mcp-name") => set_once(&mut head.mcp_name, value, "Mcp-Name")?,
+                10 if is("mcp-method") => set_once(&mut head.mcp_method, value, "Mcp-Method")?,
+                10 if is("connection") => options.add(field.value),
+                12 if is("content-type") => {
+                    set_once(&mut head.content_type, value, "Content-Type")?;
+                }
+                14 if is("content-length") => {
+                    let length = parse_content_length(field.value)?;
+                    if content_length.replace(length).is_some() {
+                        return Err(Refusal::RepeatedField {
+                            name: "Content-Length",
+                        });
+                    }
+                }
+                16 if is("content-encoding") => {
+                    set_once(&mut head.content_encoding, value, "Content-Encoding")?;
+                }
+                17 if is("transfer-encoding") => {
+                    for coding in list_members(field.value) {
+                        push_coding(&mut transfer_coding, coding)?;
+                    }
+                    // An empty field still announces a body of unknown length.
+                    transfer_coding.get_or_insert(Coding::Other);
+                }
+                20 if is("mcp-protocol-version") => {
+                    set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
+                }
+                _ => {}
+            }
+        }
+        head.keep_alive = if is_http11 {
+            !options.close
+        } else {
+            options.keep_alive && !options.close
+        };
+        head.framing = framing(is_http11, content_length, transfer_coding)?;
+        if is_http11 && head.host.is_none() {
+            return Err(Refusal::MissingHost);
+        }
+        head.raw = raw.into();
+        Ok(head)
+    }
+
+    /// The request method.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The request target as sent: a path with an optional query, or an absolute URI.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        // httparse lets UTF-8 pass in targets; anything else it has refused.
+        core::str::from_utf8(&self.raw[self.target.range()]).unwrap_or_default()
+    }
+
+    /// The value of the first field called `name`, in any case, without white space around it.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields()
+            .find_map(|(other, value)| other.eq_ignore_ascii_case(name.as_bytes()).then_some(value))
+    }
+
+    /// Names and values of all fields in the order sent.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.raw[usize::from(self.fields)..]
+            .split(|&byte| byte == b'\n')
+            .map_while(|line| {
+                let colon = memchr::memchr(b':', line)?;
+                Some((&line[..colon], line[colon + 1..].trim_ascii()))
+            })
+    }
+
+    pub(crate) const fn is_http11(&self) -> bool {
+        self.is_http11
+    }
+
+    /// Whether the connection may serve another request after this one (RFC 9112 section 9.3).
+    pub(crate) const fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Whether the peer holds the body back until it is told to go on.
+    pub(crate) const fn expects_continue(&self) -> bool {
+        self.expects_continue
+    }
+
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    pub(crate) fn host(&self) -> Option<&[u8]> {
+        self.value(self.host)
+    }
+
+    pub(crate) fn origin(&self) -> Option<&[u8]> {
+        self.value(self.origin)
+    }
+
+    pub(crate) fn content_type(&self) -> Option<&[u8]> {
+        self.value(self.content_type)
+    }
+
+    pub(crate) fn content_encoding(&self) -> Option<&[u8]> {
+        self.value(self.content_encoding)
+    }
+
+    pub(crate) fn protocol_version(&self) -> Option<&[u8]> {
+        self.value(self.protocol_version)
+    }
+
+    pub(crate) fn mcp_method(&self) -> Option<&[u8]> {
+        self.value(self.mcp_method)
+    }
+
+    pub(crate) fn mcp_name(&self) -> Option<&[u8]> {
+        self.value(self.mcp_name)
+    }
+
+    fn value(&self, span: Option<Span>) -> Option<&[u8]> {
+        span.map(|span| self.raw[span.range()].trim_ascii())
+    }
+}
+
+/// Shows what routing needs; header values may hold credentials.
+impl core::fmt::Debug for Head {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("target", &self.target())
+            .field("framing", &self.framing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Splits a comma-separated list (RFC 9110 section 5.6.1), skipping empty members.
+pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|member| !member.is_empty())
+}
+
+fn set_once(slot: &mut Option<Span>, value: Span, name: &'static str) -> Result<(), Refusal> {
+    if slot.replace(value).is_some() {
+        return Err(Refusal::RepeatedField { name });
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct ConnectionOptions {
+    close: bool,
+    keep_alive: bool,
+}
+
+impl ConnectionOptions {
+    fn add(&mut self, value: &[u8]) {
+        for option in list_members(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+}
+
+/// Digits only: no sign, no list of equal values, though RFC 9110 section 8.6 would allow that.
+fn parse_content_length(value: &[u8]) -> Result<u64, Refusal> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Refusal::InvalidContentLength);
+    }
+    // A number beyond 64 bits is well-formed, and certainly too large.
+    Ok(value.iter().fold(0_u64, |length, digit| {
+        length
+            .saturating_mul(10)
+            .saturating_add(u64::from(digit - b'0'))
+    }))
+}
+
+/// The last transfer coding seen so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Chunked,
+    Other,
+    /// Other codings, with `chunked` last.
+    OtherThenChunked,
+}
+
+fn push_coding(last: &mut Option<Coding>, coding: &[u8]) -> Result<(), Refusal> {
+    let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+    *last = Some(match (*last, is_chunked) {
+        (None, true) => Coding::Chunked,
+        (None | Some(Coding::Other), false) => Coding::Other,
+        (Some(Coding::Other), true) => Coding::OtherThenChunked,
+        // `chunked` must be last and must not be applied twice (RFC 9112 section 6.1).
+        (Some(Coding::Chunked | Coding::OtherThenChunked), _) => {
+            return Err(Refusal::ChunkedNotLast);
+        }
+    });
+    Ok(())
+}
+
+/// RFC 9112 section 6.3, with everything ambiguous refused.
+fn framing(
+    is_http11: bool,
+    content_length: Option<u64>,
+    transfer_coding: Option<Coding>,
+) -> Result<Framing, Refusal> {
+    match (transfer_coding, content_length) {
+        (Some(_), Some(_)) => Err(Refusal::ConflictingFraming),
+        (Some(_), None) if !is_http11 => Err(Refusal::TransferEncodingOnHttp10),
+        (Some(Coding::Chunked), None) => Ok(Framing::Chunked),
+        (Some(Coding::Other), None) => Err(Refusal::ChunkedNotLast),
+        (Some(Coding::OtherThenChunked), None) => Err(Refusal::UnknownTransferCoding),
+        (None, None | Some(0)) => Ok(Framing::Empty),
+        (None, Some(length)) => Ok(Framing::Length(length)),
+    }
+}
+
+fn refusal_for(error: httparse::Error, raw: &[u8], max_fields: usize) -> Refusal {
+    if error == httparse::Error::TooManyHeaders {
+        return Refusal::TooManyFields { limit: max_fields };
+    }
+    // httparse does not always say which line it gave up on.
+    match version_of(raw) {
+        Some(b"HTTP/1.1" | b"HTTP/1.0") if error != httparse::Error::Token => {
+            Refusal::MalformedField
+        }
+        Some(version) if is_version(version) && error == httparse::Error::Version => {
+            Refusal::UnsupportedVersion
+        }
+        _ => Refusal::MalformedRequestLine,
+    }
+}
+
+/// The third of three parts of the request line.
+fn version_of(raw: &[u8]) -> Option<&[u8]> {
+    let line = raw.split(|&byte| byte == b'\r').next()?;
+    let mut parts = line.split(|&byte| byte == b' ');
+    match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some([_, ..]), Some([_, ..]), Some(version), None] => Some(version),
+        _ => None,
+    }
+}
+
+/// RFC 9112 section 2.3: `HTTP/` digit `.` digit.
+fn is_version(version: &[u8]) -> bool {
+    matches!(version.strip_prefix(b"HTTP/"), Some([major, b'.', minor])
+        if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    fn parse(fields: &str) -> Result<Head, Refusal> {
+        parse_line("POST /mcp HTTP/1.1", fields)
+    }
+
+    fn parse_line(line: &str, fields: &str) -> Result<Head, Refusal> {
+        Head::parse(
+            format!("{line}\r\n{fields}\r\n").as_bytes(),
+            &Limits::default(),
+        )
+    }
+
+    #[test]
+    fn takes_a_head_apart() {
+        let head = parse(
+            "Host: localhost:8000\r\nACCEPT:  a/b \r\nmcp-Method:\ttools/call\t\r\nX:\r\nAccept: c/d\r\n",
+        )
+        .unwrap();
+        assert_eq!(head.method(), Method::Post);
+        assert_eq!(head.target(), "/mcp");
+        assert_eq!(head.host(), Some(&b"localhost:8000"[..]));
+        assert_eq!(head.mcp_method(), Some(&b"tools/call"[..]));
+        assert_eq!(head.field("x"), Some(&b""[..]));
+        assert_eq!(head.field("y"), None);
+        let accepts: Vec<_> = head
+            .fields()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(b"accept"))
+            .collect();
+        assert_eq!(accepts.len(), 2);
+        assert!(head.is_http11() && head.keep_alive() && !head.expects_continue());
+        assert_eq!(head.framing(), Framing::Empty);
+    }
+
+    #[test]
+    fn settles_where_the_body_ends() {
+        let framing =
+            |fields: &str| parse(&format!("Host: a\r\n{fields}")).map(|head| head.framing());
+        for (fields, expected) in [
+            ("", Ok(Framing::Empty)),
+            ("Content-Length: 0\r\n", Ok(Framing::Empty)),
+            ("Content-Length: 007\r\n", Ok(Framing::Length(7))),
+            (
+                "Content-Length: 99999999999999999999\r\n",
+                Ok(Framing::Length(u64::MAX)),
+            ),
+            ("Transfer-Encoding: chunked\r\n", Ok(Framing::Chunked)),
+            ("Transfer-Encoding: ,CHUNKED ,\r\n", Ok(Framing::Chunked)),
+            (
+                "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                Err(Refusal::ConflictingFraming),
+            ),
+            (
+                "Transfer-Encoding: identity\r\nContent-Length: 5\r\n",
+                Err(Refusal::ConflictingFraming),
+            ),
+            (
+                "Content-Length: 5\r\nContent-Length: 6\r\n",
+                Err(Refusal::RepeatedField {
+                    name: "Content-Length",
+                }),
+            ),
+            (
+                "Content-Length: 5\r\nContent-Length: 5\r\n",
+                Err(Refusal::RepeatedField {
+                    name: "Content-Length",
+                }),
+            ),
+            (
+                "Content-Length: 5, 5\r\n",
+                Err(Refusal::InvalidContentLength),
+            ),
+            ("Content-Length: +5\r\n", Err(Refusal::InvalidContentLength)),
+            (
+                "Content-Length: 5 5\r\n",
+                Err(Refusal::InvalidContentLength),
+            ),
+            ("Content-Length:\r\n", Err(Refusal::InvalidContentLength)),
+            ("Transfer-Encoding: gzip\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding:\r\n", Err(Refusal::ChunkedNotLast)),
+            (
+                "Transfer-Encoding: chunked, gzip\r\n",
+                Err(Refusal::ChunkedNotLast),
+            ),
+            (
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                Err(Refusal::ChunkedNotLast),
+            ),
+            (
+                "Transfer-Encoding: xchunked\r\n",
+                Err(Refusal::ChunkedNotLast),
+            ),
+            (
+                "Transfer-Encoding: gzip, chunked\r\n",
+                Err(Refusal::UnknownTransferCoding),
+            ),
+        ] {
+            assert_eq!(framing(fields), expected, "{fields}");
+        }
+        assert_eq!(
+            parse_line("POST / HTTP/1.0", "Transfer-Encoding: chunked\r\n").unwrap_err(),
+            Refusal::TransferEncodingOnHttp10
+        );
+    }
+
+    #[test]
+    fn settles_whether_the_connection_stays() {
+        let keeps = |line: &str, connection: &str| {
+            parse_line(line, &format!("Host: a\r\n{connection}"))
+                .unwrap()
+                .keep_alive()
+        };
+        let (v11, v10) = ("POST / HTTP/1.1", "POST / HTTP/1.0");
+        assert!(keeps(v11, ""));
+        assert!(!keeps(v11, "Connection: foo, Close\r\n"));
+        assert!(!keeps(
+            v11,
+            "Connection: keep-alive\r\nConnection: close\r\n"
+        ));
+        assert!(!keeps(v10, ""));
+        assert!(keeps(v10, "Connection: Keep-Alive\r\n"));
+    }
+
+    #[test]
+    fn refuses_malformed_heads() {
+        for (fields, refusal) in [
+            ("", Refusal::MissingHost),
+            (
+                "Host: a\r\nHost: a\r\n",
+                Refusal::RepeatedField { name: "Host" },
+            ),
+            ("Host : a\r\n", Refusal::MalformedField),
+            ("Host: a\r\nNo colon\r\n", Refusal::MalformedField),
+            ("Host: a\r\nX: a\rb\r\n", Refusal::MalformedField),
+            ("Host: a\r\nX: a\0b\r\n", Refusal::MalformedField),
+            ("Host: a\r\nX: a\x7fb\r\n", Refusal::MalformedField),
+            ("Host: a\r\n: b\r\n", Refusal::MalformedField),
+            (
+                "Host: a\r\nMcp-Name: b\r\nMCP-NAME: b\r\n",
+                Refusal::RepeatedField { name: "Mcp-Name" },
+            ),
+            (
+                "Host: a\r\nExpect: the-worst\r\n",
+                Refusal::UnmetExpectation,
+            ),
+        ] {
+            assert_eq!(parse(fields).unwrap_err(), refusal, "{fields:?}");
+        }
+        for (line, refusal) in [
+            ("POST /mcp HTTP/2.0", Refusal::UnsupportedVersion),
+            ("PRI * HTTP/2.0", Refusal::UnsupportedVersion),
+            ("POST /mcp HTTP/1.2", Refusal::UnsupportedVersion),
+            ("POST /mcp HTTP/1.1 ", Refusal::MalformedRequestLine),
+            ("POST /mcp  HTTP/1.1", Refusal::MalformedRequestLine),
+            ("POST  /mcp HTTP/1.1", Refusal::MalformedRequestLine),
+            ("POST /mcp http/1.1", Refusal::MalformedRequestLine),
+            ("POST /mcp", Refusal::MalformedRequestLine),
+            ("POST /m\x01cp HTTP/1.1", Refusal::MalformedRequestLine),
+            ("PO(ST /mcp HTTP/1.1", Refusal::MalformedRequestLine),
+        ] {
+            assert_eq!(
+                parse_line(line, "Host: a\r\n").unwrap_err(),
+                refusal,
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_field_limit_is_inclusive() {
+        let limits = Limits {
+            fields: 3,
+            ..Limits::default()
+        };
+        let head = |count: usize| {
+            let fields: String = (1..count).map(|n| format!("X{n}: v\r\n")).collect();
+            Head::parse(
+                format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(),
+                &limits,
+            )
+        };
+        assert!(head(3).is_ok());
+        assert_eq!(head(4).unwrap_err(), Refusal::TooManyFields { limit: 3 });
+    }
+}

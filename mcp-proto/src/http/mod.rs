@@ -1,0 +1,19 @@
+//! HTTP/1.1 as a server reads and writes it (RFC 9110, RFC 9112).
+//!
+//! In the order in which a request passes through: `scan` finds the end of the head, `head` takes
+//! it apart and settles where the body ends, `body` and `chunked` decode that body, `response`
+//! writes the answer, `date` its `Date` field.
+
+mod body;
+mod chunked;
+mod date;
+mod head;
+mod response;
+mod scan;
+
+pub use head::{Head, Method};
+
+pub(crate) use body::{BodyDecoder, Progress};
+pub(crate) use head::{Framing, list_members};
+pub(crate) use response::{BodyEncoding, ResponseHead, ResponseWriter};
+pub(crate) use scan::HeadScan;

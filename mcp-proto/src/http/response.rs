@@ -1,0 +1,226 @@
+//! Writes responses: a whole one in a single piece, or a stream of pieces.
+
+use alloc::vec::Vec;
+
+use super::date::imf_fixdate;
+use crate::error::Status;
+
+/// How a response of unknown length is delimited (RFC 9112 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyEncoding {
+    Chunked,
+    /// HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+    UntilClose,
+}
+
+/// What stands in the head of a response besides its length.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: Status,
+    pub(crate) content_type: Option<&'static str>,
+    /// Further field lines, each ending in CR LF.
+    pub(crate) fields: &'static str,
+}
+
+/// Appends responses to a connection's output.
+pub(crate) struct ResponseWriter<'a> {
+    pub(crate) out: &'a mut Vec<u8>,
+    /// For the `Date` field.
+    pub(crate) unix_seconds: Option<u64>,
+    /// Whether the peer speaks HTTP/1.1.
+    pub(crate) is_http11: bool,
+    /// Whether the connection stays open behind this response.
+    pub(crate) keep_alive: bool,
+    /// Whether the request was a HEAD, whose answer has no body.
+    pub(crate) omit_body: bool,
+}
+
+impl ResponseWriter<'_> {
+    /// `HTTP/1.1 100 Continue` (RFC 9110 section 15.2.1).
+    pub(crate) fn write_continue(out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
+    /// A complete response. Head and body end up side by side, to leave in one write: apart, the
+    /// second waits for the peer's delayed ACK of the first.
+    pub(crate) fn write_whole(&mut self, head: ResponseHead, body: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.out.len();
+        body(self.out);
+        let length = self.out.len() - start;
+        if self.omit_body {
+            self.out.truncate(start);
+        }
+        self.insert(start, |this| {
+            this.write_head(head);
+            this.out.extend_from_slice(b"Content-Length: ");
+            this.out
+                .extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            this.out.extend_from_slice(b"\r\n\r\n");
+        });
+    }
+
+    /// A response without content, such as 202.
+    pub(crate) fn write_empty(&mut self, head: ResponseHead) {
+        self.write_whole(head, |_| {});
+    }
+
+    /// The head of a response whose body follows in pieces.
+    pub(crate) fn begin_stream(&mut self, head: ResponseHead) -> BodyEncoding {
+        self.keep_alive &= self.is_http11;
+        self.write_head(head);
+        if self.is_http11 {
+            self.out
+                .extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            BodyEncoding::Chunked
+        } else {
+            self.out.extend_from_slice(b"\r\n");
+            BodyEncoding::UntilClose
+        }
+    }
+
+    /// One piece of a streamed body; `piece` must append something.
+    pub(crate) fn write_piece(&mut self, encoding: BodyEncoding, piece: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.out.len();
+        piece(self.out);
+        let length = self.out.len() - start;
+        debug_assert_ne!(length, 0, "an empty chunk would end the body");
+        if encoding == BodyEncoding::Chunked {
+            self.insert(start, |this| {
+                write_hex(this.out, length);
+                this.out.extend_from_slice(b"\r\n");
+            });
+            self.out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// The end of a streamed body.
+    pub(crate) fn end_stream(&mut self, encoding: BodyEncoding) {
+        if encoding == BodyEncoding::Chunked {
+            self.out.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+
+    /// Appends with `write`, then moves what it appended in front of the bytes from `start` on.
+    fn insert(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
+        let before = self.out.len();
+        write(self);
+        let inserted = self.out.len() - before;
+        self.out[start..].rotate_right(inserted);
+    }
+
+    fn write_head(&mut self, head: ResponseHead) {
+        let out = &mut *self.out;
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(head.status.line().as_bytes());
+        out.extend_from_slice(b"\r\n");
+        if let Some(unix_seconds) = self.unix_seconds {
+            out.extend_from_slice(b"Date: ");
+            out.extend_from_slice(&imf_fixdate(unix_seconds));
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(content_type) = head.content_type {
+            out.extend_from_slice(b"Content-Type: ");
+            out.extend_from_slice(content_type.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(head.fields.as_bytes());
+        if !self.keep_alive {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if !self.is_http11 {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+    }
+}
+
+fn write_hex(out: &mut Vec<u8>, number: usize) {
+    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    out.extend(
+        (0..digits)
+            .rev()
+            .map(|digit| b"0123456789abcdef"[(number >> (4 * digit)) & 0xf]),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    fn write(
+        is_http11: bool,
+        keep_alive: bool,
+        with: impl FnOnce(&mut ResponseWriter<'_>),
+    ) -> String {
+        let mut out = b"|".to_vec();
+        with(&mut ResponseWriter {
+            out: &mut out,
+            unix_seconds: Some(784_111_777),
+            is_http11,
+            keep_alive,
+            omit_body: false,
+        });
+        String::from_utf8(out).unwrap()
+    }
+
+    const JSON: ResponseHead = ResponseHead {
+        status: Status::Ok,
+        content_type: Some("application/json"),
+        fields: "",
+    };
+
+    #[test]
+    fn a_whole_response_is_one_piece() {
+        assert_eq!(
+            write(true, true, |writer| writer
+                .write_whole(JSON, |out| out.extend_from_slice(b"{}"))),
+            "|HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        );
+    }
+
+    #[test]
+    fn an_answer_to_head_has_the_length_and_no_body() {
+        let text = write(true, false, |writer| {
+            writer.omit_body = true;
+            writer.write_whole(JSON, |out| out.extend_from_slice(b"{}"));
+        });
+        assert!(
+            text.ends_with("Connection: close\r\nContent-Length: 2\r\n\r\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn streams_are_chunked_or_end_with_the_connection() {
+        let stream = |writer: &mut ResponseWriter<'_>| {
+            let encoding = writer.begin_stream(JSON);
+            writer.write_piece(encoding, |out| out.resize(out.len() + 26, b'x'));
+            writer.end_stream(encoding);
+        };
+        let text = write(true, true, stream);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with("\r\nTransfer-Encoding: chunked"), "{head}");
+        assert_eq!(body, "1a\r\nxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n0\r\n\r\n");
+
+        let text = write(false, true, stream);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with("\r\nConnection: close"), "{head}");
+        assert_eq!(body, "xxxxxxxxxxxxxxxxxxxxxxxxxx");
+    }
+
+    #[test]
+    fn hexadecimal_lengths() {
+        for (number, text) in [
+            (0, "0"),
+            (1, "1"),
+            (15, "f"),
+            (16, "10"),
+            (0xabc, "abc"),
+            (65536, "10000"),
+        ] {
+            let mut out = Vec::new();
+            write_hex(&mut out, number);
+            assert_eq!(out, text.as_bytes());
+        }
+    }
+}

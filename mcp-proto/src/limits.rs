@@ -1,0 +1,113 @@
+//! Every bound on what a peer can make us keep, and every bound on how long it may take.
+
+use core::time::Duration;
+
+/// How much a peer may send, or leave unread, before it is refused.
+///
+/// One value serves all connections of a [`Config`](crate::Config). Each limit is inclusive: a
+/// message exactly at it passes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request's head, from the request line to the empty line. Past it: 431.
+    ///
+    /// Default 16 KiB, as in Node.js and nginx (4 x 8 KiB in all): room for a bearer token and
+    /// cookies. Values above 65,535 count as 65,535.
+    pub head: usize,
+    /// Field lines in a head. Past it: 431.
+    ///
+    /// Default 100, as in hyper and Apache. Values above 128 count as 128.
+    pub fields: usize,
+    /// Bytes of a request's body after chunked decoding. Past it: 413.
+    ///
+    /// Default 4 MiB: a tool argument that carries a picture fits, a film does not.
+    pub body: usize,
+    /// Bytes of chunk extensions and trailers in one chunked body. Past it: 400 (extensions) or
+    /// 431 (trailers).
+    ///
+    /// Default 4 KiB. Nobody sends either to an MCP server on purpose.
+    pub chunk_overhead: usize,
+    /// Levels of JSON nesting in a body. Past it: 400.
+    ///
+    /// Default 64, half of what serde_json parses before it gives up.
+    pub json_depth: usize,
+    /// Bytes of further requests taken in while one is being answered (pipelining). At it,
+    /// [`Session::wants_read`](crate::Session::wants_read) turns false.
+    ///
+    /// Default 64 KiB. While reading is paused a disconnect goes unseen, so this is not tiny.
+    pub read_ahead: usize,
+    /// Bytes of responses that the peer has not read yet, at which a handler that reports
+    /// progress has to wait. A result is never held back by it.
+    ///
+    /// Default 256 KiB.
+    pub unsent: usize,
+    /// Bytes read and thrown away after a refusal, so that the peer gets to read the answer
+    /// before the connection is reset (RFC 9112 section 9.6).
+    ///
+    /// Default 1 MiB.
+    pub drain: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: 16 * 1024,
+            fields: 100,
+            body: 4 * 1024 * 1024,
+            chunk_overhead: 4 * 1024,
+            json_depth: 64,
+            read_ahead: 64 * 1024,
+            unsent: 256 * 1024,
+            drain: 1024 * 1024,
+        }
+    }
+}
+
+/// How long a peer may take, and how long it is kept waiting. `Duration::MAX` means forever.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Deadlines {
+    /// From the first byte of a head to its last. Past it: 408.
+    ///
+    /// Default 10 s, so that slow heads cannot hold connections (Slowloris).
+    pub head: Duration,
+    /// From the end of a head to the end of its body. Past it: 408.
+    ///
+    /// Default 60 s: [`Limits::body`] at 560 kbit/s.
+    pub body: Duration,
+    /// Without a request in sight, before a connection is closed.
+    ///
+    /// Default 75 s, as in nginx.
+    pub idle: Duration,
+    /// Without the peer taking a single byte of a response, before it counts as gone.
+    ///
+    /// Default 30 s.
+    pub write_stall: Duration,
+    /// After a refusal: from our FIN to the peer's, before the connection is closed anyway.
+    ///
+    /// Default 2 s, as Apache's lingering close.
+    pub drain: Duration,
+    /// With a handler silent, before its response becomes an event stream, whose comments tell
+    /// proxies and clients that somebody is still at work.
+    ///
+    /// Default 5 s: well below the 30 to 60 s after which proxies cut a silent connection.
+    pub stream_after: Duration,
+    /// Between two keep-alive comments on a silent event stream.
+    ///
+    /// Default 15 s, as the WHATWG event stream notes suggest.
+    pub keep_alive: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            idle: Duration::from_secs(75),
+            write_stall: Duration::from_secs(30),
+            drain: Duration::from_secs(2),
+            stream_after: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A request that has passed every check, with the bytes it came in.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+use core::ops::Range;
+
+use serde_json::value::RawValue;
+
+use crate::http::Head;
+use crate::jsonrpc::Id;
+use crate::revision::Revision;
+
+/// The methods that an application answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum McpMethod {
+    /// `tools/list`.
+    ListTools,
+    /// `tools/call`.
+    CallTool,
+}
+
+impl McpMethod {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ListTools => "tools/list",
+            Self::CallTool => "tools/call",
+        }
+    }
+}
+
+/// One MCP request, from its header fields to its arguments.
+///
+/// Owns the bytes it came in; what the methods return borrows from them.
+pub struct Request {
+    pub(crate) head: Head,
+    pub(crate) body: String,
+    pub(crate) revision: Revision,
+    pub(crate) method: McpMethod,
+    pub(crate) id: Id,
+    pub(crate) progress_token: Option<Id>,
+    pub(crate) name: Text,
+    pub(crate) cursor: Option<Text>,
+    pub(crate) arguments: Option<Part>,
+    pub(crate) meta: Option<Part>,
+    pub(crate) client_info: Option<Part>,
+}
+
+/// Where in the body a JSON value stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    start: u32,
+    end: u32,
+}
+
+impl Part {
+    /// `value` must borrow from `body`, which must be shorter than 4 GiB.
+    pub(crate) fn of(value: &RawValue, body: &str) -> Self {
+        let start = value.get().as_ptr() as usize - body.as_ptr() as usize;
+        Self {
+            start: start as u32,
+            end: (start + value.get().len()) as u32,
+        }
+    }
+
+    const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A string that stands in the body, or was decoded from it.
+#[derive(Debug)]
+pub(crate) enum Text {
+    InBody(Part),
+    Decoded(Box<str>),
+}
+
+impl Text {
+    /// `None` if `value` is no string. It must borrow from `body`.
+    pub(crate) fn of(value: &RawValue, body: &str) -> Option<Self> {
+        Some(match crate::jsonrpc::string_of(value)? {
+            alloc::borrow::Cow::Owned(text) => Self::Decoded(text.into()),
+            alloc::borrow::Cow::Borrowed(_) => {
+                let Part { start, end } = Part::of(value, body);
+                // Without its quotes.
+                Self::InBody(Part {
+                    start: start + 1,
+                    end: end - 1,
+                })
+            }
+        })
+    }
+
+    pub(crate) fn as_str<'a>(&'a self, body: &'a str) -> &'a str {
+        match self {
+            Self::InBody(part) => &body[part.range()],
+            Self::Decoded(text) => text,
+        }
+    }
+}
+
+impl Request {
+    /// The revision it is of.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub const fn method(&self) -> McpMethod {
+        self.method
+    }
+
+    /// The id its answer will carry. Clients reuse ids, even at the same time.
+    #[must_use]
+    pub const fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// What is to be called: the tool's name. Empty for methods that name nothing.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str(&self.body)
+    }
+
+    /// The arguments as JSON text, an object.
+    #[must_use]
+    pub fn arguments(&self) -> &str {
+        self.part(self.arguments).unwrap_or("{}")
+    }
+
+    /// The position in a list to go on from.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&str> {
+        self.cursor.as_ref().map(|cursor| cursor.as_str(&self.body))
+    }
+
+    /// The `_meta` member as JSON text, an object.
+    #[must_use]
+    pub fn meta(&self) -> Option<&str> {
+        self.part(self.meta)
+    }
+
+    /// What progress notifications have to carry. Without it, there are none.
+    #[must_use]
+    pub const fn progress_token(&self) -> Option<&Id> {
+        self.progress_token.as_ref()
+    }
+
+    /// What the client says of itself, as JSON text. Not verified by anybody.
+    #[must_use]
+    pub fn client_info(&self) -> Option<&str> {
+        self.part(self.client_info)
+    }
+
+    /// The HTTP request it came in.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn part(&self, part: Option<Part>) -> Option<&str> {
+        part.map(|part| &self.body[part.range()])
+    }
+}
+
+/// Shows what was asked, not what with: arguments may be secret.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("revision", &self.revision)
+            .field("method", &self.method)
+            .field("id", &self.id)
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,190 @@
+//! What 2026-07-28 asks of every request: `_meta`, and header fields that agree with the body.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+
+use serde::Serialize;
+
+use super::header_value;
+use super::{Meta, Revision, VersionField};
+use crate::error::{ErrorCode, RpcError};
+use crate::http::Head;
+use crate::jsonrpc::string_of;
+
+/// Checks `_meta` and the version, before the method is looked at.
+///
+/// In the order of the official suite: missing members beat a mismatch, a mismatch beats an
+/// unsupported version.
+pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), RpcError> {
+    let field = VersionField::parse(head.protocol_version());
+    let declared = meta.and_then(|meta| meta.protocol_version);
+    let Some(declared) = declared else {
+        return Err(match field {
+            // A version we do not know may ask for other members, or for none.
+            VersionField::Unknown(requested) => unsupported(&String::from_utf8_lossy(requested)),
+            _ => missing_meta("io.modelcontextprotocol/protocolVersion", "a string"),
+        });
+    };
+    let declared = string_of(declared)
+        .ok_or_else(|| missing_meta("io.modelcontextprotocol/protocolVersion", "a string"))?;
+    let has_capabilities = meta
+        .and_then(|meta| meta.client_capabilities)
+        .is_some_and(|capabilities| capabilities.get().starts_with('{'));
+    if !has_capabilities {
+        return Err(missing_meta(
+            "io.modelcontextprotocol/clientCapabilities",
+            "an object",
+        ));
+    }
+    check_mirrored(
+        "MCP-Protocol-Version",
+        head.protocol_version().map(plain),
+        &declared,
+    )?;
+    if declared != Revision::V2026_07_28.as_str() {
+        return Err(unsupported(&declared));
+    }
+    Ok(())
+}
+
+/// Checks that `Mcp-Method` says what the body says.
+pub(crate) fn check_method(head: &Head, method: &str) -> Result<(), RpcError> {
+    check_mirrored("Mcp-Method", head.mcp_method().map(plain), method)
+}
+
+/// Checks that `Mcp-Name` says what the body says.
+pub(crate) fn check_name(head: &Head, name: &str) -> Result<(), RpcError> {
+    check_mirrored("Mcp-Name", head.mcp_name().map(header_value::decode), name)
+}
+
+/// A field without the Base64 form.
+fn plain(value: &[u8]) -> Option<Cow<'_, str>> {
+    core::str::from_utf8(value).ok().map(Cow::Borrowed)
+}
+
+/// `value` is `None` if the field is absent and `Some(None)` if it cannot be decoded.
+fn check_mirrored(
+    field: &str,
+    value: Option<Option<Cow<'_, str>>>,
+    body: &str,
+) -> Result<(), RpcError> {
+    match value {
+        Some(Some(value)) if value == body => Ok(()),
+        Some(Some(value)) => Err(RpcError::header_mismatch(format!(
+            "header mismatch: {field} is {value:?} and the body says {body:?}"
+        ))),
+        Some(None) => Err(RpcError::header_mismatch(format!(
+            "header mismatch: {field} is neither visible ASCII nor valid `=?base64?..?=`"
+        ))),
+        None => Err(RpcError::header_mismatch(format!(
+            "header mismatch: the required field {field} is missing, send {body:?} in it"
+        ))),
+    }
+}
+
+fn missing_meta(key: &str, what: &str) -> RpcError {
+    RpcError::invalid_params(format!("invalid params: `_meta` must have {key:?}, {what}"))
+}
+
+fn unsupported(requested: &str) -> RpcError {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        supported: [&'static str; Revision::ALL.len()],
+        requested: &'a str,
+    }
+
+    let data = Data {
+        supported: Revision::ALL.map(Revision::as_str),
+        requested,
+    };
+    RpcError {
+        data: serde_json::value::to_raw_value(&data).ok(),
+        ..RpcError::new(
+            ErrorCode::UNSUPPORTED_VERSION,
+            format!("unsupported protocol version {requested:?}: see data.supported"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use serde_json::value::RawValue;
+
+    const GOOD: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":{}}"#;
+
+    fn head(fields: &str) -> Head {
+        let text = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        Head::parse(text.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    fn check(fields: &str, meta: &str) -> Result<(), i32> {
+        let raw: &RawValue = serde_json::from_str(meta).unwrap();
+        let meta = Meta::parse(raw).map_err(|error| error.code.0)?;
+        check_version(&head(fields), Some(&meta)).map_err(|error| error.code.0)
+    }
+
+    #[test]
+    fn the_order_of_errors_is_that_of_the_suite() {
+        let version = |version: &str| format!("MCP-Protocol-Version: {version}\r\n");
+        let declares = |version: &str| GOOD.replace("2026-07-28", version);
+        for (fields, meta, expected) in [
+            (version("2026-07-28"), GOOD.into(), Ok(())),
+            (version("2026-07-28"), "{}".into(), Err(-32602)),
+            (
+                version("2026-07-28"),
+                GOOD.replace("clientCap", "x"),
+                Err(-32602),
+            ),
+            (version("2026-07-28"), GOOD.replace("{}", "[]"), Err(-32602)),
+            (
+                version("2026-07-28"),
+                GOOD.replace("\"2026-07-28\"", "7"),
+                Err(-32602),
+            ),
+            (version("2026-07-28"), declares("v999"), Err(-32020)),
+            (version("v999"), GOOD.into(), Err(-32020)),
+            (String::new(), GOOD.into(), Err(-32020)),
+            (version("v999"), declares("v999"), Err(-32022)),
+            (version("v999"), "{}".into(), Err(-32022)),
+            (version("2026-07-28"), "[]".into(), Err(-32602)),
+            (
+                version("2026-07-28"),
+                "{\"progressToken\":1,\"progressToken\":2}".into(),
+                Err(-32602),
+            ),
+        ] {
+            assert_eq!(check(&fields, &meta), expected, "{fields} {meta}");
+        }
+        assert_eq!(
+            check_version(&head(&version("2026-07-28")), None)
+                .unwrap_err()
+                .code
+                .0,
+            -32602
+        );
+    }
+
+    #[test]
+    fn an_unsupported_version_names_those_that_are() {
+        let data = unsupported("v999").data.unwrap();
+        assert_eq!(
+            data.get(),
+            r#"{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26"],"requested":"v999"}"#
+        );
+    }
+
+    #[test]
+    fn mirrored_fields_must_agree() {
+        let is_ok = |fields: &str, name: &str| check_name(&head(fields), name).is_ok();
+        assert!(is_ok("Mcp-Name:  add \r\n", "add"));
+        assert!(is_ok("mcp-name: =?base64?YWRk?=\r\n", "add"));
+        assert!(!is_ok("Mcp-Name: Add\r\n", "add"));
+        assert!(!is_ok("Mcp-Name: =?base64?YWR?=\r\n", "add"));
+        assert!(!is_ok("", "add"));
+        assert!(check_method(&head("Mcp-Method: =?base64?YWRk?=\r\n"), "add").is_err());
+    }
+}

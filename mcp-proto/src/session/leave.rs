@@ -1,0 +1,192 @@
+//! How connections end: the peer leaves, a deadline passes, the server shuts down.
+
+use super::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session, State};
+use crate::call::{CallKey, Reply};
+use crate::error::{Refusal, RpcError};
+use crate::revision::Era;
+use crate::time::{Instant, Now};
+
+impl Session {
+    /// When [`Input::Timeout`] is due, if ever. Only [`handle`](Self::handle) changes it.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = &self.config.deadlines;
+        let state = match &self.state {
+            State::Head { since, .. } if self.inbox.is_empty() => Some(*since + deadlines.idle),
+            State::Head { since, .. } => Some(*since + deadlines.head),
+            State::Body { since, .. } => Some(*since + deadlines.body),
+            State::Call { answer, .. } => answer.deadline(deadlines),
+            State::Flush { .. } => None,
+            State::Drain { since, .. } => Some(*since + deadlines.drain),
+            State::Closed => return None,
+        };
+        [state, self.stall_deadline(), self.shutdown_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When a peer that takes no bytes counts as gone.
+    fn stall_deadline(&self) -> Option<Instant> {
+        (!self.outbox.is_empty()).then(|| self.last_write + self.config.deadlines.write_stall)
+    }
+
+    /// When a shutdown stops waiting. A response that is on its way gets as long again as a
+    /// refused peer has to read its answer.
+    fn shutdown_deadline(&self) -> Option<Instant> {
+        let until = self.shutdown?;
+        Some(match self.state {
+            State::Flush { .. } | State::Drain { .. } => until + self.config.deadlines.drain,
+            _ => until,
+        })
+    }
+
+    pub(super) fn timeout(&mut self, now: Now) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now.instant);
+        if is_due(self.stall_deadline()) {
+            return self.peer_closed(PeerClosed::Reset);
+        }
+        if is_due(self.shutdown_deadline()) {
+            return self.cut(now);
+        }
+        let deadlines = &self.config.deadlines;
+        match &self.state {
+            State::Head { since, .. } if self.inbox.is_empty() => {
+                if is_due(Some(*since + deadlines.idle)) {
+                    self.close();
+                }
+            }
+            State::Head { since, .. } => {
+                if is_due(Some(*since + deadlines.head)) {
+                    self.inbox.clear();
+                    self.refuse_and_close(now, Refusal::SlowHead);
+                }
+            }
+            State::Body { since, .. } => {
+                if is_due(Some(*since + deadlines.body)) {
+                    self.refuse_and_close(now, Refusal::SlowBody);
+                }
+            }
+            State::Call { key, answer } => {
+                if is_due(answer.deadline(deadlines)) {
+                    let key = *key;
+                    self.with_answer(key, |session, answer| {
+                        session.write(now, |writer| answer.keep_alive(writer, now.instant));
+                    });
+                }
+            }
+            State::Drain { since, .. } => {
+                if is_due(Some(*since + deadlines.drain)) {
+                    self.close();
+                }
+            }
+            State::Flush { .. } | State::Closed => {}
+        }
+    }
+
+    pub(super) fn peer_closed(&mut self, how: PeerClosed) {
+        if how == PeerClosed::Fin && self.still_wants_answer() {
+            self.is_half_closed = true;
+            self.exchange.keep_alive = false;
+            self.inbox.clear();
+            return;
+        }
+        // Part of a head, or pipelined requests that would have been served next.
+        let is_waiting = !self.inbox.is_empty();
+        let mut waits_in_vain = is_waiting && self.exchange.keep_alive;
+        match &self.state {
+            State::Head { .. } => waits_in_vain = is_waiting,
+            State::Drain { .. } | State::Closed => {}
+            State::Body { .. } => self.lose(Lost::InBody),
+            State::Call { key, answer } => {
+                let (key, era) = (*key, answer.revision().era());
+                self.lose(Lost::InCall);
+                self.outputs.push_back(match era {
+                    // 2026-07-28, basic/patterns/cancellation: a disconnect is a cancellation.
+                    Era::Modern => Output::Cancelled(key),
+                    // 2025-11-25, basic/transports: a disconnect is not a cancellation.
+                    Era::Legacy => Output::HandedOver(key),
+                });
+            }
+            State::Flush { is_refusal: true } => {}
+            State::Flush { is_refusal: false } => self.lose(Lost::InResponse),
+        }
+        if waits_in_vain {
+            self.outputs
+                .push_back(Output::Event(Event::RequestLost(LostRequest {
+                    endpoint: None,
+                    stage: Lost::InHead,
+                    received: self.inbox.len() as u64,
+                    announced: None,
+                })));
+        }
+        self.close();
+    }
+
+    /// Whether a FIN only means that no further request follows.
+    fn still_wants_answer(&self) -> bool {
+        let is_complete = matches!(self.state, State::Call { .. } | State::Flush { .. });
+        let endpoint = self
+            .exchange
+            .endpoint
+            .and_then(|at| self.config.endpoints.get(at));
+        is_complete && endpoint.is_some_and(|endpoint| endpoint.answer_half_closed)
+    }
+
+    fn lose(&mut self, stage: Lost) {
+        self.outputs
+            .push_back(Output::Event(Event::RequestLost(LostRequest {
+                endpoint: self.exchange.endpoint,
+                stage,
+                received: self.exchange.received,
+                announced: self.exchange.announced,
+            })));
+    }
+
+    pub(super) fn begin_shutdown(&mut self, now: Now, until: Instant) {
+        self.shutdown = Some(self.shutdown.map_or(until, |earlier| earlier.min(until)));
+        self.exchange.keep_alive = false;
+        if matches!(self.state, State::Head { .. }) && self.inbox.is_empty() {
+            self.close();
+        } else {
+            // An instant that has passed means now.
+            self.handle(now, Input::Timeout);
+        }
+    }
+
+    /// The time that a shutdown leaves is over.
+    fn cut(&mut self, now: Now) {
+        if let State::Call { key, .. } = self.state {
+            self.cancel(now, key);
+        } else {
+            self.close();
+        }
+    }
+
+    /// Stops the work on a call and tells its client so.
+    fn cancel(&mut self, now: Now, key: CallKey) {
+        self.outputs.push_back(Output::Cancelled(key));
+        let error = RpcError::internal("internal error: the server is shutting down");
+        self.reply(now, key, Reply::Error(error));
+    }
+
+    /// Closes our half and waits for the peer to do the same.
+    pub(super) fn begin_drain(&mut self, now: Now) {
+        // Whatever the peer has pipelined behind its last request stays unanswered.
+        let discarded = self.inbox.len();
+        self.inbox.clear();
+        self.state = State::Drain {
+            since: now.instant,
+            discarded,
+        };
+        self.outputs.push_back(Output::ShutdownWrite);
+    }
+
+    /// The one way to the end.
+    pub(super) fn close(&mut self) {
+        self.state = State::Closed;
+        self.inbox.clear();
+        self.outbox.clear();
+        self.outputs.push_back(Output::Close);
+    }
+}

@@ -1,0 +1,202 @@
+//! From bytes to requests.
+
+use alloc::boxed::Box;
+
+use super::{Exchange, Output, Session, State};
+use crate::call::{Call, CallKey};
+use crate::error::Refusal;
+use crate::exchange::{Answer, Incoming, Outcome};
+use crate::http::{BodyDecoder, Framing, Head, HeadScan, Method, Progress, ResponseWriter};
+use crate::time::Now;
+
+impl Session {
+    pub(super) fn receive(&mut self, now: Now, bytes: &[u8]) {
+        if self.is_half_closed {
+            return;
+        }
+        if let State::Drain { discarded, .. } = &mut self.state {
+            *discarded = discarded.saturating_add(bytes.len());
+            if *discarded > self.config.limits.drain {
+                self.close();
+            }
+            return;
+        }
+        if self.inbox.is_empty() {
+            // Mostly a whole request, which is then looked at where it is.
+            let mut rest = bytes;
+            self.advance(now, &mut rest);
+            if !self.is_closed() {
+                self.inbox.push(rest);
+            }
+        } else {
+            self.inbox.push(bytes);
+            self.advance_inbox(now);
+        }
+    }
+
+    /// Goes on with bytes that had to wait.
+    pub(super) fn advance_inbox(&mut self, now: Now) {
+        let inbox = core::mem::take(&mut self.inbox);
+        let mut rest = inbox.as_slice();
+        self.advance(now, &mut rest);
+        let used = inbox.len() - rest.len();
+        if !self.is_closed() {
+            self.inbox = inbox;
+            self.inbox.consume(used);
+        }
+    }
+
+    /// Takes requests from the front of `input` until one has to be answered first, or more
+    /// bytes are needed.
+    fn advance(&mut self, now: Now, input: &mut &[u8]) {
+        loop {
+            let before = input.len();
+            match self.state {
+                State::Head { .. } => self.advance_head(now, input),
+                State::Body { .. } => self.advance_body(now, input),
+                _ => return,
+            }
+            if input.is_empty() || input.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn advance_head(&mut self, now: Now, input: &mut &[u8]) {
+        let limit = self.config.head_limit();
+        let State::Head { scan, since } = &mut self.state else {
+            return;
+        };
+        if scan.is_at_start() {
+            // RFC 9112 section 2.2: skip empty lines before a request.
+            while let Some(rest) = input.strip_prefix(b"\r\n") {
+                *input = rest;
+            }
+            if input.is_empty() {
+                return;
+            }
+            // Only now is there a request that can be slow.
+            *since = now.instant;
+            if *input == b"\r" {
+                return;
+            }
+        }
+        match scan.advance(input, limit) {
+            Ok(None) => {}
+            Ok(Some(length)) => {
+                let (head, rest) = input.split_at(length);
+                *input = rest;
+                let head = Head::parse(head, &self.config.limits);
+                match head {
+                    Ok(head) => self.begin_request(now, head),
+                    Err(refusal) => self.refuse_and_close(now, refusal),
+                }
+            }
+            Err(refusal) => self.refuse_and_close(now, refusal),
+        }
+    }
+
+    fn begin_request(&mut self, now: Now, head: Head) {
+        let framing = head.framing();
+        let expects_continue = head.expects_continue() && framing != Framing::Empty;
+        self.exchange = Exchange {
+            endpoint: None,
+            received: 0,
+            announced: match framing {
+                Framing::Empty => Some(0),
+                Framing::Length(length) => Some(length),
+                Framing::Chunked => None,
+            },
+            is_http11: head.is_http11(),
+            keep_alive: head.keep_alive() && self.shutdown.is_none(),
+            omit_body: head.method() == Method::Head,
+        };
+        match Incoming::new(&self.config, head) {
+            Ok(incoming) => {
+                self.exchange.endpoint = Some(incoming.endpoint());
+                if framing == Framing::Empty {
+                    return self.finish_request(now, incoming);
+                }
+                if expects_continue {
+                    self.write(now, |writer| ResponseWriter::write_continue(writer.out));
+                }
+                self.state = State::Body {
+                    incoming: Box::new(incoming),
+                    decoder: BodyDecoder::new(framing, &self.config.limits),
+                    since: now.instant,
+                };
+            }
+            Err((endpoint, refusal)) => {
+                self.exchange.endpoint = endpoint;
+                // A body that nobody will read still has to pass before the next request could.
+                self.exchange.keep_alive &= framing == Framing::Empty;
+                self.refuse(now, refusal);
+            }
+        }
+    }
+
+    fn advance_body(&mut self, now: Now, input: &mut &[u8]) {
+        let State::Body {
+            incoming, decoder, ..
+        } = &mut self.state
+        else {
+            return;
+        };
+        loop {
+            match decoder.next(input, incoming.room(), &self.config.limits) {
+                Ok(Progress::Data(piece)) => {
+                    self.exchange.received += piece.len() as u64;
+                    incoming.push(piece);
+                }
+                Ok(Progress::NeedMore) => return,
+                Ok(Progress::End) => break,
+                Err(refusal) => return self.refuse_and_close(now, refusal),
+            }
+        }
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        if let State::Body { incoming, .. } = state {
+            self.finish_request(now, *incoming);
+        }
+    }
+
+    fn finish_request(&mut self, now: Now, incoming: Incoming) {
+        let endpoint = incoming.endpoint();
+        match incoming.finish(&self.config) {
+            Ok(Outcome::Call(request, accepts)) => {
+                let key = CallKey(self.next_key);
+                self.next_key += 1;
+                let mode = self.config.endpoints[endpoint].response_mode;
+                let answer = Answer::new(&request, accepts, mode, now.instant);
+                self.outputs.push_back(Output::Call(Call {
+                    key,
+                    endpoint,
+                    request,
+                }));
+                self.state = State::Call {
+                    key,
+                    answer: Box::new(answer),
+                };
+            }
+            Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
+            Ok(Outcome::Accepted) => self.answer_accepted(now),
+            Err(failure) => self.answer_failure(now, &failure),
+        }
+    }
+
+    /// Refuses a request behind which no other could be found.
+    pub(super) fn refuse_and_close(&mut self, now: Now, refusal: Refusal) {
+        if let State::Head { .. } = self.state {
+            self.exchange = Exchange::default();
+        }
+        self.exchange.keep_alive = false;
+        self.refuse(now, refusal);
+    }
+
+    /// Waits for the next request.
+    pub(super) fn await_request(&mut self, now: Now) {
+        self.state = State::Head {
+            scan: HeadScan::default(),
+            since: now.instant,
+        };
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Runs the official MCP clients, old and new, against two running servers of this project:
+# the conformance server, and the two_servers example (two MCP servers on one listener).
+#
+#   tests/interop/run.sh <conformance-url> <echo-url> <math-url>
+#
+# Needs python3 (3.11 or newer) with venv, node (20 or newer) and npm. The clients are installed once
+# into target/interop, or into $INTEROP_CACHE, and again when a version file here changes.
+set -euo pipefail
+
+if [ $# -ne 3 ]; then
+  echo "usage: $0 <conformance-url> <echo-url> <math-url>" >&2
+  exit 2
+fi
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${INTEROP_CACHE:-$here/../../target/interop}
+python=${PYTHON:-python3}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+
+# Each Python SDK gets a venv of its own: 1.x and 2.x are one package name. The version file is copied
+# in last, so that an install that was cut short is done again. Wheels only: no package's setup.py runs.
+install_python() {
+  local versions=$here/$1.txt venv=$cache/$1
+  cmp -s "$versions" "$venv/installed.txt" && return
+  echo "installing $1"
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: -r "$versions"
+  cp "$versions" "$venv/installed.txt"
+}
+
+# npm ci installs exactly the lock file, hash by hash, and --ignore-scripts runs no package's scripts.
+install_js() {
+  local js=$cache/js
+  mkdir -p "$js"
+  if ! cmp -s "$here/package-lock.json" "$js/installed.json"; then
+    echo "installing the JavaScript clients"
+    rm -f "$js/installed.json"
+    cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$js/"
+    (cd "$js" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cp "$here/package-lock.json" "$js/installed.json"
+  fi
+  # Node looks for packages beside the importing file, so the clients run from beside node_modules.
+  cp "$here"/*.mjs "$js/"
+}
+
+# A lock file with download addresses would tie every user to the registry of whoever wrote it.
+if grep -q '"resolved"' "$here/package-lock.json"; then
+  echo "package-lock.json names a registry: write it again with the .npmrc beside it" >&2
+  exit 1
+fi
+
+install_python python_mcp_1
+install_python python_mcp_2
+install_js
+
+# All clients run, even after one failed: which ones fail says where to look.
+export PYTHONDONTWRITEBYTECODE=1
+failed=()
+for client in python_mcp_1 python_mcp_2; do
+  "$cache/$client/bin/python" "$here/$client.py" "$@" || failed+=("$client")
+done
+for client in js_sdk_1 js_client_2; do
+  node "$cache/js/$client.mjs" "$@" || failed+=("$client")
+done
+
+if [ ${#failed[@]} -ne 0 ]; then
+  echo "interop: FAILED: ${failed[*]}" >&2
+  exit 1
+fi
+echo "interop: all 4 clients ok"

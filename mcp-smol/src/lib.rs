@@ -1,1 +1,152 @@
+//! Serves MCP on smol.
+#![forbid(unsafe_code)]
 
+mod listener;
+mod timer;
+
+pub use listener::Listener;
+pub use mcp_server::*;
+pub use timer::Timer;
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_executor::Executor;
+use async_io::Async;
+use async_signal::{Signal, Signals};
+use futures_lite::StreamExt;
+use mcp_server::runtime::{BoxFuture, Runtime};
+
+/// Listens at `address`, such as `127.0.0.1:8000`. Names are resolved at once and block.
+///
+/// # Errors
+///
+/// Those of `bind(2)`: the address is taken, or not of this machine.
+pub fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
+    std::net::TcpListener::bind(address)?.try_into()
+}
+
+/// Serves `endpoints` on the threads that await it, with the defaults of [`Serve`].
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
+    Smol::new().serve(listener, endpoints)
+}
+
+/// Serves one connection that has been accepted already.
+///
+/// # Errors
+///
+/// If the socket cannot be set up.
+pub async fn serve_stream(stream: std::net::TcpStream, service: &Service) -> io::Result<()> {
+    let peer = stream.peer_addr().ok();
+    stream.set_nodelay(true)?;
+    service.connection(Async::new(stream)?, Timer::new(), peer).await;
+    Ok(())
+}
+
+/// Done when the process is asked to end, by Ctrl-C (SIGINT) or SIGTERM. For [`Serve::until`].
+///
+/// If the system does not let signals be watched, it is never done, and they end the process as
+/// they do by default.
+pub async fn shutdown_signal() {
+    match Signals::new([Signal::Int, Signal::Term]) {
+        Ok(mut signals) => drop(signals.next().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Runs a future to its end on this thread: `async_io::block_on`.
+pub use async_io::block_on;
+
+/// smol as a [`Runtime`]: an executor of its own, which lives as long as what is served.
+#[derive(Debug)]
+pub struct Smol {
+    executor: Arc<Executor<'static>>,
+    threads: usize,
+}
+
+impl Smol {
+    /// On the thread that awaits it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            executor: Arc::default(),
+            threads: 1,
+        }
+    }
+
+    /// On that many threads, at least one: the one that awaits it and `threads - 1` more.
+    #[must_use]
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Serves `endpoints`.
+    pub fn serve(self, listener: Listener, endpoints: Endpoints) -> Serve<Self> {
+        Serve::new(self, listener, endpoints)
+    }
+}
+
+impl Default for Smol {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime for Smol {
+    type Listener = Listener;
+    type Timer = Timer;
+
+    fn timer(&self) -> Timer {
+        Timer::new()
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.executor.spawn(task).detach();
+    }
+
+    fn run<'a, T: Send + 'a>(&'a self, main: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+        let threads = Threads::start(&self.executor, self.threads.saturating_sub(1));
+        Box::pin(async move {
+            let output = self.executor.run(main).await;
+            drop(threads);
+            output
+        })
+    }
+}
+
+/// Threads that run an executor until this is dropped.
+struct Threads {
+    /// Closed when dropped, which the threads wait for.
+    stop: Option<async_channel::Sender<()>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    fn start(executor: &Arc<Executor<'static>>, count: usize) -> Self {
+        let (stop, stopped) = async_channel::bounded(1);
+        let handles = (0..count).map(|_| {
+            let (executor, stopped) = (executor.clone(), stopped.clone());
+            std::thread::spawn(move || {
+                // Only closing the channel ends this.
+                let _ = block_on(executor.run(stopped.recv()));
+            })
+        });
+        Self {
+            handles: handles.collect(),
+            stop: Some(stop),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop = None;
+        for handle in self.handles.drain(..) {
+            // The panic of a thread has been printed by then, and there is nobody to tell.
+            let _ = handle.join();
+        }
+    }
+}

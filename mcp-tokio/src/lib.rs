@@ -1,1 +1,89 @@
+//! Serves MCP on tokio.
+#![forbid(unsafe_code)]
 
+mod listener;
+mod timer;
+
+pub use listener::Listener;
+pub use mcp_server::*;
+pub use timer::Timer;
+// For those who want the runtime in the version used here.
+pub use tokio;
+
+use std::future::Future;
+use std::io;
+use std::task::Poll;
+
+use mcp_server::runtime::{BoxFuture, Runtime};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio_util::compat::TokioAsyncReadCompatExt;
+
+/// Listens at `address`, such as `127.0.0.1:8000`.
+///
+/// # Errors
+///
+/// Those of `bind(2)`: the address is taken, or not of this machine.
+pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
+    Ok(TcpListener::bind(address).await?.into())
+}
+
+/// Serves `endpoints` with the defaults of [`Serve`], in tasks of the runtime that awaits it.
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio> {
+    Serve::new(Tokio::default(), listener, endpoints)
+}
+
+/// Serves one connection that has been accepted already.
+///
+/// # Errors
+///
+/// If the socket cannot be set up.
+pub async fn serve_stream(stream: TcpStream, service: &Service) -> io::Result<()> {
+    let peer = stream.peer_addr().ok();
+    stream.set_nodelay(true)?;
+    service.connection(stream.compat(), Timer::new(), peer).await;
+    Ok(())
+}
+
+/// Done when the process is asked to end, by Ctrl-C (SIGINT) or SIGTERM. For [`Serve::until`].
+///
+/// If the system does not let signals be watched, it is never done, and they end the process as
+/// they do by default.
+pub async fn shutdown_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            let mut interrupt = std::pin::pin!(interrupt);
+            return std::future::poll_fn(|cx| {
+                let is_asked =
+                    interrupt.as_mut().poll(cx).is_ready() || terminate.poll_recv(cx).is_ready();
+                if is_asked { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+    }
+    interrupt.await;
+}
+
+/// tokio as a [`Runtime`]: the one in whose context it is used.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Tokio {}
+
+impl Runtime for Tokio {
+    type Listener = Listener;
+    type Timer = Timer;
+
+    fn timer(&self) -> Timer {
+        Timer::new()
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
+    }
+}

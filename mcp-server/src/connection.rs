@@ -1,0 +1,319 @@
+//! The driver: moves bytes between a stream and its session, and runs the handlers.
+//!
+//! Every decision is the session's. The driver carries: what it reads goes in, what comes out is
+//! written, a call becomes a handler's future, which lives and dies here.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use mcp_proto::{Call, Event, Input, Instant, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session};
+
+use crate::counters::Counted;
+use crate::endpoints::Shared;
+use crate::in_flight::InFlight;
+use crate::registry::Entry;
+use crate::runtime::Timer;
+
+/// The size of a read. One buffer serves all connections of a thread: none is held by a
+/// connection that is idle.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Turns of one connection before others on the thread get theirs.
+const TURNS: usize = 32;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
+}
+
+/// One connection being served: a future that is done when the connection is closed and the work
+/// that outlives it has ended.
+///
+/// Dropping it closes the connection and cancels its work.
+#[must_use = "a connection is served by polling it"]
+pub struct Connection<S, T> {
+    shared: Arc<Shared>,
+    /// Gone when the connection is closed.
+    stream: Option<S>,
+    peer: Option<SocketAddr>,
+    session: Session,
+    timer: T,
+    /// What the timer is set to, if it is. May be too early, never too late.
+    timer_at: Option<Instant>,
+    call: Option<InFlight>,
+    /// Calls that go on though their client has gone.
+    handed_over: Vec<InFlight>,
+    /// Whether our half has to be closed.
+    is_closing: bool,
+    /// When a shutdown stops waiting, once one has begun.
+    shutdown: Option<Instant>,
+    entry: Entry,
+    counted: Vec<Counted>,
+}
+
+impl<S, T: Timer> Connection<S, T> {
+    pub(crate) fn new(shared: Arc<Shared>, stream: S, timer: T, peer: Option<SocketAddr>) -> Self {
+        Self {
+            session: Session::new(shared.config.clone(), shared.now()),
+            entry: shared.registry.enter(),
+            counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
+            shared,
+            stream: Some(stream),
+            peer,
+            timer,
+            timer_at: None,
+            call: None,
+            handed_over: Vec::new(),
+            is_closing: false,
+            shutdown: None,
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.session.handle(now, input);
+    }
+
+    /// Acts on what the session wants done.
+    fn take_outputs(&mut self, now: Now) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Call(call) => self.begin_call(now, call),
+                Output::Cancelled(key) => {
+                    if self.call.take_if(|call| call.key == key).is_some() && self.shutdown.is_some() {
+                        self.entry.count_cut();
+                    }
+                }
+                Output::HandedOver(key) => {
+                    self.handed_over.extend(self.call.take_if(|call| call.key == key));
+                }
+                Output::Event(event) => self.log(&event),
+                Output::ShutdownWrite => self.is_closing = true,
+                Output::Close => {
+                    self.stream = None;
+                    self.counted.clear();
+                }
+            }
+        }
+    }
+
+    fn begin_call(&mut self, now: Now, call: Call) {
+        let key = call.key();
+        let mount = &self.shared.mounts[call.endpoint()];
+        if let Some(reply) = mount.catalog.answer(&call) {
+            return self.handle(now, Input::Reply(key, reply));
+        }
+        match mount.tools.get(call.request().name()) {
+            Some(tool) => {
+                self.call = Some(InFlight::start(&**tool, call, mount.counters.count_call()));
+            }
+            None => {
+                let error = RpcError::internal("internal error: the tool is listed but not there");
+                self.handle(now, Input::Reply(key, Reply::Error(error)));
+            }
+        }
+    }
+
+    /// Whether anything happened.
+    fn poll_call(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(call) = &mut self.call else {
+            return false;
+        };
+        let key = call.key;
+        let polled = call.poll(cx);
+        let mut happened = false;
+        // A client that reads too slowly makes its handler wait, but never the final reply.
+        while polled.is_ready() || self.session.can_notify() {
+            let Some(notification) = call.take_notification() else {
+                break;
+            };
+            self.session.handle(now, Input::Notify(key, notification));
+            happened = true;
+        }
+        if let Poll::Ready(reply) = polled {
+            self.call = None;
+            if self.shutdown.is_some() {
+                self.entry.count_finished();
+            }
+            self.handle(now, Input::Reply(key, reply));
+            happened = true;
+        }
+        happened
+    }
+
+    /// Goes on with calls whose clients have gone; their results are nobody's.
+    fn poll_handed_over(&mut self, cx: &mut Context<'_>) {
+        let entry = &self.entry;
+        let is_shutting_down = self.shutdown.is_some();
+        self.handed_over.retain_mut(|call| {
+            let polled = call.poll(cx);
+            while call.take_notification().is_some() {
+                cx.waker().wake_by_ref();
+            }
+            if polled.is_ready() && is_shutting_down {
+                entry.count_finished();
+            }
+            polled.is_pending()
+        });
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let until = self.entry.poll_shutdown(cx);
+        if until.is_none() || until == self.shutdown {
+            return false;
+        }
+        self.shutdown = until;
+        if let Some(until) = until {
+            self.handle(now, Input::Shutdown(until));
+        }
+        true
+    }
+
+    /// Hands in a deadline that has passed, or sets the timer for the next.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let deadline = if self.session.is_closed() {
+            // The session is gone, and with it its deadlines; only a shutdown is left.
+            self.shutdown.filter(|_| !self.handed_over.is_empty())
+        } else {
+            self.session.poll_timeout()
+        };
+        let Some(deadline) = deadline else {
+            return false;
+        };
+        if deadline <= now.instant {
+            if self.session.is_closed() {
+                self.handed_over.drain(..).for_each(|_| self.entry.count_cut());
+            } else {
+                self.handle(now, Input::Timeout);
+            }
+            return true;
+        }
+        // Deadlines mostly move later. Then the timer may go off early once, which costs less
+        // than to set it anew each time.
+        if self.timer_at.is_none_or(|at| deadline < at) {
+            self.timer.reset(self.shared.to_std(deadline));
+            self.timer_at = Some(deadline);
+        }
+        let is_over = self.timer.poll(cx).is_ready();
+        if is_over {
+            self.timer_at = None;
+        }
+        is_over
+    }
+
+    fn log(&self, event: &Event) {
+        let path = |endpoint: Option<usize>| {
+            let endpoint = endpoint.and_then(|at| self.shared.config.endpoints.get(at));
+            endpoint.map_or("-", |endpoint| endpoint.path())
+        };
+        let peer = self.peer.map(tracing::field::display);
+        match event {
+            Event::RequestLost(lost) => {
+                if let Some(mount) = lost.endpoint.and_then(|at| self.shared.mounts.get(at)) {
+                    mount.counters.count_lost_request();
+                }
+                tracing::warn!(
+                    peer,
+                    endpoint = path(lost.endpoint),
+                    received = lost.received,
+                    announced = lost.announced,
+                    "{lost}"
+                );
+            }
+            Event::Refused { endpoint, refusal } => {
+                let hint = match refusal {
+                    Refusal::ForeignHost { .. } => "to allow it: Endpoints::hosts",
+                    Refusal::ForeignOrigin { .. } => "to allow it: Endpoints::origins",
+                    _ => {
+                        tracing::debug!(peer, endpoint = path(*endpoint), "refused: {refusal}");
+                        return;
+                    }
+                };
+                tracing::info!(peer, endpoint = path(*endpoint), hint, "refused: {refusal}");
+            }
+            _ => tracing::debug!(peer, "{event:?}"),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Connection<S, T> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        let bytes = self.session.transmit();
+        if !bytes.is_empty() {
+            let input = match Pin::new(stream).poll_write(cx, bytes) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(count @ 1..)) => Input::Written(count),
+                Poll::Ready(Ok(0) | Err(_)) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.handle(now, input);
+            return true;
+        }
+        if self.is_closing {
+            // Whether it worked shows in what is read next.
+            self.is_closing = Pin::new(stream).poll_close(cx).is_pending();
+        }
+        false
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        if !self.session.wants_read() {
+            return false;
+        }
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let input = match Pin::new(stream).poll_read(cx, buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) => Input::PeerClosed(PeerClosed::Fin),
+                Poll::Ready(Ok(count)) => Input::Bytes(&buffer[..count]),
+                Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.session.handle(now, input);
+            true
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..TURNS {
+            let now = this.shared.now();
+            let mut happened = this.poll_shutdown(cx, now);
+            this.take_outputs(now);
+            happened |= this.poll_call(cx, now);
+            happened |= this.poll_write(cx, now);
+            happened |= this.poll_read(cx, now);
+            happened |= this.poll_timer(cx, now);
+            if happened {
+                continue;
+            }
+            this.poll_handed_over(cx);
+            return if this.stream.is_none() && this.handed_over.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S, T> std::fmt::Debug for Connection<S, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,223 @@
+//! What a handler can know of its call, and tell its client before it is done.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll, Waker};
+
+use mcp_proto::{Call, Notification, Progress, Revision};
+
+/// The call that a handler serves. Cheap to clone, and may be sent to other threads.
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    call: Call,
+    outbox: Mutex<Outbox>,
+}
+
+/// Notifications on their way from the handler to the session.
+#[derive(Default)]
+struct Outbox {
+    /// The next ones to go, oldest last.
+    waiting: Vec<Notification>,
+    /// How many there have been, and how many of them have gone.
+    pushed: u64,
+    taken: u64,
+    handlers: Vec<Waker>,
+    driver: Option<Waker>,
+    is_closed: bool,
+}
+
+impl Context {
+    pub(crate) fn new(call: Call) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                call,
+                outbox: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Reports how much is done. Add what more there is to tell, and await it:
+    ///
+    /// ```
+    /// # async fn example(ctx: mcp_server::Context) {
+    /// ctx.progress(3.0).total(10.0).message("reading page 3").await;
+    /// # }
+    /// ```
+    ///
+    /// Each report must be greater than the last; others are left out. Where the client did not
+    /// ask for progress, nothing happens. Where it reads slower than progress is made, this waits
+    /// for it.
+    ///
+    /// Cancel-safe: a report that is dropped while it waits may or may not be sent.
+    #[must_use = "a report is sent when it is awaited"]
+    pub fn progress(&self, progress: f64) -> ReportProgress<'_> {
+        ReportProgress {
+            context: self,
+            progress: Progress::new(progress),
+        }
+    }
+
+    /// Whether the client asked for progress.
+    #[must_use]
+    pub fn wants_progress(&self) -> bool {
+        self.inner.call.request().progress_token().is_some()
+    }
+
+    /// Whether the call has ended without the handler: by cancellation, or because its client
+    /// left. The handler's future has been dropped by then; this is for what it has started on
+    /// other threads.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.outbox().is_closed
+    }
+
+    /// A header field of the HTTP request, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let value = self.inner.call.request().head().field(name)?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// What the client says of itself, as JSON: name and version. Nobody has verified it, and
+    /// the 2025 revisions do not send it with each request.
+    #[must_use]
+    pub fn client_info(&self) -> Option<&str> {
+        self.inner.call.request().client_info()
+    }
+
+    /// The `_meta` of the request as JSON, an object; a trace context, for one, comes in it.
+    #[must_use]
+    pub fn meta(&self) -> Option<&str> {
+        self.inner.call.request().meta()
+    }
+
+    /// The revision of the protocol that the client speaks.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.inner.call.request().revision()
+    }
+
+    /// Has `driver` woken when there is something to take.
+    pub(crate) fn register(&self, driver: &Waker) {
+        let mut outbox = self.outbox();
+        if !outbox.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            outbox.driver = Some(driver.clone());
+        }
+    }
+
+    /// Takes the oldest notification.
+    pub(crate) fn take(&self) -> Option<Notification> {
+        let mut outbox = self.outbox();
+        let notification = outbox.waiting.pop()?;
+        outbox.taken += 1;
+        let handlers = std::mem::take(&mut outbox.handlers);
+        drop(outbox);
+        handlers.into_iter().for_each(Waker::wake);
+        Some(notification)
+    }
+
+    /// The call has ended: nothing is taken any more.
+    pub(crate) fn close(&self) {
+        let mut outbox = self.outbox();
+        outbox.is_closed = true;
+        outbox.waiting.clear();
+        let handlers = std::mem::take(&mut outbox.handlers);
+        drop(outbox);
+        handlers.into_iter().for_each(Waker::wake);
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        // No code that could panic runs under the lock.
+        self.inner.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("request", self.inner.call.request())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A report of progress, sent when it is awaited. Made by [`Context::progress`].
+#[derive(Debug)]
+pub struct ReportProgress<'a> {
+    context: &'a Context,
+    progress: Progress,
+}
+
+impl ReportProgress<'_> {
+    /// How much there is to do, in the same unit.
+    #[must_use]
+    pub const fn total(mut self, total: f64) -> Self {
+        self.progress.total = Some(total);
+        self
+    }
+
+    /// What is being done, for people.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.progress.message = Some(message.into());
+        self
+    }
+}
+
+impl<'a> IntoFuture for ReportProgress<'a> {
+    type Output = ();
+    type IntoFuture = Sent<'a>;
+
+    fn into_future(self) -> Sent<'a> {
+        let wanted = self.context.wants_progress();
+        Sent {
+            context: self.context,
+            notification: wanted.then_some(Notification::Progress(self.progress)),
+            number: 0,
+        }
+    }
+}
+
+/// Resolves when the session has taken a notification, which is then on its way before anything
+/// the handler does next.
+#[derive(Debug)]
+pub struct Sent<'a> {
+    context: &'a Context,
+    notification: Option<Notification>,
+    /// Which of all notifications it was, from 1; zero if it is still here.
+    number: u64,
+}
+
+impl Future for Sent<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let notification = self.notification.take();
+        let mut outbox = self.context.outbox();
+        if outbox.is_closed {
+            return Poll::Ready(());
+        }
+        if let Some(notification) = notification {
+            outbox.waiting.insert(0, notification);
+            outbox.pushed += 1;
+            let (number, driver) = (outbox.pushed, outbox.driver.take());
+            outbox.handlers.push(cx.waker().clone());
+            drop(outbox);
+            if let Some(driver) = driver {
+                driver.wake();
+            }
+            self.number = number;
+            return Poll::Pending;
+        }
+        if outbox.taken >= self.number {
+            return Poll::Ready(());
+        }
+        outbox.handlers.push(cx.waker().clone());
+        Poll::Pending
+    }
+}

@@ -1,0 +1,69 @@
+//! Numbers that show what a server is doing, and that it has cleaned up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Live counters of one [`Server`](crate::Server). Cheap to clone; all clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    open_connections: AtomicUsize,
+    calls_in_flight: AtomicUsize,
+    requests_lost: AtomicU64,
+}
+
+impl Counters {
+    /// Connections that are open on listeners where the server is mounted.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.inner.open_connections.load(Ordering::Acquire)
+    }
+
+    /// Calls whose handlers have neither finished nor been dropped.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.inner.calls_in_flight.load(Ordering::Acquire)
+    }
+
+    /// Requests whose clients left before the answer was out, since the server was made. Those
+    /// that ended within the head are counted nowhere: they name no server.
+    #[must_use]
+    pub fn requests_lost(&self) -> u64 {
+        self.inner.requests_lost.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count_connection(&self) -> Counted {
+        Counted::new(self.clone(), |inner| &inner.open_connections)
+    }
+
+    pub(crate) fn count_call(&self) -> Counted {
+        Counted::new(self.clone(), |inner| &inner.calls_in_flight)
+    }
+
+    pub(crate) fn count_lost_request(&self) {
+        self.inner.requests_lost.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Counts for as long as it lives.
+pub(crate) struct Counted {
+    counters: Counters,
+    which: fn(&Inner) -> &AtomicUsize,
+}
+
+impl Counted {
+    fn new(counters: Counters, which: fn(&Inner) -> &AtomicUsize) -> Self {
+        which(&counters.inner).fetch_add(1, Ordering::AcqRel);
+        Self { counters, which }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.which)(&self.counters.inner).fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,296 @@
+//! Many servers under one roof: what is mounted where, and its common life.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mcp_proto::{
+    Catalog, CatalogError, Config, Deadlines, Endpoint, Hosts, Instant, InvalidPath, Limits, Now,
+    Origins,
+};
+
+use crate::connection::Connection;
+use crate::counters::Counters;
+use crate::registry::{Registry, Report};
+use crate::runtime::Timer;
+use crate::server::{BoxError, Server, StopHook, ToolFn};
+
+/// Servers and the paths they are mounted at.
+///
+/// ```
+/// use mcp_server::{Endpoints, Server};
+///
+/// let endpoints = Endpoints::new()
+///     .mount("/echo/mcp", Server::new("echo", "1.0.0"))
+///     .mount("/math/mcp", Server::new("math", "1.0.0"));
+/// ```
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    mounts: Vec<(String, Server)>,
+    hosts: Hosts,
+    origins: Origins,
+    limits: Limits,
+    deadlines: Deadlines,
+}
+
+impl Endpoints {
+    /// Nothing mounted, and the defaults for all else.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves `server` at `path`, with or without a trailing slash.
+    ///
+    /// A path that is taken or that no request could match is reported at the start.
+    #[must_use]
+    pub fn mount(mut self, path: impl Into<String>, server: Server) -> Self {
+        self.mounts.push((path.into(), server));
+        self
+    }
+
+    /// Which `Host` values are served. Default: loopback names, and the address listened at.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// Which web pages may use the servers. Default: those of the same origin.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// How much a client may send.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long things may take.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// Starts every server, in the order mounted. Only needed to serve connections that something
+    /// else accepts; [`Serve`](crate::Serve) does it by itself.
+    ///
+    /// # Errors
+    ///
+    /// If something is mounted wrong, or a start-up hook fails. The error names the mount; the
+    /// servers that had been started by then have been stopped again.
+    pub async fn start(self) -> Result<Service, StartError> {
+        let mut config = Config::new([]);
+        config.hosts = self.hosts;
+        config.origins = self.origins;
+        config.limits = self.limits;
+        config.deadlines = self.deadlines;
+
+        let mut mounts: Vec<Mount> = Vec::new();
+        let mut hooks = Vec::new();
+        for (path, server) in self.mounts {
+            let wrong = |reason| StartError { mount: path.clone(), reason };
+            let mut endpoint =
+                Endpoint::new(&path, server.info).map_err(|error| wrong(Reason::Path(error)))?;
+            endpoint.response_mode = server.response_mode;
+            endpoint.answer_half_closed = server.answer_half_closed;
+            if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
+                return Err(wrong(Reason::Taken));
+            }
+            let catalog = Catalog::new(&server.tools).map_err(|error| wrong(Reason::Catalog(error)))?;
+            config.endpoints.push(endpoint);
+            mounts.push(Mount {
+                catalog,
+                tools: server.handlers,
+                counters: server.counters,
+            });
+            hooks.push((path, server.on_start, server.on_stop));
+        }
+
+        // Nothing starts until everything is known to be mounted right.
+        let mut on_stop = Vec::new();
+        for (path, start, stop) in hooks {
+            for hook in start {
+                if let Err(error) = hook().await {
+                    run_stop_hooks(on_stop).await;
+                    return Err(StartError { mount: path, reason: Reason::Hook(error) });
+                }
+            }
+            on_stop.push(stop);
+        }
+        Ok(Service {
+            shared: Arc::new(Shared {
+                config: Arc::new(config),
+                mounts,
+                registry: Arc::new(Registry::new()),
+                started: std::time::Instant::now(),
+            }),
+            on_stop,
+        })
+    }
+
+    /// Serves the address that is listened at, too: whoever reaches it by number was not led here
+    /// by a rebound name.
+    pub(crate) fn listening_at(mut self, address: SocketAddr) -> Self {
+        if !address.ip().is_unspecified() {
+            let host = match address {
+                SocketAddr::V4(address) => address.ip().to_string(),
+                SocketAddr::V6(address) => format!("[{}]", address.ip()),
+            };
+            self.hosts = self.hosts.allow(host);
+        }
+        self
+    }
+
+    /// The path and name of each server.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.mounts.iter().map(|(path, server)| (&**path, &*server.info.name))
+    }
+}
+
+/// Stops in the reverse order of the start.
+async fn run_stop_hooks(hooks: Vec<Vec<StopHook>>) {
+    for hook in hooks.into_iter().flatten().rev() {
+        hook().await;
+    }
+}
+
+/// Servers that have been started.
+///
+/// Must be [stopped](Service::stop) for the shut-down hooks to run.
+#[must_use = "stop the service, or its shut-down hooks do not run"]
+pub struct Service {
+    shared: Arc<Shared>,
+    on_stop: Vec<Vec<StopHook>>,
+}
+
+/// What the connections of a service share. Nothing in it changes but counters.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    /// In the order of the endpoints in `config`.
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) registry: Arc<Registry>,
+    /// The origin of the sessions' clock.
+    started: std::time::Instant,
+}
+
+pub(crate) struct Mount {
+    pub(crate) catalog: Catalog,
+    pub(crate) tools: HashMap<String, Arc<ToolFn>>,
+    pub(crate) counters: Counters,
+}
+
+impl Service {
+    /// Serves one connection that has been accepted already, with a timer that is not set.
+    /// The stream must not delay small writes (`TCP_NODELAY`).
+    pub fn connection<S, T: Timer>(
+        &self,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Connection<S, T> {
+        Connection::new(self.shared.clone(), stream, timer, peer)
+    }
+
+    /// Ends every connection: idle ones at once, the others when what is in flight is done, or
+    /// at `until`, when it is cancelled. Then runs the shut-down hooks.
+    ///
+    /// The connections are ended by those who drive them; this only waits.
+    pub async fn stop(self, until: std::time::Instant) -> Report {
+        self.shared.begin_shutdown(until);
+        self.shared.registry.below(1).await;
+        run_stop_hooks(self.on_stop).await;
+        self.shared.registry.report()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn begin_shutdown(&self, until: std::time::Instant) {
+        let since_start = until.saturating_duration_since(self.started);
+        self.registry.begin_shutdown(Instant::from_micros(0) + since_start);
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now::new(Instant::from_micros(micros), unix.as_secs())
+    }
+
+    /// The same instant on the clock of the machine.
+    pub(crate) fn to_std(&self, instant: Instant) -> std::time::Instant {
+        let since_start = Duration::from_micros(instant.as_micros());
+        // Past the end of time, a day is as good as never.
+        let day = Duration::from_secs(86_400);
+        self.started
+            .checked_add(since_start)
+            .unwrap_or_else(|| std::time::Instant::now() + day)
+    }
+}
+
+/// Why a service could not be started.
+#[derive(Debug)]
+pub struct StartError {
+    mount: String,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Path(InvalidPath),
+    Taken,
+    Catalog(CatalogError),
+    Hook(BoxError),
+}
+
+impl StartError {
+    /// The path of the server that could not be started.
+    #[must_use]
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mount = &self.mount;
+        match &self.reason {
+            Reason::Path(error) => write!(f, "cannot mount at {mount:?}: {error}"),
+            Reason::Taken => write!(
+                f,
+                "cannot mount at {mount:?}: another server is mounted there, choose another path"
+            ),
+            Reason::Catalog(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
+            Reason::Hook(error) => {
+                write!(f, "cannot start the server at {mount:?}: its start-up hook failed: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Path(error) => Some(error),
+            Reason::Taken => None,
+            Reason::Catalog(error) => Some(error),
+            Reason::Hook(error) => Some(&**error),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Functions as tools.
+
+use std::future::{Future, ready};
+
+use mcp_proto::{Call, CallToolResult, Tool};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::context::Context;
+use crate::result::IntoToolResult;
+use crate::runtime::BoxFuture;
+
+/// A function that can serve as a tool.
+///
+/// Takes up to two arguments: one of a type that says what the client sends (`Deserialize` and
+/// `JsonSchema`, an object), and a [`Context`]. Returns what [`IntoToolResult`] allows, or a
+/// future of it. `Form` tells these cases apart and is always inferred.
+///
+/// A function that is not async runs to its end at once and keeps its thread busy that long; that
+/// is right for a computation, and wrong for waiting.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot be a tool",
+    note = "a tool takes nothing, or arguments that implement `Deserialize` and `JsonSchema`, or \
+            those and a `Context`; it returns a `Send` future of, or right away, what \
+            `IntoToolResult` allows"
+)]
+pub trait ToolHandler<Form>: Send + Sync + 'static {
+    /// Describes the tool as its types do.
+    #[doc(hidden)]
+    fn describe(name: String, description: String) -> Tool;
+
+    /// Begins a call. The work itself is done by the future.
+    #[doc(hidden)]
+    fn call(&self, call: Call) -> Started;
+}
+
+/// A call that has begun.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "a future in a box")]
+pub struct Started {
+    pub(crate) future: BoxFuture<'static, CallToolResult>,
+    /// What the handler reports through, if it asked for it.
+    pub(crate) context: Option<Context>,
+}
+
+impl Started {
+    fn without_context(
+        future: impl Future<Output = impl IntoToolResult> + Send + 'static,
+    ) -> Self {
+        Self {
+            future: Box::pin(async { future.await.into_tool_result() }),
+            context: None,
+        }
+    }
+
+    fn invalid(error: &serde_json::Error) -> Self {
+        // Not an error of the protocol: the model has to see it to mend its call.
+        let result = CallToolResult::error(format!("invalid arguments: {error}"));
+        Self::without_context(ready(result))
+    }
+}
+
+/// The forms a [`ToolHandler`] can have.
+#[doc(hidden)]
+pub mod form {
+    use std::marker::PhantomData;
+
+    /// Returns a future.
+    #[derive(Debug)]
+    pub struct Async<Arguments>(PhantomData<Arguments>);
+    /// Returns at once.
+    #[derive(Debug)]
+    pub struct Sync<Arguments>(PhantomData<Arguments>);
+}
+
+fn describe<R: IntoToolResult>(name: String, description: String, input: Box<RawValue>) -> Tool {
+    let mut tool = Tool::new(name, description, input);
+    tool.output_schema = R::output_schema();
+    tool
+}
+
+/// The JSON Schema (2020-12) of a type.
+pub(crate) fn schema_of<T: JsonSchema>() -> Box<RawValue> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        // The dialect is the default one, and clients need not read it in every tool.
+        settings.meta_schema = None;
+    });
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    serde_json::value::to_raw_value(&schema).unwrap_or_else(|_| RawValue::TRUE.to_owned())
+}
+
+fn schema_of_nothing() -> Box<RawValue> {
+    #[derive(JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    struct Nothing {}
+    schema_of::<Nothing>()
+}
+
+impl<F, Fut> ToolHandler<form::Async<()>> for F
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoToolResult> + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<Fut::Output>(name, description, schema_of_nothing())
+    }
+
+    fn call(&self, _: Call) -> Started {
+        Started::without_context(self())
+    }
+}
+
+impl<F, R> ToolHandler<form::Sync<()>> for F
+where
+    F: Fn() -> R + Send + Sync + 'static,
+    R: IntoToolResult + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<R>(name, description, schema_of_nothing())
+    }
+
+    fn call(&self, _: Call) -> Started {
+        Started::without_context(ready(self()))
+    }
+}
+
+impl<F, A, Fut> ToolHandler<form::Async<(A,)>> for F
+where
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    A: DeserializeOwned + JsonSchema,
+    Fut: Future<Output: IntoToolResult> + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<Fut::Output>(name, description, schema_of::<A>())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        match serde_json::from_str(call.request().arguments()) {
+            Ok(arguments) => Started::without_context(self(arguments)),
+            Err(error) => Started::invalid(&error),
+        }
+    }
+}
+
+impl<F, A, R> ToolHandler<form::Sync<(A,)>> for F
+where
+    F: Fn(A) -> R + Send + Sync + 'static,
+    A: DeserializeOwned + JsonSchema,
+    R: IntoToolResult + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<R>(name, description, schema_of::<A>())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        match serde_json::from_str(call.request().arguments()) {
+            Ok(arguments) => Started::without_context(ready(self(arguments))),
+            Err(error) => Started::invalid(&error),
+        }
+    }
+}
+
+impl<F, A, Fut> ToolHandler<form::Async<(A, Context)>> for F
+where
+    F: Fn(A, Context) -> Fut + Send + Sync + 'static,
+    A: DeserializeOwned + JsonSchema,
+    Fut: Future<Output: IntoToolResult> + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<Fut::Output>(name, description, schema_of::<A>())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        match serde_json::from_str(call.request().arguments()) {
+            Ok(arguments) => {
+                let context = Context::new(call);
+                Started {
+                    context: Some(context.clone()),
+                    ..Started::without_context(self(arguments, context))
+                }
+            }
+            Err(error) => Started::invalid(&error),
+        }
+    }
+}
+
+impl<F, A, R> ToolHandler<form::Sync<(A, Context)>> for F
+where
+    F: Fn(A, Context) -> R + Send + Sync + 'static,
+    A: DeserializeOwned + JsonSchema,
+    R: IntoToolResult + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<R>(name, description, schema_of::<A>())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        match serde_json::from_str(call.request().arguments()) {
+            Ok(arguments) => {
+                Started::without_context(ready(self(arguments, Context::new(call))))
+            }
+            Err(error) => Started::invalid(&error),
+        }
+    }
+}

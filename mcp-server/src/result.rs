@@ -1,0 +1,119 @@
+//! What a tool may return.
+
+use mcp_proto::{CallToolResult, Content};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::handler::schema_of;
+
+/// A value that a tool may return.
+///
+/// Text and numbers become one piece of text, [`Structured`] a structured result with a schema. An
+/// `Err` becomes a failure of the tool (`isError`), which the model gets to read: say what it
+/// could do better.
+#[diagnostic::on_unimplemented(
+    message = "a tool cannot return `{Self}`",
+    note = "return text, a number, `Content`, `Vec<Content>`, `Structured<T>`, `CallToolResult`, \
+            or a `Result` of these"
+)]
+pub trait IntoToolResult {
+    /// Makes the result of the call.
+    fn into_tool_result(self) -> CallToolResult;
+
+    /// The JSON Schema of the structured result, if there always is one.
+    #[must_use]
+    fn output_schema() -> Option<Box<RawValue>> {
+        None
+    }
+}
+
+/// A structured result: `value` as JSON, with the schema of its type.
+///
+/// ```
+/// use mcp_server::{Server, Structured, schemars, serde};
+///
+/// #[derive(serde::Serialize, schemars::JsonSchema)]
+/// # #[serde(crate = "serde")]
+/// # #[schemars(crate = "schemars")]
+/// struct Weather { celsius: f64 }
+///
+/// let server = Server::new("weather", "1.0.0")
+///     .tool("now", "The weather", || async { Structured(Weather { celsius: 21.5 }) });
+/// ```
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a wrapper, and nothing but one")]
+pub struct Structured<T>(
+    /// The value.
+    pub T,
+);
+
+impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
+    fn into_tool_result(self) -> CallToolResult {
+        match serde_json::value::to_raw_value(&self.0) {
+            Ok(value) => CallToolResult::structured(value),
+            Err(error) => CallToolResult::error(format!("the result is not JSON: {error}")),
+        }
+    }
+
+    fn output_schema() -> Option<Box<RawValue>> {
+        Some(schema_of::<T>())
+    }
+}
+
+impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
+    fn into_tool_result(self) -> CallToolResult {
+        match self {
+            Ok(value) => value.into_tool_result(),
+            Err(error) => CallToolResult::error(error.to_string()),
+        }
+    }
+
+    fn output_schema() -> Option<Box<RawValue>> {
+        T::output_schema()
+    }
+}
+
+impl IntoToolResult for CallToolResult {
+    fn into_tool_result(self) -> CallToolResult {
+        self
+    }
+}
+
+impl IntoToolResult for Content {
+    fn into_tool_result(self) -> CallToolResult {
+        CallToolResult::new(vec![self])
+    }
+}
+
+impl IntoToolResult for Vec<Content> {
+    fn into_tool_result(self) -> CallToolResult {
+        CallToolResult::new(self)
+    }
+}
+
+/// No content: it worked, and there is nothing to say.
+impl IntoToolResult for () {
+    fn into_tool_result(self) -> CallToolResult {
+        CallToolResult::default()
+    }
+}
+
+macro_rules! as_text {
+    ($($type:ty),*) => {$(
+        impl IntoToolResult for $type {
+            fn into_tool_result(self) -> CallToolResult {
+                CallToolResult::text(self.to_string())
+            }
+        }
+    )*};
+}
+
+as_text!(&'static str, bool, char, u8, u16, u32, u64, u128, usize);
+as_text!(i8, i16, i32, i64, i128, isize, f32, f64);
+
+impl IntoToolResult for String {
+    fn into_tool_result(self) -> CallToolResult {
+        CallToolResult::text(self)
+    }
+}

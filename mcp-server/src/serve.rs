@@ -1,0 +1,187 @@
+//! From listening to the last goodbye: accepts connections until told to stop.
+
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::connection::Connection;
+use crate::endpoints::{Endpoints, Shared, StartError};
+use crate::registry::Report;
+use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
+
+/// Pauses between attempts to accept when the system lacks something, such as file descriptors:
+/// the first, and the longest after doubling.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves endpoints on a listener. Await it; it is done when it has been told to stop and the
+/// last connection is closed. Dropped before that, it ends its connections and cancels their work.
+#[must_use = "nothing is served until this is awaited"]
+pub struct Serve<R: Runtime> {
+    runtime: R,
+    listener: R::Listener,
+    endpoints: Endpoints,
+    stop: BoxFuture<'static, ()>,
+    drain: Duration,
+    max_connections: usize,
+}
+
+impl<R: Runtime> Serve<R> {
+    /// Serves for ever, with the defaults for all else.
+    pub fn new(runtime: R, listener: R::Listener, endpoints: Endpoints) -> Self {
+        Self {
+            runtime,
+            listener,
+            endpoints,
+            stop: Box::pin(std::future::pending()),
+            drain: Duration::from_secs(10),
+            max_connections: 10_000,
+        }
+    }
+
+    /// Stops when `stop` is done: accepts no more connections, closes the idle ones, and waits
+    /// for what is in flight.
+    pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.stop = Box::pin(stop);
+        self
+    }
+
+    /// How long a stop waits for what is in flight before it cancels it. Default: 10 s.
+    pub const fn drain_deadline(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// How many connections may be open at once, counting those whose work goes on without their
+    /// client. Further ones wait to be accepted. Default: 10,000.
+    pub const fn max_connections(mut self, max_connections: usize) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    async fn run(self) -> Result<Report, ServeError> {
+        let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
+        let main = async {
+            let address = listener.local_addr().map_err(ServeError::Address)?;
+            let names: Vec<_> =
+                endpoints.names().map(|(path, name)| (path.to_owned(), name.to_owned())).collect();
+            let service = endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
+            for (path, name) in names {
+                tracing::info!(server = name, "serving http://{address}{path}");
+            }
+            let _guard = EndsConnections(service.shared().clone());
+            accept_until(&runtime, listener, service.shared(), stop, max_connections).await;
+            let report = service.stop(Instant::now() + drain).await;
+            tracing::info!(finished = report.finished, cut = report.cut, "stopped");
+            Ok(report)
+        };
+        runtime.run(Box::pin(main)).await
+    }
+}
+
+impl<R: Runtime> IntoFuture for Serve<R> {
+    type Output = Result<Report, ServeError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Ends the connections of a service that is dropped before it was stopped.
+struct EndsConnections(Arc<Shared>);
+
+impl Drop for EndsConnections {
+    fn drop(&mut self) {
+        self.0.begin_shutdown(Instant::now());
+    }
+}
+
+/// Accepts connections until `stop` is done, then closes the listener.
+async fn accept_until<R: Runtime>(
+    runtime: &R,
+    mut listener: R::Listener,
+    service: &Arc<Shared>,
+    stop: BoxFuture<'static, ()>,
+    max_connections: usize,
+) {
+    let mut stop = pin!(stop);
+    let mut timer = runtime.timer();
+    let mut pause = None;
+    let mut is_pausing = false;
+    loop {
+        let accepted = poll_fn(|cx| {
+            if stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            if is_pausing && timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            is_pausing = false;
+            if service.registry.poll_below(cx, max_connections).is_pending() {
+                return Poll::Pending;
+            }
+            listener.poll_accept(cx).map(Some)
+        });
+        match accepted.await {
+            None => return,
+            Some(Ok((stream, peer))) => {
+                pause = None;
+                let timer = runtime.timer();
+                let connection = Connection::new(service.clone(), stream, timer, Some(peer));
+                runtime.spawn(Box::pin(connection));
+            }
+            // The client gave up before it was accepted, which is its own affair.
+            Some(Err(error)) if is_of_the_peer(&error) => {}
+            Some(Err(error)) => {
+                let next = pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LONGEST_PAUSE));
+                tracing::warn!("cannot accept connections, next try in {next:?}: {error}");
+                timer.reset(Instant::now() + next);
+                pause = Some(next);
+                is_pausing = true;
+            }
+        }
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Why nothing is being served.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The listener has no address.
+    Address(io::Error),
+    /// A server could not be started.
+    Start(StartError),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(error) => write!(f, "the listener has no address: {error}"),
+            Self::Start(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Address(error) => Some(error),
+            Self::Start(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Accepts TCP connections on async-io.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::task::{Context, Poll, ready};
+
+use async_io::Async;
+
+/// A TCP listener.
+#[derive(Debug)]
+pub struct Listener {
+    inner: Async<TcpListener>,
+}
+
+impl Listener {
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().local_addr()
+    }
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = io::Error;
+
+    fn try_from(listener: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            inner: Async::new(listener)?,
+        })
+    }
+}
+
+impl mcp_server::runtime::Listener for Listener {
+    type Stream = Async<TcpStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        loop {
+            match self.inner.get_ref().accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nodelay(true)?;
+                    return Poll::Ready(Ok((Async::new(stream)?, peer)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.inner.poll_readable(cx))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}

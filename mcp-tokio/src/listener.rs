@@ -1,0 +1,45 @@
+//! Accepts TCP connections on tokio.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+/// A TCP listener.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+}
+
+impl Listener {
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(inner: TcpListener) -> Self {
+        Self { inner }
+    }
+}
+
+impl mcp_server::runtime::Listener for Listener {
+    type Stream = Compat<TcpStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
+        stream.set_nodelay(true)?;
+        Poll::Ready(Ok((stream.compat(), peer)))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}

@@ -3,7 +3,7 @@
 //! `cargo run -p mcp-proto --example blocking` serves <http://127.0.0.1:8000/mcp>.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use mcp_proto::{
     Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
 };
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("listening on http://{}/mcp", listener.local_addr()?);
@@ -20,7 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Serves each connection on a thread of its own.
-pub fn serve(listener: &TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn serve(
+    listener: &TcpListener,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut info = ServerInfo::new("blocking", "1.0.0");
     info.capabilities.tools = Some(ToolsCapability::default());
     let config = Arc::new(Config::new([Endpoint::new("/mcp", info)?]));
@@ -39,36 +41,47 @@ pub fn serve(listener: &TcpListener) -> Result<(), Box<dyn std::error::Error>> {
             schema(r#"{"type":"object"}"#)?,
         ),
     ])?;
-    for stream in listener.incoming() {
-        let (stream, config, catalog) = (stream?, config.clone(), catalog.clone());
+    loop {
+        // The peer's address is asked for now, as it is gone once the peer has reset.
+        let (stream, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                eprintln!("WARN cannot accept: {error}");
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            }
+        };
         let connection = Connection {
-            session: Session::new(config, now()),
+            session: Session::new(config.clone(), now()),
             stream,
-            catalog,
+            peer,
+            catalog: catalog.clone(),
         };
         std::thread::spawn(move || connection.run());
     }
-    Ok(())
 }
 
 struct Connection {
     session: Session,
     stream: TcpStream,
+    peer: SocketAddr,
     catalog: Catalog,
 }
 
 impl Connection {
     fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
-        let peer = self.stream.peer_addr()?;
         let mut buffer = [0; 16 * 1024];
         loop {
             while let Some(output) = self.session.poll_output() {
                 match output {
                     Output::Call(call) => self.answer(&call),
-                    Output::Event(Event::RequestLost(lost)) => eprintln!("WARN {peer}: {lost}"),
+                    Output::Event(Event::RequestLost(lost)) => {
+                        eprintln!("WARN {}: {lost}", self.peer)
+                    }
                     Output::Event(_) | Output::Cancelled(_) | Output::HandedOver(_) => {}
-                    Output::ShutdownWrite => self.stream.shutdown(std::net::Shutdown::Write)?,
+                    // If it fails, so does the next read.
+                    Output::ShutdownWrite => drop(self.stream.shutdown(Shutdown::Write)),
                     Output::Close => return Ok(()),
                 }
             }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use mcp_proto::{Call, Event, Input, Instant, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session};
+use mcp_proto::{
+    Call, Event, Input, Instant, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session,
+};
 
 use crate::counters::Counted;
 use crate::endpoints::Shared;
@@ -60,7 +62,11 @@ impl<S, T: Timer> Connection<S, T> {
         Self {
             session: Session::new(shared.config.clone(), shared.now()),
             entry: shared.registry.enter(),
-            counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
+            counted: shared
+                .mounts
+                .iter()
+                .map(|mount| mount.counters.count_connection())
+                .collect(),
             shared,
             stream: Some(stream),
             peer,
@@ -83,12 +89,15 @@ impl<S, T: Timer> Connection<S, T> {
             match output {
                 Output::Call(call) => self.begin_call(now, call),
                 Output::Cancelled(key) => {
-                    if self.call.take_if(|call| call.key == key).is_some() && self.shutdown.is_some() {
+                    if self.call.take_if(|call| call.key == key).is_some()
+                        && self.shutdown.is_some()
+                    {
                         self.entry.count_cut();
                     }
                 }
                 Output::HandedOver(key) => {
-                    self.handed_over.extend(self.call.take_if(|call| call.key == key));
+                    self.handed_over
+                        .extend(self.call.take_if(|call| call.key == key));
                 }
                 Output::Event(event) => self.log(&event),
                 Output::ShutdownWrite => self.is_closing = true,
@@ -185,7 +194,9 @@ impl<S, T: Timer> Connection<S, T> {
         };
         if deadline <= now.instant {
             if self.session.is_closed() {
-                self.handed_over.drain(..).for_each(|_| self.entry.count_cut());
+                self.handed_over
+                    .drain(..)
+                    .for_each(|_| self.entry.count_cut());
             } else {
                 self.handle(now, Input::Timeout);
             }

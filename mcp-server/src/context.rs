@@ -106,7 +106,11 @@ impl Context {
     /// Has `driver` woken when there is something to take.
     pub(crate) fn register(&self, driver: &Waker) {
         let mut outbox = self.outbox();
-        if !outbox.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+        if !outbox
+            .driver
+            .as_ref()
+            .is_some_and(|known| known.will_wake(driver))
+        {
             outbox.driver = Some(driver.clone());
         }
     }
@@ -134,7 +138,10 @@ impl Context {
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // No code that could panic runs under the lock.
-        self.inner.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .outbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,9 +46,7 @@ pub struct Started {
 }
 
 impl Started {
-    fn without_context(
-        future: impl Future<Output = impl IntoToolResult> + Send + 'static,
-    ) -> Self {
+    fn without_context(future: impl Future<Output = impl IntoToolResult> + Send + 'static) -> Self {
         Self {
             future: Box::pin(async { future.await.into_tool_result() }),
             context: None,
@@ -198,9 +196,7 @@ where
 
     fn call(&self, call: Call) -> Started {
         match serde_json::from_str(call.request().arguments()) {
-            Ok(arguments) => {
-                Started::without_context(ready(self(arguments, Context::new(call))))
-            }
+            Ok(arguments) => Started::without_context(ready(self(arguments, Context::new(call)))),
             Err(error) => Started::invalid(&error),
         }
     }

@@ -75,7 +75,10 @@ impl Drop for InFlight {
         // What a handler owns may panic when it is dropped, and must not take others along.
         let future = self.future.take();
         if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
-            tracing::warn!(tool = self.name, "the handler of a tool panicked when it was dropped");
+            tracing::warn!(
+                tool = self.name,
+                "the handler of a tool panicked when it was dropped"
+            );
         }
     }
 }

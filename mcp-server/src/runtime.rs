@@ -54,6 +54,13 @@ pub trait Listener: Send + 'static {
     fn local_addr(&self) -> io::Result<SocketAddr>;
 }
 
+/// The error of [`Listener::poll_accept`] for a connection that was lost while it was set up: its
+/// own affair, and no reason to pause.
+#[must_use]
+pub fn aborted(error: io::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, error)
+}
+
 /// A timer that can be set again and again.
 pub trait Timer: Send + Unpin + 'static {
     /// Sets the timer, whatever it was set to before.

@@ -20,13 +20,21 @@ struct Add {
 }
 
 fn main() -> Result<(), BoxError> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
 
-    let echo = with_life("echo", Server::new("echo", "1.0.0"))
-        .tool("echo", "Returns its message", |args: Echo| async move { args.message });
-    let math = with_life("math", Server::new("math", "1.0.0"))
-        .tool("add", "Adds two numbers", |args: Add| args.a + args.b);
+    let echo = with_life("echo", Server::new("echo", "1.0.0")).tool(
+        "echo",
+        "Returns its message",
+        |args: Echo| async move { args.message },
+    );
+    let math = with_life("math", Server::new("math", "1.0.0")).tool(
+        "add",
+        "Adds two numbers",
+        |args: Add| args.a + args.b,
+    );
 
     let listener = mcp_smol::bind(format!("127.0.0.1:{port}"))?;
     let address = listener.local_addr()?;
@@ -34,7 +42,9 @@ fn main() -> Result<(), BoxError> {
     println!("listening on http://{address}/math/mcp");
 
     // Mounting is all it takes: whatever is mounted is started, served and stopped.
-    let endpoints = Endpoints::new().mount("/echo/mcp", echo).mount("/math/mcp", math);
+    let endpoints = Endpoints::new()
+        .mount("/echo/mcp", echo)
+        .mount("/math/mcp", math);
     let serve = mcp_smol::serve(listener, endpoints).until(mcp_smol::shutdown_signal());
     mcp_smol::block_on(async { serve.await })?;
     Ok(())

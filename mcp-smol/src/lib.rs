@@ -4,12 +4,14 @@
 mod listener;
 mod timer;
 
+// For those who want the reactor's timers and sockets in the version used here.
+pub use async_io;
 pub use listener::Listener;
 pub use mcp_server::*;
 pub use timer::Timer;
 
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,14 +20,40 @@ use async_io::Async;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
 use mcp_server::runtime::{BoxFuture, Runtime};
+use socket2::{Domain, Socket, Type};
 
-/// Listens at `address`, such as `127.0.0.1:8000`. Names are resolved at once and block.
+/// How many connections may wait to be accepted. std asks for 128, which a storm of clients
+/// overruns; this is what tokio asks for.
+const BACKLOG: i32 = 1024;
+
+/// Listens at `address`, such as `127.0.0.1:8000`. A name is looked up, which blocks; the first of
+/// its addresses that can be bound is used.
 ///
 /// # Errors
 ///
 /// Those of `bind(2)`: the address is taken, or not of this machine.
 pub fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
-    std::net::TcpListener::bind(address)?.try_into()
+    let mut result = Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the name has no address",
+    ));
+    for address in address.to_socket_addrs()? {
+        result = bind_one(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    std::net::TcpListener::from(result?).try_into()
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // On Windows it would let others take the port away.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
 }
 
 /// Serves `endpoints` on the threads that await it, with the defaults of [`Serve`].
@@ -41,7 +69,9 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
 pub async fn serve_stream(stream: std::net::TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service.connection(Async::new(stream)?, Timer::new(), peer).await;
+    service
+        .connection(Async::new(stream)?, Timer::new(), peer)
+        .await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
+use mcp_server::runtime::aborted;
 
 /// A TCP listener.
 #[derive(Debug)]
@@ -36,12 +37,15 @@ impl TryFrom<TcpListener> for Listener {
 impl mcp_server::runtime::Listener for Listener {
     type Stream = Async<TcpStream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
         loop {
             match self.inner.get_ref().accept() {
                 Ok((stream, peer)) => {
-                    stream.set_nodelay(true)?;
-                    return Poll::Ready(Ok((Async::new(stream)?, peer)));
+                    stream.set_nodelay(true).map_err(aborted)?;
+                    return Poll::Ready(Ok((Async::new(stream).map_err(aborted)?, peer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.inner.poll_readable(cx))?;

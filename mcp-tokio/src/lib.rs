@@ -40,7 +40,9 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio> {
 pub async fn serve_stream(stream: TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service.connection(stream.compat(), Timer::new(), peer).await;
+    service
+        .connection(stream.compat(), Timer::new(), peer)
+        .await;
     Ok(())
 }
 
@@ -62,7 +64,11 @@ pub async fn shutdown_signal() {
             return std::future::poll_fn(|cx| {
                 let is_asked =
                     interrupt.as_mut().poll(cx).is_ready() || terminate.poll_recv(cx).is_ready();
-                if is_asked { Poll::Ready(()) } else { Poll::Pending }
+                if is_asked {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             })
             .await;
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
+use mcp_server::runtime::aborted;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
@@ -33,9 +34,12 @@ impl From<TcpListener> for Listener {
 impl mcp_server::runtime::Listener for Listener {
     type Stream = Compat<TcpStream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
         let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
-        stream.set_nodelay(true)?;
+        stream.set_nodelay(true).map_err(aborted)?;
         Poll::Ready(Ok((stream.compat(), peer)))
     }
 

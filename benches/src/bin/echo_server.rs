@@ -1,0 +1,99 @@
+//! The server that is measured from outside: one tool, `echo`, at `/mcp`.
+//!
+//! `echo-server --runtime smol|tokio|blocking --threads N --port P`
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use mcp_smol::{BoxError, Endpoints, Server, schemars, serde};
+
+/// `blocking` is the example of mcp-proto itself, which has an echo tool of its own.
+#[path = "../../../mcp-proto/examples/blocking.rs"]
+#[allow(dead_code, reason = "its main is not ours")]
+mod blocking;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Echo {
+    message: String,
+}
+
+fn endpoints() -> Endpoints {
+    let server =
+        Server::new("echo", "1.0.0").tool("echo", "Returns its message", |args: Echo| async move {
+            args.message
+        });
+    Endpoints::new().mount("/mcp", server)
+}
+
+fn main() -> Result<(), BoxError> {
+    let options = Options::parse()?;
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
+    println!("listening on http://{}/mcp", listener.local_addr()?);
+    match options.runtime.as_str() {
+        "smol" => on_smol(listener, options.threads),
+        #[cfg(feature = "tokio")]
+        "tokio" => on_tokio(listener, options.threads),
+        // A thread for each connection, however many are asked for.
+        "blocking" => blocking::serve(&listener),
+        other => Err(format!("unknown runtime {other:?}").into()),
+    }
+}
+
+fn on_smol(listener: TcpListener, threads: usize) -> Result<(), BoxError> {
+    let serve = mcp_smol::Smol::new()
+        .threads(threads)
+        .serve(listener.try_into()?, endpoints())
+        .until(mcp_smol::shutdown_signal());
+    mcp_smol::block_on(async { serve.await })?;
+    Ok(())
+}
+
+#[cfg(feature = "tokio")]
+fn on_tokio(listener: TcpListener, threads: usize) -> Result<(), BoxError> {
+    use mcp_tokio::tokio;
+
+    let mut runtime = if threads == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    runtime
+        .worker_threads(threads)
+        .enable_all()
+        .build()?
+        .block_on(async {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            mcp_tokio::serve(listener.into(), endpoints())
+                .until(mcp_tokio::shutdown_signal())
+                .await?;
+            Ok(())
+        })
+}
+
+struct Options {
+    runtime: String,
+    threads: usize,
+    port: u16,
+}
+
+impl Options {
+    fn parse() -> Result<Self, lexopt::Error> {
+        use lexopt::prelude::*;
+
+        let mut options = Self {
+            runtime: "smol".into(),
+            threads: 1,
+            port: 8000,
+        };
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("runtime") => options.runtime = arguments.value()?.string()?,
+                Long("threads") => options.threads = arguments.value()?.parse()?,
+                Long("port") => options.port = arguments.value()?.parse()?,
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        Ok(options)
+    }
+}

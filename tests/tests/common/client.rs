@@ -1,0 +1,209 @@
+//! A client as raw as it gets: it writes bytes, and hangs up where it is told to.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// How a client goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangUp {
+    Fin,
+    Rst,
+}
+
+impl HangUp {
+    pub const BOTH: [Self; 2] = [Self::Fin, Self::Rst];
+
+    pub fn close(self, stream: TcpStream) {
+        if self == Self::Rst {
+            let linger = Some(Duration::ZERO);
+            socket2::SockRef::from(&stream).set_linger(linger).unwrap();
+        }
+        drop(stream);
+    }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+}
+
+/// The revisions that a call is made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    Legacy,
+    Modern,
+}
+
+/// A request of `tools/call`, which asks for progress with token 1.
+pub struct ToolCall {
+    pub wire: Wire,
+    pub path: &'static str,
+    pub id: Value,
+    pub tool: &'static str,
+    pub arguments: Value,
+}
+
+impl ToolCall {
+    pub fn new(wire: Wire, tool: &'static str, arguments: Value) -> Self {
+        Self {
+            wire,
+            path: "/mcp",
+            id: json!(1),
+            tool,
+            arguments,
+        }
+    }
+
+    fn body(&self) -> String {
+        let mut meta = json!({"progressToken": 1});
+        if self.wire == Wire::Modern {
+            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        }
+        let params = json!({"name": self.tool, "arguments": self.arguments, "_meta": meta});
+        json!({"jsonrpc": "2.0", "id": self.id, "method": "tools/call", "params": params})
+            .to_string()
+    }
+
+    fn head(&self) -> String {
+        let version = match self.wire {
+            Wire::Legacy => "MCP-Protocol-Version: 2025-11-25\r\n".to_owned(),
+            Wire::Modern => format!(
+                "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {}\r\n",
+                self.tool
+            ),
+        };
+        format!(
+            "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\n{version}",
+            self.path
+        )
+    }
+
+    /// The request with a `Content-Length`.
+    pub fn sized(&self) -> Vec<u8> {
+        let (head, body) = (self.head(), self.body());
+        format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    /// The request with a body in three chunks.
+    pub fn chunked(&self) -> Vec<u8> {
+        let (head, body) = (self.head(), self.body());
+        let mut request = format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+        for chunk in body.as_bytes().chunks(body.len().div_ceil(3)) {
+            request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            request.extend_from_slice(chunk);
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"0\r\n\r\n");
+        request
+    }
+
+    /// Makes the call on a connection of its own and returns the response.
+    pub fn send(&self, address: SocketAddr) -> Response {
+        let mut stream = connect(address);
+        stream.write_all(&self.sized()).unwrap();
+        Response::read(&mut BufReader::new(stream))
+    }
+}
+
+/// A response that has been read whole.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Response {
+    pub fn read(stream: &mut BufReader<TcpStream>) -> Self {
+        let head = read_head(stream);
+        let status = head[9..12].parse().unwrap();
+        let mut body = Vec::new();
+        if let Some(length) = field(&head, "content-length") {
+            body.resize(length.parse().unwrap(), 0);
+            stream.read_exact(&mut body).unwrap();
+        } else if field(&head, "transfer-encoding") == Some("chunked") {
+            loop {
+                let chunk = read_chunk(stream);
+                if chunk.is_empty() {
+                    break;
+                }
+                body.extend_from_slice(&chunk);
+            }
+        } else {
+            stream.read_to_end(&mut body).unwrap();
+        }
+        Self {
+            status,
+            head,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    /// The messages in the body: one, or one for each event.
+    pub fn messages(&self) -> Vec<Value> {
+        if field(&self.head, "content-type") == Some("text/event-stream") {
+            let data = self
+                .body
+                .lines()
+                .filter_map(|line| line.strip_prefix("data: "));
+            data.map(|json| serde_json::from_str(json).unwrap())
+                .collect()
+        } else {
+            vec![serde_json::from_str(&self.body).unwrap()]
+        }
+    }
+
+    /// The final message.
+    pub fn answer(&self) -> Value {
+        self.messages().pop().unwrap()
+    }
+
+    /// The text of the first piece of content in the result.
+    pub fn text(&self) -> String {
+        let answer = self.answer();
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{self:?}"))
+            .into()
+    }
+}
+
+/// Reads up to the empty line.
+pub fn read_head(stream: &mut impl BufRead) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(
+            stream.read_line(&mut head).unwrap(),
+            0,
+            "the head is cut: {head:?}"
+        );
+    }
+    head
+}
+
+/// Reads one chunk; the last is empty.
+pub fn read_chunk(stream: &mut impl BufRead) -> Vec<u8> {
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    let size = usize::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("{line:?}"));
+    let mut chunk = vec![0; size + 2];
+    stream.read_exact(&mut chunk).unwrap();
+    chunk.truncate(size);
+    chunk
+}
+
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (other, value) = line.split_once(':')?;
+        other.eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}

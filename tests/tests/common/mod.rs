@@ -1,0 +1,139 @@
+//! What the socket tests share: servers in the background, a raw client, the log.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
+
+pub mod client;
+pub mod log;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mcp_smol::{Endpoints, Report, ServeError};
+use socket2::{Domain, Socket, Type};
+
+/// The runtimes that each socket test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    Smol,
+    #[cfg(feature = "tokio")]
+    Tokio,
+}
+
+impl On {
+    pub const ALL: &[Self] = &[
+        Self::Smol,
+        #[cfg(feature = "tokio")]
+        Self::Tokio,
+    ];
+
+    /// Waits on this runtime.
+    pub fn sleep(self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self {
+            Self::Smol => Box::pin(async move {
+                mcp_smol::async_io::Timer::after(duration).await;
+            }),
+            #[cfg(feature = "tokio")]
+            Self::Tokio => Box::pin(async move { mcp_tokio::tokio::time::sleep(duration).await }),
+        }
+    }
+
+    /// Serves `endpoints` on two threads of this runtime until the result is stopped.
+    pub fn serve(self, endpoints: Endpoints) -> Running {
+        self.serve_with(endpoints, Duration::from_secs(5))
+    }
+
+    pub fn serve_with(self, endpoints: Endpoints, drain: Duration) -> Running {
+        let listener = listen();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let until = async move {
+            let _ = stopped.recv().await;
+        };
+        let thread = std::thread::spawn(move || match self {
+            Self::Smol => {
+                let serve = mcp_smol::Smol::new()
+                    .threads(2)
+                    .serve(listener.try_into().unwrap(), endpoints)
+                    .until(until)
+                    .drain_deadline(drain);
+                mcp_smol::block_on(async { serve.await })
+            }
+            #[cfg(feature = "tokio")]
+            Self::Tokio => {
+                use mcp_tokio::tokio;
+                let mut runtime = tokio::runtime::Builder::new_multi_thread();
+                runtime
+                    .worker_threads(2)
+                    .enable_all()
+                    .build()
+                    .unwrap()
+                    .block_on(async {
+                        listener.set_nonblocking(true).unwrap();
+                        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                        mcp_tokio::serve(listener.into(), endpoints)
+                            .until(until)
+                            .drain_deadline(drain)
+                            .await
+                    })
+            }
+        });
+        Running {
+            address,
+            stop,
+            thread,
+        }
+    }
+}
+
+/// A listener for either runtime, ready for many clients at once.
+fn listen() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    socket.listen(4096).unwrap();
+    socket.into()
+}
+
+/// A server on threads of its own.
+pub struct Running {
+    pub address: SocketAddr,
+    stop: async_channel::Sender<()>,
+    thread: JoinHandle<Result<Report, ServeError>>,
+}
+
+impl Running {
+    /// Begins a shutdown.
+    pub fn begin_stop(&self) {
+        self.stop.close();
+    }
+
+    /// Waits for the end.
+    pub fn stopped(self) -> Result<Report, ServeError> {
+        self.thread.join().expect("the server does not panic")
+    }
+
+    pub fn stop(self) -> Result<Report, ServeError> {
+        self.begin_stop();
+        self.stopped()
+    }
+}
+
+/// Waits until `condition` holds, at most five seconds; returns how long it took.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "waited in vain for: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    start.elapsed()
+}

@@ -1,0 +1,254 @@
+//! Clients that hang up, at every byte and in every way: python-sdk issue 2064, from raw sockets.
+//!
+//! There, a client that left in the middle of a body crashed the session, because the error was
+//! logged to the client, over a stream that was closed. Here it is one line in the server's log.
+
+mod common;
+
+use std::io::{BufReader, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::client::{HangUp, ToolCall, Wire, connect, read_chunk, read_head};
+use common::log::Log;
+use common::{On, Running, wait_until};
+use mcp_smol::{Context, Counters, Endpoints, Server, schemars, serde};
+use serde_json::json;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Echo {
+    message: String,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Wait {
+    milliseconds: u64,
+}
+
+/// What became of the handlers of `wait`.
+#[derive(Default)]
+struct Handlers {
+    /// Futures that exist.
+    alive: AtomicUsize,
+    /// Handlers that came to their end.
+    finished: AtomicUsize,
+}
+
+/// Lives as long as a handler's future.
+struct Alive(Arc<Handlers>);
+
+impl Alive {
+    fn new(handlers: Arc<Handlers>) -> Self {
+        handlers.alive.fetch_add(1, Ordering::SeqCst);
+        Self(handlers)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.alive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Fixture {
+    server: Running,
+    counters: Counters,
+    handlers: Arc<Handlers>,
+}
+
+impl Fixture {
+    /// Tools that echo at once, that wait, and that report progress and then wait.
+    fn start(on: On) -> Self {
+        let handlers = Arc::new(Handlers::default());
+        let (for_wait, for_stream) = (handlers.clone(), handlers.clone());
+        let server = Server::new("hang-up", "1.0.0")
+            .tool("echo", "Returns its message", |args: Echo| async move {
+                args.message
+            })
+            .tool("wait", "Waits", move |args: Wait| {
+                let alive = Alive::new(for_wait.clone());
+                async move {
+                    on.sleep(Duration::from_millis(args.milliseconds)).await;
+                    alive.0.finished.fetch_add(1, Ordering::SeqCst);
+                    "waited"
+                }
+            })
+            .tool(
+                "stream",
+                "Reports progress, then waits",
+                move |args: Wait, ctx: Context| {
+                    let alive = Alive::new(for_stream.clone());
+                    async move {
+                        ctx.progress(1.0).await;
+                        on.sleep(Duration::from_millis(args.milliseconds)).await;
+                        ctx.progress(2.0).await;
+                        alive.0.finished.fetch_add(1, Ordering::SeqCst);
+                        "streamed"
+                    }
+                },
+            );
+        let counters = server.counters();
+        let server = on.serve(Endpoints::new().mount("/mcp", server));
+        Self {
+            server,
+            counters,
+            handlers,
+        }
+    }
+
+    /// All is well: nothing is left of the lost ones, and others are served.
+    fn check(&self, log: &Log, warnings: usize) {
+        wait_until("no open connections", || {
+            self.counters.open_connections() == 0
+        });
+        wait_until("no calls in flight", || {
+            self.counters.calls_in_flight() == 0
+        });
+        wait_until("the warnings", || log.warnings() >= warnings);
+        let echo = ToolCall::new(Wire::Modern, "echo", json!({"message": "still here"}));
+        assert_eq!(echo.send(self.server.address).text(), "still here");
+        wait_until("no open connections", || {
+            self.counters.open_connections() == 0
+        });
+        assert_eq!(log.warnings(), warnings, "{:#?}", log.excerpt());
+        assert_eq!(log.errors(), 0, "{:#?}", log.excerpt());
+        assert_eq!(self.handlers.alive.load(Ordering::SeqCst), 0);
+    }
+
+    /// Opens 2,000 connections, sends part of a request on each, and then hangs them all up.
+    /// Returns the resident memory when 500 of them were gone, and when all were.
+    fn storm(&self, log: &Log, request: &[u8]) -> (usize, usize) {
+        log.clear();
+        let mut streams: Vec<_> = (0..2_000)
+            .map(|n| {
+                let mut stream = connect(self.server.address);
+                stream
+                    .write_all(&request[..1 + n % (request.len() - 1)])
+                    .unwrap();
+                stream
+            })
+            .collect();
+        let hang_up = |streams: Vec<_>| {
+            for (n, stream) in streams.into_iter().enumerate() {
+                HangUp::BOTH[n % 2].close(stream);
+            }
+        };
+        let rest = streams.split_off(500);
+        hang_up(streams);
+        wait_until("the first warnings", || log.warnings() == 500);
+        let before = resident_kib();
+        hang_up(rest);
+        self.check(log, 2_000);
+        (before, resident_kib())
+    }
+}
+
+#[test]
+fn at_every_byte_of_a_request() {
+    let log = Log::capture();
+    for &on in On::ALL {
+        let fixture = Fixture::start(on);
+        for wire in [Wire::Modern, Wire::Legacy] {
+            let call = ToolCall::new(wire, "echo", json!({"message": "hello"}));
+            for request in [call.sized(), call.chunked()] {
+                log.clear();
+                for how in HangUp::BOTH {
+                    for end in 0..request.len() {
+                        let mut stream = connect(fixture.server.address);
+                        stream.write_all(&request[..end]).unwrap();
+                        how.close(stream);
+                    }
+                }
+                // To leave before the first byte is to lose nothing.
+                fixture.check(&log, 2 * (request.len() - 1));
+            }
+        }
+        fixture.server.stop().unwrap();
+    }
+}
+
+#[test]
+fn while_the_handler_runs() {
+    let log = Log::capture();
+    for &on in On::ALL {
+        let fixture = Fixture::start(on);
+        for how in HangUp::BOTH {
+            for (wire, tool) in [
+                (Wire::Modern, "wait"),
+                (Wire::Modern, "stream"),
+                (Wire::Legacy, "wait"),
+                (Wire::Legacy, "stream"),
+            ] {
+                log.clear();
+                let finished = fixture.handlers.finished.load(Ordering::SeqCst);
+                let milliseconds = if wire == Wire::Modern { 60_000 } else { 300 };
+                let call = ToolCall::new(wire, tool, json!({"milliseconds": milliseconds}));
+                let mut stream = connect(fixture.server.address);
+                stream.write_all(&call.sized()).unwrap();
+                wait_until("the handler", || {
+                    fixture.handlers.alive.load(Ordering::SeqCst) == 1
+                });
+                if tool == "stream" {
+                    let mut reader = BufReader::new(stream.try_clone().unwrap());
+                    assert!(read_head(&mut reader).contains("text/event-stream"));
+                    let event = String::from_utf8(read_chunk(&mut reader)).unwrap();
+                    assert!(event.contains("notifications/progress"), "{event}");
+                }
+                how.close(stream);
+
+                let context = format!("{on:?} {how:?} {wire:?} {tool}");
+                let gone = wait_until("the handler's end", || {
+                    fixture.handlers.alive.load(Ordering::SeqCst) == 0
+                });
+                let has_finished = fixture.handlers.finished.load(Ordering::SeqCst) - finished;
+                match wire {
+                    // The disconnect is the cancellation.
+                    Wire::Modern => {
+                        assert!(gone < Duration::from_millis(100), "{context}: {gone:?}");
+                        assert_eq!(has_finished, 0, "{context}");
+                    }
+                    // The disconnect cancels nothing.
+                    Wire::Legacy => {
+                        assert!(gone > Duration::from_millis(100), "{context}: {gone:?}");
+                        assert_eq!(has_finished, 1, "{context}");
+                    }
+                }
+                fixture.check(&log, 1);
+            }
+        }
+        fixture.server.stop().unwrap();
+    }
+}
+
+#[test]
+fn two_thousand_at_once() {
+    let log = Log::capture();
+    for &on in On::ALL {
+        let fixture = Fixture::start(on);
+        let request = ToolCall::new(Wire::Modern, "echo", json!({"message": "hello"})).sized();
+        let (after_500, after_all) = fixture.storm(&log, &request);
+        assert!(
+            after_all <= after_500 + 2 * 1024,
+            "{on:?}: {after_500} KiB, {after_all} KiB"
+        );
+        // Nor do they add up from one storm to the next.
+        let (_, after_another) = fixture.storm(&log, &request);
+        assert!(
+            after_another <= after_all + 2 * 1024,
+            "{on:?}: {after_all} KiB, {after_another} KiB"
+        );
+        eprintln!("{on:?}: {after_500} KiB, {after_all} KiB, {after_another} KiB");
+        fixture.server.stop().unwrap();
+    }
+}
+
+/// The resident memory of this process.
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

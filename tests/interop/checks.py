@@ -18,7 +18,6 @@ TOOLS = {
     "test_multiple_content_types",
     "test_error_handling",
     "test_tool_with_progress",
-    "json_schema_2020_12_tool",
     "greet",
 }
 SIMPLE_TEXT = "This is a simple text response for testing."

@@ -11,6 +11,7 @@ use mcp_proto::{
     Call, CallToolResult, Catalog, Config, Endpoint, Event, Input, Instant, Notification, Now,
     Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
 };
+use serde_json::json;
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
@@ -26,20 +27,10 @@ pub(crate) fn serve(
     let mut info = ServerInfo::new("blocking", "1.0.0");
     info.capabilities.tools = Some(ToolsCapability::default());
     let config = Arc::new(Config::new([Endpoint::new("/mcp", info)?]));
-    let schema = |json: &str| serde_json::value::RawValue::from_string(json.into());
+    let message = json!({"type": "object", "properties": {"message": {"type": "string"}}});
     let catalog = Catalog::new(&[
-        Tool::new(
-            "echo",
-            "Returns its message",
-            schema(
-                r#"{"type":"object","properties":{"message":{"type":"string"}},"required":["message"]}"#,
-            )?,
-        ),
-        Tool::new(
-            "count",
-            "Counts to three, a step every 50 ms",
-            schema(r#"{"type":"object"}"#)?,
-        ),
+        Tool::new("echo", "Returns its message", &message),
+        Tool::new("count", "Counts to three, a step every 50 ms", &json!({"type": "object"})),
     ])?;
     loop {
         // The peer's address is asked for now, as it is gone once the peer has reset.
@@ -88,12 +79,8 @@ impl Connection {
             if self.write() {
                 continue;
             }
-            let wait = self
-                .session
-                .poll_timeout()
-                .map(|at| at.saturating_since(now().instant));
-            self.stream
-                .set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+            let wait = self.session.poll_timeout().map(|at| at.saturating_since(now().instant));
+            self.stream.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
             let input = match self.stream.read(&mut buffer) {
                 Ok(0) => Input::PeerClosed(PeerClosed::Fin),
                 Ok(count) => Input::Bytes(&buffer[..count]),
@@ -120,10 +107,7 @@ impl Connection {
     }
 
     fn answer(&mut self, call: &Call) {
-        let reply = self
-            .catalog
-            .answer(call)
-            .unwrap_or_else(|| Reply::Tool(self.run_tool(call)));
+        let reply = self.catalog.answer(call).unwrap_or_else(|| Reply::Tool(self.run_tool(call)));
         // Nobody has read while the tool ran, so look whether the client is still there.
         if let Some(closed) = peer_closed(&self.stream) {
             self.session.handle(now(), Input::PeerClosed(closed));
@@ -142,8 +126,7 @@ impl Connection {
             ("count", Ok(_)) => {
                 for step in 1..=3 {
                     let progress = Notification::Progress(Progress::new(f64::from(step)));
-                    self.session
-                        .handle(now(), Input::Notify(call.key(), progress));
+                    self.session.handle(now(), Input::Notify(call.key(), progress));
                     while self.write() {}
                     std::thread::sleep(Duration::from_millis(50));
                 }
@@ -169,11 +152,6 @@ fn peer_closed(stream: &TcpStream) -> Option<PeerClosed> {
 fn now() -> Now {
     static START: std::sync::LazyLock<std::time::Instant> =
         std::sync::LazyLock::new(std::time::Instant::now);
-    let unix = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Now::new(
-        Instant::from_micros(START.elapsed().as_micros() as u64),
-        unix.as_secs(),
-    )
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now::new(Instant::from_micros(START.elapsed().as_micros() as u64), unix.as_secs())
 }

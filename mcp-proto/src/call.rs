@@ -77,10 +77,6 @@ impl Progress {
     /// Progress towards an unknown end.
     #[must_use]
     pub const fn new(progress: f64) -> Self {
-        Self {
-            progress,
-            total: None,
-            message: None,
-        }
+        Self { progress, total: None, message: None }
     }
 }

@@ -91,13 +91,11 @@ impl Catalog {
             if !is_tool_name(&name) {
                 return Err(CatalogError::InvalidName { name });
             }
-            if !describes_object(&tool.input_schema) {
+            if !describes_object(tool.input_schema()) {
                 return Err(CatalogError::InvalidInputSchema { name });
             }
             if !names.insert(name) {
-                return Err(CatalogError::DuplicateName {
-                    name: tool.name.clone(),
-                });
+                return Err(CatalogError::DuplicateName { name: tool.name.clone() });
             }
         }
         let list = |revision| {
@@ -105,12 +103,7 @@ impl Catalog {
             let json = serde_json::to_string(&objects).unwrap_or_else(|_| "[]".to_string());
             ToolList { json: json.into() }
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                names,
-                tools: Revision::ALL.map(list),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { names, tools: Revision::ALL.map(list) }) })
     }
 
     /// Answers `call` if no tool has to run for that.
@@ -124,9 +117,7 @@ impl Catalog {
                 RpcError::invalid_params("invalid cursor: it was not issued by this server"),
             )),
             McpMethod::ListTools => {
-                let position = Revision::ALL
-                    .iter()
-                    .position(|&r| r == request.revision())?;
+                let position = Revision::ALL.iter().position(|&r| r == request.revision())?;
                 Some(Reply::Tools(self.inner.tools[position].clone()))
             }
             McpMethod::CallTool => {
@@ -143,56 +134,37 @@ impl Catalog {
 
 fn is_tool_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
 
-    fn tool(name: &str, schema: &str) -> Tool {
-        Tool::new(
-            name,
-            "does it",
-            RawValue::from_string(schema.into()).unwrap(),
-        )
+    fn tool(name: &str, schema: &Value) -> Tool {
+        Tool::new(name, "does it", schema)
     }
 
     #[test]
     fn refuses_tools_that_clients_could_not_call() {
-        let object = r#"{"type":"object"}"#;
+        let object = &json!({"type": "object"});
         let error = |tools: &[Tool]| Catalog::new(tools).err().map(|error| error.to_string());
         assert_eq!(error(&[tool("a", object), tool("B.c_d-9", object)]), None);
         for name in ["", "a b", "a/b", "é", &"x".repeat(129)] {
-            assert!(
-                error(&[tool(name, object)])
-                    .unwrap()
-                    .contains("invalid tool name")
-            );
+            assert!(error(&[tool(name, object)]).unwrap().contains("invalid tool name"));
         }
-        assert!(
-            error(&[tool("a", object), tool("a", object)])
-                .unwrap()
-                .contains("two tools")
-        );
-        for schema in ["true", "{}", r#"{"type":"string"}"#, "[]"] {
-            assert!(
-                error(&[tool("a", schema)])
-                    .unwrap()
-                    .contains("input schema"),
-                "{schema}"
-            );
+        assert!(error(&[tool("a", object), tool("a", object)]).unwrap().contains("two tools"));
+        for schema in [json!(true), json!({}), json!({"type": "string"}), json!([])] {
+            assert!(error(&[tool("a", &schema)]).unwrap().contains("input schema"), "{schema}");
         }
     }
 
     #[test]
     fn lists_have_the_shape_of_their_revision() {
-        let mut titled = tool("a", r#"{"type":"object"}"#);
+        let mut titled =
+            tool("a", &json!({"type": "object"})).with_output_schema(&json!({"type": "array"}));
         titled.title = Some("A".into());
-        titled.output_schema = Some(RawValue::from_string(r#"{"type":"array"}"#.into()).unwrap());
         let catalog = Catalog::new(&[titled]).unwrap();
         let json = |revision| {
             let position = Revision::ALL.iter().position(|&r| r == revision).unwrap();

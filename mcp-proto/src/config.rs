@@ -26,10 +26,7 @@ impl Config {
     /// Serves `endpoints` with the defaults for all else.
     #[must_use]
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        Self {
-            endpoints: endpoints.into_iter().collect(),
-            ..Self::default()
-        }
+        Self { endpoints: endpoints.into_iter().collect(), ..Self::default() }
     }
 
     /// The limit on a head, within what offsets into it can express.

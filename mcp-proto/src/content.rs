@@ -53,19 +53,13 @@ impl Content {
     /// A picture from the bytes of its file.
     #[must_use]
     pub fn image(bytes: &[u8], mime_type: impl Into<String>) -> Self {
-        Self::Image {
-            data: STANDARD.encode(bytes),
-            mime_type: mime_type.into(),
-        }
+        Self::Image { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
     }
 
     /// A sound from the bytes of its file.
     #[must_use]
     pub fn audio(bytes: &[u8], mime_type: impl Into<String>) -> Self {
-        Self::Audio {
-            data: STANDARD.encode(bytes),
-            mime_type: mime_type.into(),
-        }
+        Self::Audio { data: STANDARD.encode(bytes), mime_type: mime_type.into() }
     }
 
     /// A resource with its content.
@@ -100,21 +94,13 @@ impl ResourceContents {
     /// A resource that is text.
     #[must_use]
     pub fn text(uri: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            uri: uri.into(),
-            mime_type: None,
-            data: ResourceData::Text(text.into()),
-        }
+        Self { uri: uri.into(), mime_type: None, data: ResourceData::Text(text.into()) }
     }
 
     /// A resource that is bytes.
     #[must_use]
     pub fn blob(uri: impl Into<String>, bytes: &[u8]) -> Self {
-        Self {
-            uri: uri.into(),
-            mime_type: None,
-            data: ResourceData::Blob(STANDARD.encode(bytes)),
-        }
+        Self { uri: uri.into(), mime_type: None, data: ResourceData::Blob(STANDARD.encode(bytes)) }
     }
 
     /// Names its media type.

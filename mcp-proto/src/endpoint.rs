@@ -106,10 +106,7 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal
     if let Some(authority) = target.authority {
         // RFC 9112 section 3.2.2: the target's authority replaces Host, and a client must send
         // the two alike. We trust neither when they differ.
-        if head
-            .host()
-            .is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()))
-        {
+        if head.host().is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes())) {
             return Err(Refusal::InvalidHost);
         }
     }
@@ -193,10 +190,7 @@ mod tests {
             .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
             .collect();
         let head = format!("POST {target} HTTP/1.1\r\nHost: a:1\r\n\r\n");
-        find(
-            &endpoints,
-            &Head::parse(head.as_bytes(), &Limits::default()).unwrap(),
-        )
+        find(&endpoints, &Head::parse(head.as_bytes(), &Limits::default()).unwrap())
     }
 
     #[test]

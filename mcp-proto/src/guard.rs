@@ -28,10 +28,7 @@ impl Hosts {
     /// Every host: for a server behind a proxy that checks `Host` itself.
     #[must_use]
     pub fn any() -> Self {
-        Self {
-            any: true,
-            allowed: Vec::new(),
-        }
+        Self { any: true, allowed: Vec::new() }
     }
 
     /// Serves `host` too: a name or address, on any port unless one is given, such as
@@ -72,10 +69,7 @@ impl Origins {
     /// tools.
     #[must_use]
     pub fn any() -> Self {
-        Self {
-            any: true,
-            allowed: Vec::new(),
-        }
+        Self { any: true, allowed: Vec::new() }
     }
 
     /// Lets pages of `origin` in too, such as `https://app.example.com`.
@@ -100,10 +94,7 @@ impl Origins {
             Some(origin.host.eq_ignore_ascii_case(host.host) && same_port)
         };
         self.any
-            || self
-                .allowed
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+            || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
             || is_same().unwrap_or(false)
     }
 }
@@ -116,9 +107,7 @@ pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(),
     };
     match &host {
         Some(authority) if !hosts.admit(authority) => {
-            return Err(Refusal::ForeignHost {
-                host: readable(head.host()),
-            });
+            return Err(Refusal::ForeignHost { host: readable(head.host()) });
         }
         // Only HTTP/1.0 requests get here; without a host there is nothing to trust.
         None if !hosts.any => return Err(Refusal::MissingHost),
@@ -128,9 +117,7 @@ pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(),
         let admitted =
             core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin, host.as_ref()));
         if !admitted {
-            return Err(Refusal::ForeignOrigin {
-                origin: readable(Some(origin)),
-            });
+            return Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) });
         }
     }
     Ok(())
@@ -160,9 +147,7 @@ impl<'a> Authority<'a> {
             Some(address) => address.strip_suffix(']').is_some_and(|address| {
                 is_all(address, |b| b.is_ascii_hexdigit() || b":.".contains(&b))
             }),
-            None => is_all(host, |b| {
-                b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b)
-            }),
+            None => is_all(host, |b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b)),
         };
         let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
         (is_host && is_port).then_some(Self {
@@ -192,11 +177,7 @@ mod tests {
     use alloc::format;
 
     fn check_with(fields: &str, hosts: Hosts, origins: Origins) -> Result<(), Refusal> {
-        let version = if fields.contains("Host") {
-            "1.1"
-        } else {
-            "1.0"
-        };
+        let version = if fields.contains("Host") { "1.1" } else { "1.0" };
         let head = format!("POST / HTTP/{version}\r\n{fields}\r\n");
         let head = Head::parse(head.as_bytes(), &Limits::default()).unwrap();
         check(&head, &hosts, &origins)
@@ -213,28 +194,16 @@ mod tests {
 
     #[test]
     fn loopback_hosts_are_served_by_default() {
-        for value in [
-            "localhost",
-            "LocalHost:8000",
-            "127.0.0.1:80",
-            "[::1]",
-            "[::1]:8000",
-            "localhost:",
-        ] {
+        for value in
+            ["localhost", "LocalHost:8000", "127.0.0.1:80", "[::1]", "[::1]:8000", "localhost:"]
+        {
             assert_eq!(host(value, Hosts::default()), Ok(()), "{value}");
         }
-        for value in [
-            "evil.example.com",
-            "localhost.evil.com",
-            "127.0.0.1.evil.com",
-            "[::2]",
-            "192.168.0.1",
-        ] {
+        for value in
+            ["evil.example.com", "localhost.evil.com", "127.0.0.1.evil.com", "[::2]", "192.168.0.1"]
+        {
             assert!(
-                matches!(
-                    host(value, Hosts::default()),
-                    Err(Refusal::ForeignHost { .. })
-                ),
+                matches!(host(value, Hosts::default()), Err(Refusal::ForeignHost { .. })),
                 "{value}"
             );
         }
@@ -242,17 +211,8 @@ mod tests {
 
     #[test]
     fn hosts_can_be_configured() {
-        let hosts = || {
-            Hosts::loopback()
-                .allow("mcp.example.com")
-                .allow("10.0.0.7:81")
-        };
-        for value in [
-            "MCP.example.com",
-            "mcp.example.com:9",
-            "10.0.0.7:81",
-            "localhost",
-        ] {
+        let hosts = || Hosts::loopback().allow("mcp.example.com").allow("10.0.0.7:81");
+        for value in ["MCP.example.com", "mcp.example.com:9", "10.0.0.7:81", "localhost"] {
             assert_eq!(host(value, hosts()), Ok(()), "{value}");
         }
         for value in ["10.0.0.7", "10.0.0.7:82", "x.mcp.example.com"] {
@@ -264,16 +224,9 @@ mod tests {
     #[test]
     fn a_host_must_be_a_host() {
         for value in ["", "a b", "a@b", "[::1", "::1", "a:b", "a/b", "[]", "a:1:2"] {
-            assert_eq!(
-                host(value, Hosts::any()),
-                Err(Refusal::InvalidHost),
-                "{value}"
-            );
+            assert_eq!(host(value, Hosts::any()), Err(Refusal::InvalidHost), "{value}");
         }
-        assert_eq!(
-            check_with("", Hosts::default(), Origins::default()),
-            Err(Refusal::MissingHost)
-        );
+        assert_eq!(check_with("", Hosts::default(), Origins::default()), Err(Refusal::MissingHost));
         assert_eq!(check_with("", Hosts::any(), Origins::default()), Ok(()));
     }
 
@@ -295,10 +248,6 @@ mod tests {
         let origins = || Origins::same().allow("https://app.example.com");
         assert!(origin("localhost", "https://app.example.com", origins()));
         assert!(!origin("localhost", "http://app.example.com", origins()));
-        assert!(origin(
-            "localhost",
-            "http://evil.example.com",
-            Origins::any()
-        ));
+        assert!(origin("localhost", "http://evil.example.com", Origins::any()));
     }
 }

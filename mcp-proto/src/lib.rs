@@ -1,4 +1,38 @@
-//! The Model Context Protocol (MCP) over HTTP/1.1, without any I/O.
+//! The Model Context Protocol (MCP) over HTTP/1.1 as a pure state machine.
+//!
+//! A [`Session`] is one connection of an MCP server. Bytes, replies and the passing of time go in;
+//! bytes, calls and events come out. It does no I/O, has no clock, spawns and locks nothing, and
+//! runs wherever there is an allocator. Whoever owns the socket drives it; `examples/blocking.rs`
+//! does so on threads, the crate `mcp-server` on any async runtime.
+//!
+//! If you want to write a server rather than a driver, you want `mcp-smol` or `mcp-tokio`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use mcp_proto::{Config, Endpoint, Input, Instant, Output, ServerInfo, Session};
+//!
+//! let endpoint = Endpoint::new("/mcp", ServerInfo::new("quiet", "1.0.0"))?;
+//! let now = Instant::from_micros(0).into();
+//! let mut session = Session::new(Arc::new(Config::new([endpoint])), now);
+//!
+//! session.handle(now, Input::Bytes(b"GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+//! assert!(session.transmit().starts_with(b"HTTP/1.1 405 Method Not Allowed\r\n"));
+//! assert!(matches!(session.poll_output(), Some(Output::Event(_))));
+//! # Ok::<(), mcp_proto::InvalidPath>(())
+//! ```
+//!
+//! # The way of a request
+//!
+//! One module a step, in this order: `session` takes bytes, `http` finds the head and the body in
+//! them, `endpoint` the server at the path; `guard` and `media` check `Host`, `Origin` and media
+//! types; `jsonrpc` finds the message, `revision` the rules it is held to; `exchange` makes it a
+//! [`Request`]. The application gets a [`Call`] and gives a [`Reply`], most easily through a
+//! [`Catalog`]. `exchange`, `sse` and `http` turn that into bytes again.
+//!
+//! # Bounds
+//!
+//! What a peer can make a session keep is bounded by [`Limits`], how long it can take by
+//! [`Deadlines`]. No input makes it panic, and none is illegal in any state.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -22,10 +22,7 @@ impl Accepts {
         let mut json = None;
         let mut event_stream = None;
         let mut present = false;
-        for (_, value) in head
-            .fields()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(b"accept"))
-        {
+        for (_, value) in head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"accept")) {
             present = true;
             for range in list_members(value) {
                 consider(&mut json, JSON, range);
@@ -33,10 +30,7 @@ impl Accepts {
             }
         }
         let takes = |best: Option<Best>| best.map_or(!present, |best| best.accepted);
-        let accepts = Self {
-            json: takes(json),
-            event_stream: takes(event_stream),
-        };
+        let accepts = Self { json: takes(json), event_stream: takes(event_stream) };
         if !accepts.json && !accepts.event_stream {
             return Err(Refusal::NotAcceptable);
         }
@@ -47,10 +41,7 @@ impl Accepts {
     pub(crate) fn pinned(self, mode: ResponseMode) -> Result<Self, Refusal> {
         match mode {
             ResponseMode::Auto => Ok(self),
-            ResponseMode::Json if self.json => Ok(Self {
-                event_stream: false,
-                ..self
-            }),
+            ResponseMode::Json if self.json => Ok(Self { event_stream: false, ..self }),
             ResponseMode::EventStream if self.event_stream => Ok(self),
             ResponseMode::Json | ResponseMode::EventStream => Err(Refusal::NotAcceptable),
         }
@@ -87,10 +78,7 @@ fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8]) {
             if rest.iter().all(|byte| b".0".contains(byte)))
     };
     if best.is_none_or(|best| specificity >= best.specificity) {
-        *best = Some(Best {
-            specificity,
-            accepted: !parts.any(is_zero),
-        });
+        *best = Some(Best { specificity, accepted: !parts.any(is_zero) });
     }
 }
 
@@ -100,26 +88,17 @@ fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8]) {
 /// server first, but not `application/json` (CVE-2026-33252).
 pub(crate) fn check_content_type(head: &Head) -> Result<(), Refusal> {
     let content_type = head.content_type().unwrap_or_default();
-    let mut parts = content_type
-        .split(|&byte| byte == b';')
-        .map(<[u8]>::trim_ascii);
-    let is_json = parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case(JSON.as_bytes()));
+    let mut parts = content_type.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(JSON.as_bytes()));
     let is_utf8 = parts.all(|parameter| {
         let (name, value) = parameter.split_at(parameter.len().min(b"charset=".len()));
         !name.eq_ignore_ascii_case(b"charset=")
             || value.trim_ascii().eq_ignore_ascii_case(b"utf-8")
             || value.trim_ascii().eq_ignore_ascii_case(b"\"utf-8\"")
     });
-    let is_plain = head
-        .content_encoding()
-        .is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
-    if is_json && is_utf8 && is_plain {
-        Ok(())
-    } else {
-        Err(Refusal::UnsupportedMediaType)
-    }
+    let is_plain =
+        head.content_encoding().is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
+    if is_json && is_utf8 && is_plain { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
 #[cfg(test)]
@@ -142,27 +121,15 @@ mod tests {
         let both = Ok((true, true));
         for (fields, expected) in [
             ("", both.clone()),
-            (
-                "Accept: application/json, text/event-stream\r\n",
-                both.clone(),
-            ),
-            (
-                "Accept: TEXT/Event-Stream;q=0.5,application/json\r\n",
-                both.clone(),
-            ),
-            (
-                "Accept: application/json\r\nAccept: text/event-stream\r\n",
-                both.clone(),
-            ),
+            ("Accept: application/json, text/event-stream\r\n", both.clone()),
+            ("Accept: TEXT/Event-Stream;q=0.5,application/json\r\n", both.clone()),
+            ("Accept: application/json\r\nAccept: text/event-stream\r\n", both.clone()),
             ("Accept: */*\r\n", both.clone()),
             ("Accept: text/*, application/*;q=0.1\r\n", both),
             ("Accept: application/json\r\n", Ok((true, false))),
             ("Accept: text/event-stream\r\n", Ok((false, true))),
             ("Accept: */*, application/json;q=0\r\n", Ok((false, true))),
-            (
-                "Accept: text/event-stream; q=0.000, */*\r\n",
-                Ok((true, false)),
-            ),
+            ("Accept: text/event-stream; q=0.000, */*\r\n", Ok((true, false))),
             ("Accept: text/html\r\n", Err(Refusal::NotAcceptable)),
             ("Accept: application/jsonx\r\n", Err(Refusal::NotAcceptable)),
             ("Accept: */*;q=0\r\n", Err(Refusal::NotAcceptable)),

@@ -60,10 +60,7 @@ impl Part {
     /// `value` must borrow from `body`, which must be shorter than 4 GiB.
     pub(crate) fn of(value: &RawValue, body: &str) -> Self {
         let start = value.get().as_ptr() as usize - body.as_ptr() as usize;
-        Self {
-            start: start as u32,
-            end: (start + value.get().len()) as u32,
-        }
+        Self { start: start as u32, end: (start + value.get().len()) as u32 }
     }
 
     const fn range(self) -> Range<usize> {
@@ -86,10 +83,7 @@ impl Text {
             alloc::borrow::Cow::Borrowed(_) => {
                 let Part { start, end } = Part::of(value, body);
                 // Without its quotes.
-                Self::InBody(Part {
-                    start: start + 1,
-                    end: end - 1,
-                })
+                Self::InBody(Part { start: start + 1, end: end - 1 })
             }
         })
     }

@@ -47,10 +47,7 @@ impl ServerInfo {
 
         Implementation {
             name: &self.name,
-            title: self
-                .title
-                .as_deref()
-                .filter(|_| revision >= Revision::V2025_06_18),
+            title: self.title.as_deref().filter(|_| revision >= Revision::V2025_06_18),
             version: &self.version,
         }
     }

@@ -35,9 +35,7 @@ mod tests {
     #[test]
     fn an_event_is_one_line_of_data() {
         let mut out = Vec::new();
-        write_event(&mut out, |out| {
-            out.extend_from_slice(b"{\r\n \"a\":\n\"\\n\"}")
-        });
+        write_event(&mut out, |out| out.extend_from_slice(b"{\r\n \"a\":\n\"\\n\"}"));
         assert_eq!(out, b"event: message\ndata: {   \"a\": \"\\n\"}\n\n");
     }
 

@@ -54,20 +54,14 @@ impl Now {
     /// The time on a machine that has both clocks.
     #[must_use]
     pub const fn new(instant: Instant, unix_seconds: u64) -> Self {
-        Self {
-            instant,
-            unix_seconds: Some(unix_seconds),
-        }
+        Self { instant, unix_seconds: Some(unix_seconds) }
     }
 }
 
 /// The time on a machine without a wall clock.
 impl From<Instant> for Now {
     fn from(instant: Instant) -> Self {
-        Self {
-            instant,
-            unix_seconds: None,
-        }
+        Self { instant, unix_seconds: None }
     }
 }
 
@@ -79,10 +73,7 @@ mod tests {
     fn adding_never_overflows() {
         let late = Instant::from_micros(u64::MAX - 1);
         assert_eq!(late + Duration::MAX, Instant::from_micros(u64::MAX));
-        assert_eq!(
-            Instant::from_micros(5) + Duration::from_micros(7),
-            Instant::from_micros(12)
-        );
+        assert_eq!(Instant::from_micros(5) + Duration::from_micros(7), Instant::from_micros(12));
     }
 
     #[test]

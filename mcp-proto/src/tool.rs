@@ -1,12 +1,14 @@
 //! Tools: how they are described, and what a call of one returns.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::content::Content;
 use crate::revision::Revision;
@@ -21,10 +23,8 @@ pub struct Tool {
     pub title: Option<String>,
     /// What it does, for the model.
     pub description: String,
-    /// The JSON Schema of its arguments, whose `type` is `object`.
-    pub input_schema: Box<RawValue>,
-    /// The JSON Schema of its structured result.
-    pub output_schema: Option<Box<RawValue>>,
+    input_schema: Box<RawValue>,
+    output_schema: Option<Box<RawValue>>,
 }
 
 impl Tool {
@@ -33,15 +33,28 @@ impl Tool {
     pub fn new(
         name: impl Into<String>,
         description: impl Into<String>,
-        input_schema: Box<RawValue>,
+        input_schema: &Value,
     ) -> Self {
         Self {
             name: name.into(),
             title: None,
             description: description.into(),
-            input_schema,
+            input_schema: raw(input_schema),
             output_schema: None,
         }
+    }
+
+    /// Gives it the schema of its structured result.
+    #[must_use]
+    pub fn with_output_schema(mut self, output_schema: &Value) -> Self {
+        self.output_schema = Some(raw(output_schema));
+        self
+    }
+
+    /// The JSON Schema of its arguments.
+    #[must_use]
+    pub fn input_schema(&self) -> &RawValue {
+        &self.input_schema
     }
 
     /// The `Tool` object as `revision` defines it.
@@ -71,6 +84,11 @@ impl Tool {
     }
 }
 
+fn raw(schema: &Value) -> Box<RawValue> {
+    // A `Value` can always be written.
+    to_raw_value(schema).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
 /// Whether a schema has `"type": "object"` at its root, which the 2025 revisions ask for.
 pub(crate) fn describes_object(schema: &RawValue) -> bool {
     #[derive(serde::Deserialize)]
@@ -98,10 +116,7 @@ impl CallToolResult {
     /// A result of several pieces of content.
     #[must_use]
     pub fn new(content: Vec<Content>) -> Self {
-        Self {
-            content,
-            ..Self::default()
-        }
+        Self { content, ..Self::default() }
     }
 
     /// A result of one text.
@@ -113,19 +128,13 @@ impl CallToolResult {
     /// A failure of the tool, as opposed to one of the protocol.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
-        Self {
-            is_error: true,
-            ..Self::text(message)
-        }
+        Self { is_error: true, ..Self::text(message) }
     }
 
     /// A structured result, with its JSON as text for clients that look at content only.
     #[must_use]
     pub fn structured(value: Box<RawValue>) -> Self {
-        Self {
-            structured: Some(value.clone()),
-            ..Self::text(value.get().to_string())
-        }
+        Self { structured: Some(value.clone()), ..Self::text(value.get().to_string()) }
     }
 
     /// The structured result as far as `revision` knows it: nothing before 2025-06-18, an object

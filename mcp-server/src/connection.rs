@@ -62,11 +62,7 @@ impl<S, T: Timer> Connection<S, T> {
         Self {
             session: Session::new(shared.config.clone(), shared.now()),
             entry: shared.registry.enter(),
-            counted: shared
-                .mounts
-                .iter()
-                .map(|mount| mount.counters.count_connection())
-                .collect(),
+            counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
             shared,
             stream: Some(stream),
             peer,
@@ -96,8 +92,7 @@ impl<S, T: Timer> Connection<S, T> {
                     }
                 }
                 Output::HandedOver(key) => {
-                    self.handed_over
-                        .extend(self.call.take_if(|call| call.key == key));
+                    self.handed_over.extend(self.call.take_if(|call| call.key == key));
                 }
                 Output::Event(event) => self.log(&event),
                 Output::ShutdownWrite => self.is_closing = true,
@@ -194,9 +189,7 @@ impl<S, T: Timer> Connection<S, T> {
         };
         if deadline <= now.instant {
             if self.session.is_closed() {
-                self.handed_over
-                    .drain(..)
-                    .for_each(|_| self.entry.count_cut());
+                self.handed_over.drain(..).for_each(|_| self.entry.count_cut());
             } else {
                 self.handle(now, Input::Timeout);
             }

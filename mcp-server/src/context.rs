@@ -34,12 +34,7 @@ struct Outbox {
 
 impl Context {
     pub(crate) fn new(call: Call) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                call,
-                outbox: Mutex::default(),
-            }),
-        }
+        Self { inner: Arc::new(Inner { call, outbox: Mutex::default() }) }
     }
 
     /// Reports how much is done. Add what more there is to tell, and await it:
@@ -57,10 +52,7 @@ impl Context {
     /// Cancel-safe: a report that is dropped while it waits may or may not be sent.
     #[must_use = "a report is sent when it is awaited"]
     pub fn progress(&self, progress: f64) -> ReportProgress<'_> {
-        ReportProgress {
-            context: self,
-            progress: Progress::new(progress),
-        }
+        ReportProgress { context: self, progress: Progress::new(progress) }
     }
 
     /// Whether the client asked for progress.
@@ -106,11 +98,7 @@ impl Context {
     /// Has `driver` woken when there is something to take.
     pub(crate) fn register(&self, driver: &Waker) {
         let mut outbox = self.outbox();
-        if !outbox
-            .driver
-            .as_ref()
-            .is_some_and(|known| known.will_wake(driver))
-        {
+        if !outbox.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
             outbox.driver = Some(driver.clone());
         }
     }
@@ -138,10 +126,7 @@ impl Context {
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // No code that could panic runs under the lock.
-        self.inner
-            .outbox
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

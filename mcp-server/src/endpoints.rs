@@ -96,29 +96,18 @@ impl Endpoints {
         let mut mounts: Vec<Mount> = Vec::new();
         let mut hooks = Vec::new();
         for (path, server) in self.mounts {
-            let wrong = |reason| StartError {
-                mount: path.clone(),
-                reason,
-            };
+            let wrong = |reason| StartError { mount: path.clone(), reason };
             let mut endpoint =
                 Endpoint::new(&path, server.info).map_err(|error| wrong(Reason::Path(error)))?;
             endpoint.response_mode = server.response_mode;
             endpoint.answer_half_closed = server.answer_half_closed;
-            if config
-                .endpoints
-                .iter()
-                .any(|other| other.path() == endpoint.path())
-            {
+            if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
             }
             let catalog =
                 Catalog::new(&server.tools).map_err(|error| wrong(Reason::Catalog(error)))?;
             config.endpoints.push(endpoint);
-            mounts.push(Mount {
-                catalog,
-                tools: server.handlers,
-                counters: server.counters,
-            });
+            mounts.push(Mount { catalog, tools: server.handlers, counters: server.counters });
             hooks.push((path, server.on_start, server.on_stop));
         }
 
@@ -128,10 +117,7 @@ impl Endpoints {
             for hook in start {
                 if let Err(error) = hook().await {
                     run_stop_hooks(on_stop).await;
-                    return Err(StartError {
-                        mount: path,
-                        reason: Reason::Hook(error),
-                    });
+                    return Err(StartError { mount: path, reason: Reason::Hook(error) });
                 }
             }
             on_stop.push(stop);
@@ -162,9 +148,7 @@ impl Endpoints {
 
     /// The path and name of each server.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.mounts
-            .iter()
-            .map(|(path, server)| (&**path, &*server.info.name))
+        self.mounts.iter().map(|(path, server)| (&**path, &*server.info.name))
     }
 }
 
@@ -230,24 +214,19 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("config", &self.shared.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Service").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
 
 impl Shared {
     pub(crate) fn begin_shutdown(&self, until: std::time::Instant) {
         let since_start = until.saturating_duration_since(self.started);
-        self.registry
-            .begin_shutdown(Instant::from_micros(0) + since_start);
+        self.registry.begin_shutdown(Instant::from_micros(0) + since_start);
     }
 
     pub(crate) fn now(&self) -> Now {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now::new(Instant::from_micros(micros), unix.as_secs())
     }
 
@@ -256,9 +235,7 @@ impl Shared {
         let since_start = Duration::from_micros(instant.as_micros());
         // Past the end of time, a day is as good as never.
         let day = Duration::from_secs(86_400);
-        self.started
-            .checked_add(since_start)
-            .unwrap_or_else(|| std::time::Instant::now() + day)
+        self.started.checked_add(since_start).unwrap_or_else(|| std::time::Instant::now() + day)
     }
 }
 
@@ -296,10 +273,7 @@ impl fmt::Display for StartError {
             ),
             Reason::Catalog(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
             Reason::Hook(error) => {
-                write!(
-                    f,
-                    "cannot start the server at {mount:?}: its start-up hook failed: {error}"
-                )
+                write!(f, "cannot start the server at {mount:?}: its start-up hook failed: {error}")
             }
         }
     }

@@ -3,10 +3,9 @@
 use std::future::{Future, ready};
 
 use mcp_proto::{Call, CallToolResult, Tool};
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use crate::context::Context;
 use crate::result::IntoToolResult;
@@ -47,10 +46,7 @@ pub struct Started {
 
 impl Started {
     fn without_context(future: impl Future<Output = impl IntoToolResult> + Send + 'static) -> Self {
-        Self {
-            future: Box::pin(async { future.await.into_tool_result() }),
-            context: None,
-        }
+        Self { future: Box::pin(async { future.await.into_tool_result() }), context: None }
     }
 
     fn invalid(error: &serde_json::Error) -> Self {
@@ -73,23 +69,24 @@ pub mod form {
     pub struct Sync<Arguments>(PhantomData<Arguments>);
 }
 
-fn describe<R: IntoToolResult>(name: String, description: String, input: Box<RawValue>) -> Tool {
-    let mut tool = Tool::new(name, description, input);
-    tool.output_schema = R::output_schema();
-    tool
+fn describe<R: IntoToolResult>(name: String, description: String, input: Schema) -> Tool {
+    let tool = Tool::new(name, description, input.as_value());
+    match R::output_schema() {
+        Some(output) => tool.with_output_schema(output.as_value()),
+        None => tool,
+    }
 }
 
 /// The JSON Schema (2020-12) of a type.
-pub(crate) fn schema_of<T: JsonSchema>() -> Box<RawValue> {
+pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         // The dialect is the default one, and clients need not read it in every tool.
         settings.meta_schema = None;
     });
-    let schema = settings.into_generator().into_root_schema_for::<T>();
-    serde_json::value::to_raw_value(&schema).unwrap_or_else(|_| RawValue::TRUE.to_owned())
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
-fn schema_of_nothing() -> Box<RawValue> {
+fn schema_of_nothing() -> Schema {
     #[derive(JsonSchema)]
     #[schemars(deny_unknown_fields)]
     struct Nothing {}

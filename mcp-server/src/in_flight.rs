@@ -30,13 +30,7 @@ impl InFlight {
             Some(started) => (Some(started.future), started.context),
             None => (None, None),
         };
-        Self {
-            key,
-            name,
-            future,
-            context,
-            _counted: counted,
-        }
+        Self { key, name, future, context, _counted: counted }
     }
 
     /// Goes on with the work.
@@ -75,10 +69,7 @@ impl Drop for InFlight {
         // What a handler owns may panic when it is dropped, and must not take others along.
         let future = self.future.take();
         if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
-            tracing::warn!(
-                tool = self.name,
-                "the handler of a tool panicked when it was dropped"
-            );
+            tracing::warn!(tool = self.name, "the handler of a tool panicked when it was dropped");
         }
     }
 }

@@ -1,4 +1,23 @@
 //! MCP servers from typed functions, and the driver that serves them on any runtime.
+//!
+//! A [`Server`] is a name and what it offers: tools, which are functions. [`Endpoints`] mounts
+//! servers at paths. To serve them, take the crate of your runtime, `mcp-smol` or `mcp-tokio`,
+//! which re-exports everything here; to bring another runtime, implement
+//! [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each [`Connection`] yourself.
+//!
+//! The protocol is in the crate `mcp-proto`. This one adds futures, and no runtime.
+//!
+//! # Cancellation
+//!
+//! A handler's future belongs to the connection that its request came by. On 2026-07-28, the
+//! future is dropped as soon as the client hangs up; on the 2025 revisions, it runs to its end. At
+//! a shutdown, whatever is left at the drain deadline is dropped.
+//!
+//! # The log
+//!
+//! Through `tracing`: a warning for each request whose client left before its answer was out, and
+//! for each handler that panics; at info level, what is served and which `Host` or `Origin` was
+//! refused; other refusals at debug level. What clients do is never an error.
 #![forbid(unsafe_code)]
 
 mod connection;
@@ -38,5 +57,3 @@ pub use mcp_proto::{
     CallToolResult, Content, Deadlines, Hosts, Limits, Origins, ResourceContents, ResponseMode,
     Revision,
 };
-// What the derives in a user's argument types expand to, so that versions cannot disagree.
-pub use {schemars, serde};

@@ -51,23 +51,14 @@ impl Registry {
     /// Enters a connection.
     pub(crate) fn enter(self: &Arc<Self>) -> Entry {
         let key = self.connections().wakers.insert(None);
-        Entry {
-            registry: self.clone(),
-            key,
-            waker: None,
-        }
+        Entry { registry: self.clone(), key, waker: None }
     }
 
     /// Tells every connection to end until `until`. Of several instants, the earliest counts.
     pub(crate) fn begin_shutdown(&self, until: Instant) {
-        self.shutdown
-            .fetch_min(until.as_micros().min(NEVER - 1), Ordering::AcqRel);
-        let wakers: Vec<_> = self
-            .connections()
-            .wakers
-            .iter()
-            .filter_map(|(_, w)| w.clone())
-            .collect();
+        self.shutdown.fetch_min(until.as_micros().min(NEVER - 1), Ordering::AcqRel);
+        let wakers: Vec<_> =
+            self.connections().wakers.iter().filter_map(|(_, w)| w.clone()).collect();
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -94,9 +85,7 @@ impl Registry {
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
-        self.connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,11 +100,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// When the shutdown that has begun stops waiting; has the task woken when one begins.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
-        if !self
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
             if let Some(slot) = self.registry.connections().wakers.get_mut(self.key) {
                 *slot = self.waker.clone();

@@ -1,9 +1,8 @@
 //! What a tool may return.
 
 use mcp_proto::{CallToolResult, Content};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::handler::schema_of;
 
@@ -23,7 +22,7 @@ pub trait IntoToolResult {
 
     /// The JSON Schema of the structured result, if there always is one.
     #[must_use]
-    fn output_schema() -> Option<Box<RawValue>> {
+    fn output_schema() -> Option<Schema> {
         None
     }
 }
@@ -31,11 +30,11 @@ pub trait IntoToolResult {
 /// A structured result: `value` as JSON, with the schema of its type.
 ///
 /// ```
-/// use mcp_server::{Server, Structured, schemars, serde};
+/// use mcp_server::{Server, Structured};
+/// use schemars::JsonSchema;
+/// use serde::Serialize;
 ///
-/// #[derive(serde::Serialize, schemars::JsonSchema)]
-/// # #[serde(crate = "serde")]
-/// # #[schemars(crate = "schemars")]
+/// #[derive(Serialize, JsonSchema)]
 /// struct Weather { celsius: f64 }
 ///
 /// let server = Server::new("weather", "1.0.0")
@@ -56,7 +55,7 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
         }
     }
 
-    fn output_schema() -> Option<Box<RawValue>> {
+    fn output_schema() -> Option<Schema> {
         Some(schema_of::<T>())
     }
 }
@@ -69,7 +68,7 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
         }
     }
 
-    fn output_schema() -> Option<Box<RawValue>> {
+    fn output_schema() -> Option<Schema> {
         T::output_schema()
     }
 }

@@ -64,25 +64,13 @@ impl<R: Runtime> Serve<R> {
     }
 
     async fn run(self) -> Result<Report, ServeError> {
-        let Self {
-            runtime,
-            listener,
-            endpoints,
-            stop,
-            drain,
-            max_connections,
-        } = self;
+        let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let names: Vec<_> = endpoints
-                .names()
-                .map(|(path, name)| (path.to_owned(), name.to_owned()))
-                .collect();
-            let service = endpoints
-                .listening_at(address)
-                .start()
-                .await
-                .map_err(ServeError::Start)?;
+            let names: Vec<_> =
+                endpoints.names().map(|(path, name)| (path.to_owned(), name.to_owned())).collect();
+            let service =
+                endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
             for (path, name) in names {
                 tracing::info!(server = name, "serving http://{address}{path}");
             }
@@ -135,11 +123,7 @@ async fn accept_until<R: Runtime>(
                 return Poll::Pending;
             }
             is_pausing = false;
-            if service
-                .registry
-                .poll_below(cx, max_connections)
-                .is_pending()
-            {
+            if service.registry.poll_below(cx, max_connections).is_pending() {
                 return Poll::Pending;
             }
             listener.poll_accept(cx).map(Some)
@@ -155,9 +139,8 @@ async fn accept_until<R: Runtime>(
             // The client gave up before it was accepted, which is its own affair.
             Some(Err(error)) if is_of_the_peer(&error) => {}
             Some(Err(error)) => {
-                let next = pause.map_or(FIRST_PAUSE, |pause: Duration| {
-                    (pause * 2).min(LONGEST_PAUSE)
-                });
+                let next =
+                    pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LONGEST_PAUSE));
                 tracing::warn!("cannot accept connections, next try in {next:?}: {error}");
                 timer.reset(Instant::now() + next);
                 pause = Some(next);

@@ -22,11 +22,11 @@ pub(crate) type ToolFn = dyn Fn(Call) -> Started + Send + Sync;
 /// It does nothing until it is mounted in [`Endpoints`](crate::Endpoints) and served.
 ///
 /// ```
-/// use mcp_server::{Server, schemars, serde};
+/// use mcp_server::Server;
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
 ///
-/// #[derive(serde::Deserialize, schemars::JsonSchema)]
-/// # #[serde(crate = "serde")]
-/// # #[schemars(crate = "schemars")]
+/// #[derive(Deserialize, JsonSchema)]
 /// struct Add {
 ///     /// The first summand.
 ///     a: f64,
@@ -92,8 +92,7 @@ impl Server {
     ) -> Self {
         let tool = H::describe(name.into(), description.into());
         self.info.capabilities.tools = Some(ToolsCapability::default());
-        self.handlers
-            .insert(tool.name.clone(), Arc::new(move |call| handler.call(call)));
+        self.handlers.insert(tool.name.clone(), Arc::new(move |call| handler.call(call)));
         self.tools.push(tool);
         self
     }

@@ -3,24 +3,23 @@
 //! `cargo run -p mcp-smol --example echo` serves <http://127.0.0.1:8000/mcp>; another port can be
 //! given as an argument.
 
-use mcp_smol::{Endpoints, Server, schemars, serde};
+use mcp_smol::{Endpoints, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     /// What to say.
     message: String,
 }
 
 fn main() -> Result<(), mcp_smol::BoxError> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
 
     let server =
-        Server::new("echo", "1.0.0").tool("echo", "Returns its message", |args: Echo| async move {
-            args.message
-        });
+        Server::new("echo", "1.0.0")
+            .tool("echo", "Returns its message", |args: Echo| async move { args.message });
 
     let listener = mcp_smol::bind(format!("127.0.0.1:{port}"))?;
     println!("listening on http://{}/mcp", listener.local_addr()?);

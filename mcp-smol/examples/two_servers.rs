@@ -3,15 +3,17 @@
 //! `cargo run --example two_servers` serves <http://127.0.0.1:8000/echo/mcp> and
 //! <http://127.0.0.1:8000/math/mcp>; another port can be given as an argument.
 
-use mcp_smol::{BoxError, Endpoints, Server, schemars, serde};
+use mcp_smol::{BoxError, Endpoints, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     /// What to say.
     message: String,
 }
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Add {
     /// The first summand.
     a: f64,
@@ -20,9 +22,7 @@ struct Add {
 }
 
 fn main() -> Result<(), BoxError> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
 
     let echo = with_life("echo", Server::new("echo", "1.0.0")).tool(
@@ -42,9 +42,7 @@ fn main() -> Result<(), BoxError> {
     println!("listening on http://{address}/math/mcp");
 
     // Mounting is all it takes: whatever is mounted is started, served and stopped.
-    let endpoints = Endpoints::new()
-        .mount("/echo/mcp", echo)
-        .mount("/math/mcp", math);
+    let endpoints = Endpoints::new().mount("/echo/mcp", echo).mount("/math/mcp", math);
     let serve = mcp_smol::serve(listener, endpoints).until(mcp_smol::shutdown_signal());
     mcp_smol::block_on(async { serve.await })?;
     Ok(())

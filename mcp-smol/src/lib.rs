@@ -1,4 +1,19 @@
 //! Serves MCP on smol.
+//!
+//! Everything of [`mcp_server`] is re-exported here. What this adds is where bytes come from:
+//!
+//! ```no_run
+//! use mcp_smol::{BoxError, Endpoints, Server};
+//!
+//! fn main() -> Result<(), BoxError> {
+//!     let server = Server::new("hello", "1.0.0").tool("hello", "Says hello", || "Hello!");
+//!     let listener = mcp_smol::bind("127.0.0.1:8000")?;
+//!     let serve = mcp_smol::serve(listener, Endpoints::new().mount("/mcp", server))
+//!         .until(mcp_smol::shutdown_signal());
+//!     mcp_smol::block_on(async { serve.await })?;
+//!     Ok(())
+//! }
+//! ```
 #![forbid(unsafe_code)]
 
 mod listener;
@@ -33,10 +48,7 @@ const BACKLOG: i32 = 1024;
 ///
 /// Those of `bind(2)`: the address is taken, or not of this machine.
 pub fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
-    let mut result = Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "the name has no address",
-    ));
+    let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "the name has no address"));
     for address in address.to_socket_addrs()? {
         result = bind_one(address);
         if result.is_ok() {
@@ -69,9 +81,7 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
 pub async fn serve_stream(stream: std::net::TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service
-        .connection(Async::new(stream)?, Timer::new(), peer)
-        .await;
+    service.connection(Async::new(stream)?, Timer::new(), peer).await;
     Ok(())
 }
 
@@ -100,10 +110,7 @@ impl Smol {
     /// On the thread that awaits it.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            executor: Arc::default(),
-            threads: 1,
-        }
+        Self { executor: Arc::default(), threads: 1 }
     }
 
     /// On that many threads, at least one: the one that awaits it and `threads - 1` more.
@@ -164,10 +171,7 @@ impl Threads {
                 let _ = block_on(executor.run(stopped.recv()));
             })
         });
-        Self {
-            handles: handles.collect(),
-            stop: Some(stop),
-        }
+        Self { handles: handles.collect(), stop: Some(stop) }
     }
 }
 

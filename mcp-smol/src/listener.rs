@@ -28,9 +28,7 @@ impl TryFrom<TcpListener> for Listener {
     type Error = io::Error;
 
     fn try_from(listener: TcpListener) -> io::Result<Self> {
-        Ok(Self {
-            inner: Async::new(listener)?,
-        })
+        Ok(Self { inner: Async::new(listener)? })
     }
 }
 

@@ -13,9 +13,7 @@ pub struct Timer {
 
 impl Timer {
     pub(crate) fn new() -> Self {
-        Self {
-            inner: async_io::Timer::never(),
-        }
+        Self { inner: async_io::Timer::never() }
     }
 }
 

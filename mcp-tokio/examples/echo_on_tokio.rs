@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-use mcp_tokio::{BoxError, Context, Endpoints, Server, schemars, serde, tokio};
+use mcp_tokio::{BoxError, Context, Endpoints, Server, tokio};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     /// What to say.
     message: String,
@@ -18,18 +20,14 @@ struct Echo {
 
 async fn echo(args: Echo, ctx: Context) -> String {
     for time in 0..args.times {
-        ctx.progress(f64::from(time))
-            .total(f64::from(args.times))
-            .await;
+        ctx.progress(f64::from(time)).total(f64::from(args.times)).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     args.message.repeat(args.times.max(1).into())
 }
 
 fn main() -> Result<(), BoxError> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
     let server = Server::new("echo", "1.0.0").tool("echo", "Repeats its message", echo);
 

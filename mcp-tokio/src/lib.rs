@@ -1,4 +1,19 @@
 //! Serves MCP on tokio.
+//!
+//! Everything of [`mcp_server`] is re-exported here. What this adds is where bytes come from:
+//!
+//! ```no_run
+//! use mcp_tokio::{BoxError, Endpoints, Server};
+//!
+//! async fn run() -> Result<(), BoxError> {
+//!     let server = Server::new("hello", "1.0.0").tool("hello", "Says hello", || "Hello!");
+//!     let listener = mcp_tokio::bind("127.0.0.1:8000").await?;
+//!     mcp_tokio::serve(listener, Endpoints::new().mount("/mcp", server))
+//!         .until(mcp_tokio::shutdown_signal())
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
 #![forbid(unsafe_code)]
 
 mod listener;
@@ -40,9 +55,7 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio> {
 pub async fn serve_stream(stream: TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service
-        .connection(stream.compat(), Timer::new(), peer)
-        .await;
+    service.connection(stream.compat(), Timer::new(), peer).await;
     Ok(())
 }
 
@@ -64,11 +77,7 @@ pub async fn shutdown_signal() {
             return std::future::poll_fn(|cx| {
                 let is_asked =
                     interrupt.as_mut().poll(cx).is_ready() || terminate.poll_recv(cx).is_ready();
-                if is_asked {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
+                if is_asked { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
         }

@@ -10,21 +10,23 @@ use common::client::{Response, ToolCall, Wire, connect};
 use common::{On, Running, wait_until};
 use mcp_smol::{
     CallToolResult, Content, Context, Counters, Deadlines, Endpoints, ResponseMode, Server,
-    Structured, schemars, serde,
+    Structured,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     message: String,
 }
 
-#[derive(serde::Serialize, schemars::JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 struct Sum {
     sum: i64,
 }
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Nothing {}
 
 fn server(on: On) -> Server {
@@ -36,51 +38,25 @@ fn server(on: On) -> Server {
             vec![Content::text("one"), Content::image(b"png", "image/png")]
         })
         .tool("nothing", "No content", || async {})
-        .tool("fail", "Fails", || async {
-            Err::<String, _>("try a smaller number")
-        })
-        .tool("fail_result", "Fails by result", || {
-            CallToolResult::error("no")
-        })
+        .tool("fail", "Fails", || async { Err::<String, _>("try a smaller number") })
+        .tool("fail_result", "Fails by result", || CallToolResult::error("no"))
         .tool("panic", "Panics", || async { panic!("a bug") as String })
-        .tool(
-            "panic_at_once",
-            "Panics before its future is made",
-            |_: Nothing| -> String { panic!("a bug") },
-        )
-        .tool(
-            "slow_echo",
-            "Waits, then echoes",
-            move |args: Echo| async move {
-                on.sleep(Duration::from_millis(200)).await;
-                args.message
-            },
-        )
-        .tool(
-            "progress",
-            "Reports progress",
-            |_: Nothing, ctx: Context| async move {
-                for step in [1.0, 2.0, 2.0, f64::NAN, 1.0, 3.0] {
-                    ctx.progress(step)
-                        .total(3.0)
-                        .message(format!("step {step}"))
-                        .await;
-                }
-                "done"
-            },
-        )
-        .tool(
-            "context",
-            "Tells what it knows",
-            |_: Nothing, ctx: Context| async move {
-                format!(
-                    "{} {:?} {:?}",
-                    ctx.revision(),
-                    ctx.header("HOST"),
-                    ctx.header("x-none")
-                )
-            },
-        )
+        .tool("panic_at_once", "Panics before its future is made", |_: Nothing| -> String {
+            panic!("a bug")
+        })
+        .tool("slow_echo", "Waits, then echoes", move |args: Echo| async move {
+            on.sleep(Duration::from_millis(200)).await;
+            args.message
+        })
+        .tool("progress", "Reports progress", |_: Nothing, ctx: Context| async move {
+            for step in [1.0, 2.0, 2.0, f64::NAN, 1.0, 3.0] {
+                ctx.progress(step).total(3.0).message(format!("step {step}")).await;
+            }
+            "done"
+        })
+        .tool("context", "Tells what it knows", |_: Nothing, ctx: Context| async move {
+            format!("{} {:?} {:?}", ctx.revision(), ctx.header("HOST"), ctx.header("x-none"))
+        })
         .tool("silent", "Says nothing for long", move || async move {
             on.sleep(Duration::from_millis(500)).await;
             "at last"
@@ -125,22 +101,13 @@ fn handlers_return_what_they_like() {
             };
             let text = |text: &str| json!([{"type": "text", "text": text}]);
             let hello = json!({"message": "héllo \"\n\u{1F600}"});
-            assert_eq!(
-                result("echo", hello.clone())["content"],
-                text("héllo \"\n\u{1F600}")
-            );
-            assert_eq!(
-                result("echo_sync", hello)["content"],
-                text("héllo \"\n\u{1F600}")
-            );
+            assert_eq!(result("echo", hello.clone())["content"], text("héllo \"\n\u{1F600}"));
+            assert_eq!(result("echo_sync", hello)["content"], text("héllo \"\n\u{1F600}"));
             assert_eq!(
                 result("sum", json!({})),
                 json!({"content": text("{\"sum\":3}"), "structuredContent": {"sum": 3}})
             );
-            assert_eq!(
-                result("list", json!({}))["content"][1]["data"],
-                json!("cG5n")
-            );
+            assert_eq!(result("list", json!({}))["content"][1]["data"], json!("cG5n"));
             assert_eq!(result("nothing", json!({})), json!({"content": []}));
             assert_eq!(
                 result("fail", json!({})),
@@ -150,21 +117,11 @@ fn handlers_return_what_they_like() {
             let invalid = result("echo", json!({"mesage": "x"}));
             assert_eq!(invalid["isError"], json!(true));
             assert!(
-                invalid["content"][0]["text"]
-                    .as_str()
-                    .unwrap()
-                    .contains("missing field `message`")
+                invalid["content"][0]["text"].as_str().unwrap().contains("missing field `message`")
             );
             let context = result("context", json!({}))["content"][0]["text"].clone();
-            let revision = if wire == Wire::Modern {
-                "2026-07-28"
-            } else {
-                "2025-11-25"
-            };
-            assert_eq!(
-                context,
-                json!(format!("{revision} Some(\"localhost\") None"))
-            );
+            let revision = if wire == Wire::Modern { "2026-07-28" } else { "2025-11-25" };
+            assert_eq!(context, json!(format!("{revision} Some(\"localhost\") None")));
         }
         running.stop().unwrap();
     }
@@ -234,9 +191,7 @@ fn twelve_calls_with_one_id_get_their_own_answers() {
                 })
                 .collect();
             wait_until("all twelve in flight", || counters.calls_in_flight() == 12);
-            clients
-                .into_iter()
-                .for_each(|client| client.join().unwrap());
+            clients.into_iter().for_each(|client| client.join().unwrap());
         }
         running.stop().unwrap();
     }
@@ -245,19 +200,9 @@ fn twelve_calls_with_one_id_get_their_own_answers() {
 #[test]
 fn ids_are_echoed_as_they_came() {
     let (running, _) = start(On::Smol);
-    for id in [
-        json!(0),
-        json!("1"),
-        json!(-7),
-        json!(9_007_199_254_740_993_i64),
-        json!(""),
-    ] {
+    for id in [json!(0), json!("1"), json!(-7), json!(9_007_199_254_740_993_i64), json!("")] {
         let echo = ToolCall::new(Wire::Modern, "echo", json!({"message": "x"}));
-        let response = ToolCall {
-            id: id.clone(),
-            ..echo
-        }
-        .send(running.address);
+        let response = ToolCall { id: id.clone(), ..echo }.send(running.address);
         assert_eq!(response.answer()["id"], id);
     }
     running.stop().unwrap();
@@ -269,16 +214,10 @@ fn progress_makes_a_stream_and_only_ever_increases() {
         let (running, _) = start(on);
         for wire in [Wire::Modern, Wire::Legacy] {
             let response = call(&running, wire, "progress", json!({}));
-            assert!(
-                response.head.contains("text/event-stream"),
-                "{}",
-                response.head
-            );
+            assert!(response.head.contains("text/event-stream"), "{}", response.head);
             let messages = response.messages();
-            let steps: Vec<_> = messages
-                .iter()
-                .map(|message| &message["params"]["progress"])
-                .collect();
+            let steps: Vec<_> =
+                messages.iter().map(|message| &message["params"]["progress"]).collect();
             assert_eq!(steps, [&json!(1.0), &json!(2.0), &json!(3.0), &json!(null)]);
             assert_eq!(messages[2]["params"]["progressToken"], json!(1));
             assert_eq!(messages[2]["params"]["message"], json!("step 3"));
@@ -292,42 +231,18 @@ fn progress_makes_a_stream_and_only_ever_increases() {
 fn a_pinned_server_keeps_to_its_shape() {
     let endpoints = Endpoints::new()
         .mount("/json", server(On::Smol).response_mode(ResponseMode::Json))
-        .mount(
-            "/stream",
-            server(On::Smol).response_mode(ResponseMode::EventStream),
-        );
+        .mount("/stream", server(On::Smol).response_mode(ResponseMode::EventStream));
     let running = On::Smol.serve(endpoints);
     let progress = ToolCall::new(Wire::Modern, "progress", json!({}));
-    let response = ToolCall {
-        path: "/json",
-        ..progress
-    }
-    .send(running.address);
-    assert!(
-        response.head.contains("application/json"),
-        "{}",
-        response.head
-    );
+    let response = ToolCall { path: "/json", ..progress }.send(running.address);
+    assert!(response.head.contains("application/json"), "{}", response.head);
     assert_eq!(response.text(), "done");
     let echo = || ToolCall::new(Wire::Modern, "echo", json!({"message": "x"}));
-    let response = ToolCall {
-        path: "/stream",
-        ..echo()
-    }
-    .send(running.address);
-    assert!(
-        response.head.contains("text/event-stream"),
-        "{}",
-        response.head
-    );
+    let response = ToolCall { path: "/stream", ..echo() }.send(running.address);
+    assert!(response.head.contains("text/event-stream"), "{}", response.head);
     assert_eq!(response.text(), "x");
     // An error has a status to tell.
-    let response = ToolCall {
-        path: "/stream",
-        tool: "unknown",
-        ..echo()
-    }
-    .send(running.address);
+    let response = ToolCall { path: "/stream", tool: "unknown", ..echo() }.send(running.address);
     assert_eq!(response.status, 400);
     running.stop().unwrap();
 }
@@ -338,16 +253,10 @@ fn a_silent_handler_is_kept_alive() {
         let mut deadlines = Deadlines::default();
         deadlines.stream_after = Duration::from_millis(100);
         deadlines.keep_alive = Duration::from_millis(100);
-        let endpoints = Endpoints::new()
-            .mount("/mcp", server(on))
-            .deadlines(deadlines);
+        let endpoints = Endpoints::new().mount("/mcp", server(on)).deadlines(deadlines);
         let running = on.serve(endpoints);
         let response = call(&running, Wire::Modern, "silent", json!({}));
-        let comments = response
-            .body
-            .lines()
-            .filter(|line| *line == ": keep-alive")
-            .count();
+        let comments = response.body.lines().filter(|line| *line == ": keep-alive").count();
         assert!((2..=5).contains(&comments), "{}", response.body);
         assert_eq!(response.text(), "at last");
         running.stop().unwrap();

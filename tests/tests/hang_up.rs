@@ -13,15 +13,17 @@ use std::time::Duration;
 use common::client::{HangUp, ToolCall, Wire, connect, read_chunk, read_head};
 use common::log::Log;
 use common::{On, Running, wait_until};
-use mcp_smol::{Context, Counters, Endpoints, Server, schemars, serde};
+use mcp_smol::{Context, Counters, Endpoints, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     message: String,
 }
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Wait {
     milliseconds: u64,
 }
@@ -63,9 +65,7 @@ impl Fixture {
         let handlers = Arc::new(Handlers::default());
         let (for_wait, for_stream) = (handlers.clone(), handlers.clone());
         let server = Server::new("hang-up", "1.0.0")
-            .tool("echo", "Returns its message", |args: Echo| async move {
-                args.message
-            })
+            .tool("echo", "Returns its message", |args: Echo| async move { args.message })
             .tool("wait", "Waits", move |args: Wait| {
                 let alive = Alive::new(for_wait.clone());
                 async move {
@@ -74,43 +74,29 @@ impl Fixture {
                     "waited"
                 }
             })
-            .tool(
-                "stream",
-                "Reports progress, then waits",
-                move |args: Wait, ctx: Context| {
-                    let alive = Alive::new(for_stream.clone());
-                    async move {
-                        ctx.progress(1.0).await;
-                        on.sleep(Duration::from_millis(args.milliseconds)).await;
-                        ctx.progress(2.0).await;
-                        alive.0.finished.fetch_add(1, Ordering::SeqCst);
-                        "streamed"
-                    }
-                },
-            );
+            .tool("stream", "Reports progress, then waits", move |args: Wait, ctx: Context| {
+                let alive = Alive::new(for_stream.clone());
+                async move {
+                    ctx.progress(1.0).await;
+                    on.sleep(Duration::from_millis(args.milliseconds)).await;
+                    ctx.progress(2.0).await;
+                    alive.0.finished.fetch_add(1, Ordering::SeqCst);
+                    "streamed"
+                }
+            });
         let counters = server.counters();
         let server = on.serve(Endpoints::new().mount("/mcp", server));
-        Self {
-            server,
-            counters,
-            handlers,
-        }
+        Self { server, counters, handlers }
     }
 
     /// All is well: nothing is left of the lost ones, and others are served.
     fn check(&self, log: &Log, warnings: usize) {
-        wait_until("no open connections", || {
-            self.counters.open_connections() == 0
-        });
-        wait_until("no calls in flight", || {
-            self.counters.calls_in_flight() == 0
-        });
+        wait_until("no open connections", || self.counters.open_connections() == 0);
+        wait_until("no calls in flight", || self.counters.calls_in_flight() == 0);
         wait_until("the warnings", || log.warnings() >= warnings);
         let echo = ToolCall::new(Wire::Modern, "echo", json!({"message": "still here"}));
         assert_eq!(echo.send(self.server.address).text(), "still here");
-        wait_until("no open connections", || {
-            self.counters.open_connections() == 0
-        });
+        wait_until("no open connections", || self.counters.open_connections() == 0);
         assert_eq!(log.warnings(), warnings, "{:#?}", log.excerpt());
         assert_eq!(log.errors(), 0, "{:#?}", log.excerpt());
         assert_eq!(self.handlers.alive.load(Ordering::SeqCst), 0);
@@ -123,9 +109,7 @@ impl Fixture {
         let mut streams: Vec<_> = (0..2_000)
             .map(|n| {
                 let mut stream = connect(self.server.address);
-                stream
-                    .write_all(&request[..1 + n % (request.len() - 1)])
-                    .unwrap();
+                stream.write_all(&request[..1 + n % (request.len() - 1)]).unwrap();
                 stream
             })
             .collect();
@@ -186,9 +170,7 @@ fn while_the_handler_runs() {
                 let call = ToolCall::new(wire, tool, json!({"milliseconds": milliseconds}));
                 let mut stream = connect(fixture.server.address);
                 stream.write_all(&call.sized()).unwrap();
-                wait_until("the handler", || {
-                    fixture.handlers.alive.load(Ordering::SeqCst) == 1
-                });
+                wait_until("the handler", || fixture.handlers.alive.load(Ordering::SeqCst) == 1);
                 if tool == "stream" {
                     let mut reader = BufReader::new(stream.try_clone().unwrap());
                     assert!(read_head(&mut reader).contains("text/event-stream"));
@@ -228,10 +210,7 @@ fn two_thousand_at_once() {
         let fixture = Fixture::start(on);
         let request = ToolCall::new(Wire::Modern, "echo", json!({"message": "hello"})).sized();
         let (after_500, after_all) = fixture.storm(&log, &request);
-        assert!(
-            after_all <= after_500 + 2 * 1024,
-            "{on:?}: {after_500} KiB, {after_all} KiB"
-        );
+        assert!(after_all <= after_500 + 2 * 1024, "{on:?}: {after_500} KiB, {after_all} KiB");
         // Nor do they add up from one storm to the next.
         let (_, after_another) = fixture.storm(&log, &request);
         assert!(
@@ -246,9 +225,6 @@ fn two_thousand_at_once() {
 /// The resident memory of this process.
 fn resident_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

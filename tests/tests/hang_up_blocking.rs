@@ -31,16 +31,11 @@ impl Blocking {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap();
         let address = address.strip_suffix("/mcp").unwrap().parse().unwrap();
 
-        let (warnings, other) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(Mutex::new(Vec::new())),
-        );
+        let (warnings, other) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (counted, kept) = (warnings.clone(), other.clone());
         let stderr = BufReader::new(process.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -52,12 +47,7 @@ impl Blocking {
                 }
             }
         });
-        Self {
-            process,
-            address,
-            warnings,
-            other,
-        }
+        Self { process, address, warnings, other }
     }
 
     /// A number from the kernel's account of the process.
@@ -76,9 +66,7 @@ impl Blocking {
     /// The warnings since the last check are as many as expected, and all is well.
     fn check(&self, warnings: usize) {
         wait_until("no open connections", || self.open_connections() == 0);
-        wait_until("the warnings", || {
-            self.warnings.load(Ordering::SeqCst) >= warnings
-        });
+        wait_until("the warnings", || self.warnings.load(Ordering::SeqCst) >= warnings);
         let echo = ToolCall::new(Wire::Modern, "echo", json!({"message": "still here"}));
         assert_eq!(echo.send(self.address).text(), "still here");
         wait_until("no open connections", || self.open_connections() == 0);
@@ -150,15 +138,11 @@ fn two_thousand_at_once() {
                     wait_until("all accepted", || server.open_connections() == n);
                 }
                 let mut stream = connect(server.address);
-                stream
-                    .write_all(&request[..1 + n % (request.len() - 1)])
-                    .unwrap();
+                stream.write_all(&request[..1 + n % (request.len() - 1)]).unwrap();
                 stream
             })
             .collect();
-        wait_until("all accepted", || {
-            server.open_connections() == streams.len()
-        });
+        wait_until("all accepted", || server.open_connections() == streams.len());
         let hang_up = |streams: Vec<_>| {
             for (n, stream) in streams.into_iter().enumerate() {
                 HangUp::BOTH[n % 2].close(stream);
@@ -166,22 +150,14 @@ fn two_thousand_at_once() {
         };
         let rest = streams.split_off(500);
         hang_up(streams);
-        wait_until("the first warnings", || {
-            server.warnings.load(Ordering::SeqCst) == 500
-        });
+        wait_until("the first warnings", || server.warnings.load(Ordering::SeqCst) == 500);
         let before = server.status("VmRSS:");
         hang_up(rest);
         server.check(2_000);
         (before, server.status("VmRSS:"))
     };
     let (after_500, after_all) = storm();
-    assert!(
-        after_all <= after_500 + 2 * 1024,
-        "{after_500} KiB, {after_all} KiB"
-    );
+    assert!(after_all <= after_500 + 2 * 1024, "{after_500} KiB, {after_all} KiB");
     let (_, after_another) = storm();
-    assert!(
-        after_another <= after_all + 2 * 1024,
-        "{after_all} KiB, {after_another} KiB"
-    );
+    assert!(after_another <= after_all + 2 * 1024, "{after_all} KiB, {after_another} KiB");
 }

@@ -22,10 +22,7 @@ struct Life {
 
 impl Life {
     fn counts(&self) -> (usize, usize) {
-        (
-            self.up.load(Ordering::SeqCst),
-            self.down.load(Ordering::SeqCst),
-        )
+        (self.up.load(Ordering::SeqCst), self.down.load(Ordering::SeqCst))
     }
 }
 
@@ -54,24 +51,15 @@ fn five_servers_on_one_listener() {
         let running = on.serve(endpoints);
         for wire in [Wire::Modern, Wire::Legacy] {
             for path in PATHS {
-                let call = ToolCall {
-                    path,
-                    ..ToolCall::new(wire, "where", json!({}))
-                };
+                let call = ToolCall { path, ..ToolCall::new(wire, "where", json!({})) };
                 assert_eq!(call.send(running.address).text(), path, "{on:?} {wire:?}");
             }
         }
         for (asked, served) in [("/a/mcp/", "/a/mcp"), ("/b/", "/b"), ("/%62/mcp", "/b/mcp")] {
-            let call = ToolCall {
-                path: asked,
-                ..ToolCall::new(Wire::Modern, "where", json!({}))
-            };
+            let call = ToolCall { path: asked, ..ToolCall::new(Wire::Modern, "where", json!({})) };
             assert_eq!(call.send(running.address).text(), served);
         }
-        let call = ToolCall {
-            path: "/c/mcp",
-            ..ToolCall::new(Wire::Modern, "where", json!({}))
-        };
+        let call = ToolCall { path: "/c/mcp", ..ToolCall::new(Wire::Modern, "where", json!({})) };
         assert_eq!(call.send(running.address).status, 404);
 
         assert!(lives.iter().all(|life| life.counts() == (1, 0)));
@@ -107,31 +95,17 @@ fn a_failing_start_stops_the_whole_and_names_its_mount() {
 #[test]
 fn what_is_mounted_wrong_is_reported_before_anything_starts() {
     let life = Arc::new(Life::default());
-    let twice = || {
-        Server::new("twice", "1")
-            .tool("t", "T", || "1")
-            .tool("t", "T", || "2")
-    };
+    let twice = || Server::new("twice", "1").tool("t", "T", || "1").tool("t", "T", || "2");
     for (endpoints, expected) in [
         (
-            Endpoints::new()
-                .mount("/x", Server::new("x", "1"))
-                .mount("/x/", Server::new("y", "1")),
+            Endpoints::new().mount("/x", Server::new("x", "1")).mount("/x/", Server::new("y", "1")),
             "/x/",
         ),
+        (Endpoints::new().mount("no-slash", Server::new("x", "1")), "no-slash"),
+        (Endpoints::new().mount("/twice", twice()), "two tools are called \"t\""),
         (
-            Endpoints::new().mount("no-slash", Server::new("x", "1")),
-            "no-slash",
-        ),
-        (
-            Endpoints::new().mount("/twice", twice()),
-            "two tools are called \"t\"",
-        ),
-        (
-            Endpoints::new().mount(
-                "/text",
-                Server::new("x", "1").tool("t", "T", |text: String| text),
-            ),
+            Endpoints::new()
+                .mount("/text", Server::new("x", "1").tool("t", "T", |text: String| text)),
             "does not describe an object",
         ),
     ] {

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use common::client::{Response, ToolCall, Wire, connect};
 use common::{On, wait_until};
-use mcp_smol::{Context, Endpoints, Server, schemars, serde};
+use mcp_smol::{Context, Endpoints, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Wait {
     milliseconds: u64,
     #[serde(default)]
@@ -41,9 +43,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
         let send = |wire, milliseconds, stream| {
             let arguments = json!({"milliseconds": milliseconds, "stream": stream});
             let mut connection = connect(running.address);
-            connection
-                .write_all(&ToolCall::new(wire, "wait", arguments).sized())
-                .unwrap();
+            connection.write_all(&ToolCall::new(wire, "wait", arguments).sized()).unwrap();
             BufReader::new(connection)
         };
         let mut finishing = [
@@ -51,10 +51,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
             send(Wire::Legacy, 200, false),
             send(Wire::Modern, 200, true),
         ];
-        let mut cut = [
-            send(Wire::Modern, 60_000, false),
-            send(Wire::Modern, 60_000, true),
-        ];
+        let mut cut = [send(Wire::Modern, 60_000, false), send(Wire::Modern, 60_000, true)];
         // One whose client has gone, and which goes on all the same.
         drop(send(Wire::Legacy, 60_000, false));
         let mut idle = connect(running.address);
@@ -63,11 +60,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
 
         let begun = Instant::now();
         running.begin_stop();
-        assert_eq!(
-            idle.read(&mut [0]).unwrap(),
-            0,
-            "an idle connection is closed"
-        );
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed");
         assert!(begun.elapsed() < Duration::from_millis(150), "at once");
         for connection in &mut finishing {
             assert_eq!(Response::read(connection).text(), "waited");
@@ -75,25 +68,13 @@ fn what_is_in_flight_finishes_or_is_cut() {
         for connection in &mut cut {
             let answer = Response::read(connection).answer();
             assert_eq!(answer["error"]["code"], json!(-32603), "{answer}");
-            assert!(
-                answer["error"]["message"]
-                    .as_str()
-                    .unwrap()
-                    .contains("shutting down")
-            );
+            assert!(answer["error"]["message"].as_str().unwrap().contains("shutting down"));
         }
         drop((finishing, cut));
         let report = running.stopped().unwrap();
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!((report.finished, report.cut), (3, 3), "{on:?}");
-        assert_eq!(
-            (counters.open_connections(), counters.calls_in_flight()),
-            (0, 0)
-        );
+        assert_eq!((counters.open_connections(), counters.calls_in_flight()), (0, 0));
     }
 }
 
@@ -106,20 +87,12 @@ fn a_peer_that_never_reads_cannot_hold_it_up() {
         let drain = Duration::from_millis(200);
         let running = on.serve_with(Endpoints::new().mount("/mcp", server), drain);
         let mut connection = connect(running.address);
-        connection
-            .write_all(&ToolCall::new(Wire::Modern, "big", json!({})).sized())
-            .unwrap();
-        wait_until("the response begins", || {
-            connection.peek(&mut [0]).is_ok_and(|read| read > 0)
-        });
+        connection.write_all(&ToolCall::new(Wire::Modern, "big", json!({})).sized()).unwrap();
+        wait_until("the response begins", || connection.peek(&mut [0]).is_ok_and(|read| read > 0));
         let begun = Instant::now();
         running.stop().unwrap();
         // The drain deadline, and as long again as a refused peer has to read its answer.
-        assert!(
-            begun.elapsed() < Duration::from_secs(4),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
         assert_eq!(counters.open_connections(), 0);
     }
 }
@@ -133,11 +106,7 @@ fn a_connection_accepted_elsewhere_is_served() {
         call.send(address).text()
     });
     mcp_smol::block_on(async {
-        let service = Endpoints::new()
-            .mount("/mcp", server(On::Smol))
-            .start()
-            .await
-            .unwrap();
+        let service = Endpoints::new().mount("/mcp", server(On::Smol)).start().await.unwrap();
         let (stream, _) = listener.accept().unwrap();
         mcp_smol::serve_stream(stream, &service).await.unwrap();
         service.stop(Instant::now()).await;
@@ -157,11 +126,7 @@ fn a_connection_accepted_elsewhere_is_served_on_tokio() {
             let call = ToolCall::new(Wire::Modern, "wait", json!({"milliseconds": 1}));
             call.send(address).text()
         });
-        let service = Endpoints::new()
-            .mount("/mcp", server(On::Tokio))
-            .start()
-            .await
-            .unwrap();
+        let service = Endpoints::new().mount("/mcp", server(On::Tokio)).start().await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         mcp_tokio::serve_stream(stream, &service).await.unwrap();
         service.stop(Instant::now()).await;

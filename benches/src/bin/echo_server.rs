@@ -4,23 +4,24 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use mcp_smol::{BoxError, Endpoints, Server, schemars, serde};
+use mcp_smol::{BoxError, Endpoints, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// `blocking` is the example of mcp-proto itself, which has an echo tool of its own.
 #[path = "../../../mcp-proto/examples/blocking.rs"]
 #[allow(dead_code, reason = "its main is not ours")]
 mod blocking;
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Echo {
     message: String,
 }
 
 fn endpoints() -> Endpoints {
     let server =
-        Server::new("echo", "1.0.0").tool("echo", "Returns its message", |args: Echo| async move {
-            args.message
-        });
+        Server::new("echo", "1.0.0")
+            .tool("echo", "Returns its message", |args: Echo| async move { args.message });
     Endpoints::new().mount("/mcp", server)
 }
 
@@ -56,18 +57,12 @@ fn on_tokio(listener: TcpListener, threads: usize) -> Result<(), BoxError> {
     } else {
         tokio::runtime::Builder::new_multi_thread()
     };
-    runtime
-        .worker_threads(threads)
-        .enable_all()
-        .build()?
-        .block_on(async {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            mcp_tokio::serve(listener.into(), endpoints())
-                .until(mcp_tokio::shutdown_signal())
-                .await?;
-            Ok(())
-        })
+    runtime.worker_threads(threads).enable_all().build()?.block_on(async {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        mcp_tokio::serve(listener.into(), endpoints()).until(mcp_tokio::shutdown_signal()).await?;
+        Ok(())
+    })
 }
 
 struct Options {
@@ -80,11 +75,7 @@ impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut options = Self {
-            runtime: "smol".into(),
-            threads: 1,
-            port: 8000,
-        };
+        let mut options = Self { runtime: "smol".into(), threads: 1, port: 8000 };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {

@@ -33,10 +33,7 @@ enum Shape {
     /// Nothing has been sent.
     Open { since: Instant },
     /// The head of an event stream is out.
-    Stream {
-        encoding: BodyEncoding,
-        last_sent: Instant,
-    },
+    Stream { encoding: BodyEncoding, last_sent: Instant },
 }
 
 impl Answer {
@@ -73,9 +70,7 @@ impl Answer {
         let Some(token) = self.progress_token.clone() else {
             return;
         };
-        let has_increased = self
-            .last_progress
-            .is_none_or(|last| progress.progress > last);
+        let has_increased = self.last_progress.is_none_or(|last| progress.progress > last);
         if !self.accepts.event_stream || !progress.progress.is_finite() || !has_increased {
             return;
         }
@@ -151,10 +146,7 @@ impl Answer {
                 fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
             }),
         };
-        self.shape = Shape::Stream {
-            encoding,
-            last_sent: now,
-        };
+        self.shape = Shape::Stream { encoding, last_sent: now };
         encoding
     }
 }

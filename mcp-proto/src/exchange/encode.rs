@@ -20,20 +20,12 @@ const TTL_MS: &str = "60000";
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead {
-    ResponseHead {
-        status,
-        content_type: Some(media::JSON),
-        fields: "",
-    }
+    ResponseHead { status, content_type: Some(media::JSON), fields: "" }
 }
 
 /// Answers a notification.
 pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
-    writer.write_empty(ResponseHead {
-        status: Status::Accepted,
-        content_type: None,
-        fields: "",
-    });
+    writer.write_empty(ResponseHead { status: Status::Accepted, content_type: None, fields: "" });
 }
 
 /// Answers a request that was refused.
@@ -103,11 +95,7 @@ pub(super) fn write_reply(
     reply: &Reply,
 ) {
     let is_modern = revision.era() == Era::Modern;
-    let begin: &[u8] = if is_modern {
-        b"{\"resultType\":\"complete\","
-    } else {
-        b"{"
-    };
+    let begin: &[u8] = if is_modern { b"{\"resultType\":\"complete\"," } else { b"{" };
     match reply {
         Reply::Error(error) => write_error(out, Some(id), error),
         Reply::Tools(list) => write_result(out, id, |out| {
@@ -161,10 +149,7 @@ pub(super) fn write_progress(out: &mut Vec<u8>, token: &Id, progress: &Progress)
 
 /// The error for a reply that does not fit its call.
 pub(super) fn wrong_kind_of_reply() -> RpcError {
-    RpcError::new(
-        ErrorCode::INTERNAL_ERROR,
-        "internal error: the reply does not fit the method",
-    )
+    RpcError::new(ErrorCode::INTERNAL_ERROR, "internal error: the reply does not fit the method")
 }
 
 fn write_tool_result(out: &mut Vec<u8>, result: &CallToolResult, revision: Revision) {

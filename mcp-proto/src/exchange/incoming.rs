@@ -85,13 +85,7 @@ impl Incoming {
             Framing::Length(length) => Vec::with_capacity((length as usize).min(FIRST_RESERVATION)),
             Framing::Empty | Framing::Chunked => Vec::new(),
         };
-        Ok(Self {
-            head,
-            endpoint,
-            accepts,
-            body,
-            body_limit,
-        })
+        Ok(Self { head, endpoint, accepts, body, body_limit })
     }
 
     pub(crate) const fn endpoint(&self) -> usize {
@@ -195,11 +189,7 @@ fn interpret(
     let era = field.era(declared.as_deref());
 
     // Until the id is known, an error goes without one.
-    let unnamed = |error| Failure::Rpc {
-        id: None,
-        era,
-        error,
-    };
+    let unnamed = |error| Failure::Rpc { id: None, era, error };
     let id = match message.id {
         None => None,
         Some(id) => Some(Id::from_json(id.get()).ok_or_else(|| {
@@ -208,18 +198,9 @@ fn interpret(
             ))
         })?),
     };
-    let fail = |error| Failure::Rpc {
-        id: id.clone(),
-        era,
-        error,
-    };
-    if message
-        .jsonrpc
-        .is_none_or(|version| version.get() != "\"2.0\"")
-    {
-        return Err(fail(RpcError::invalid_request(
-            "invalid request: `jsonrpc` must be \"2.0\"",
-        )));
+    let fail = |error| Failure::Rpc { id: id.clone(), era, error };
+    if message.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+        return Err(fail(RpcError::invalid_request("invalid request: `jsonrpc` must be \"2.0\"")));
     }
     if let Some(key) = message.duplicate() {
         return Err(fail(RpcError::invalid_request(format!(
@@ -237,9 +218,7 @@ fn interpret(
         };
     };
     let method = string_of(method).ok_or_else(|| {
-        fail(RpcError::invalid_request(
-            "invalid request: `method` must be a string",
-        ))
+        fail(RpcError::invalid_request("invalid request: `method` must be a string"))
     })?;
     if message.is_response {
         return Err(fail(RpcError::invalid_request(
@@ -257,9 +236,7 @@ fn interpret(
     };
     let meta = meta.map_err(fail)?;
     if matches!(message.params, Params::Other) {
-        return Err(fail(RpcError::invalid_params(
-            "invalid params: `params` must be an object",
-        )));
+        return Err(fail(RpcError::invalid_params("invalid params: `params` must be an object")));
     }
 
     let revision = match era {
@@ -273,10 +250,7 @@ fn interpret(
     let immediate = match (era, &*method) {
         (Era::Legacy, "initialize") => {
             let revision = legacy::negotiate(params).map_err(fail)?;
-            Some(Immediate::Initialize {
-                id: id.clone(),
-                revision,
-            })
+            Some(Immediate::Initialize { id: id.clone(), revision })
         }
         (Era::Legacy, "ping") => Some(Immediate::Ping { id: id.clone() }),
         (Era::Modern, "server/discover") => Some(Immediate::Discover { id: id.clone() }),
@@ -295,14 +269,11 @@ fn interpret(
     let name = match mcp_method {
         McpMethod::ListTools => Text::Decoded(Box::default()),
         McpMethod::CallTool => {
-            let name = params
-                .name
-                .and_then(|name| Text::of(name, body))
-                .ok_or_else(|| {
-                    fail(RpcError::invalid_params(
-                        "invalid params: `name` must be a string, the name of a tool",
-                    ))
-                })?;
+            let name = params.name.and_then(|name| Text::of(name, body)).ok_or_else(|| {
+                fail(RpcError::invalid_params(
+                    "invalid params: `name` must be a string, the name of a tool",
+                ))
+            })?;
             if era == Era::Modern {
                 modern::check_name(head, name.as_str(body)).map_err(fail)?;
             }
@@ -323,9 +294,7 @@ fn interpret(
     let cursor = match params.cursor {
         Some(cursor) if cursor.get() != "null" => {
             Some(Text::of(cursor, body).ok_or_else(|| {
-                fail(RpcError::invalid_params(
-                    "invalid params: `cursor` must be a string",
-                ))
+                fail(RpcError::invalid_params("invalid params: `cursor` must be a string"))
             })?)
         }
         _ => None,

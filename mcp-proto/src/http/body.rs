@@ -43,9 +43,7 @@ impl BodyDecoder {
             Self::Length { left: 0 } => Ok(Progress::End),
             Self::Length { .. } if input.is_empty() => Ok(Progress::NeedMore),
             Self::Length { left } => {
-                let take = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(input.len());
+                let take = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 let (data, rest) = input.split_at(take);
                 *input = rest;
                 *left -= take as u64;

@@ -64,14 +64,7 @@ pub(crate) enum Chunk<'a> {
 
 impl ChunkedDecoder {
     pub(crate) const fn new(overhead_limit: usize) -> Self {
-        Self {
-            state: State::Size {
-                value: 0,
-                digits: 0,
-            },
-            overhead: 0,
-            overhead_limit,
-        }
+        Self { state: State::Size { value: 0, digits: 0 }, overhead: 0, overhead_limit }
     }
 
     /// Takes bytes from the front of `input` until it has something to tell.
@@ -110,10 +103,7 @@ impl ChunkedDecoder {
             // 16 hexadecimal digits fill 64 bits.
             (State::Size { value, digits }, _) if byte.is_ascii_hexdigit() && digits < 16 => {
                 let digit = (byte as char).to_digit(16).unwrap_or(0);
-                State::Size {
-                    value: value << 4 | u64::from(digit),
-                    digits: digits + 1,
-                }
+                State::Size { value: value << 4 | u64::from(digit), digits: digits + 1 }
             }
             (State::Size { value, digits: 1.. }, b'\r') => State::SizeLf { size: value },
             (State::Size { value, digits: 1.. }, b';') => {
@@ -128,10 +118,7 @@ impl ChunkedDecoder {
             (State::SizeLf { size: 0 }, b'\n') => State::TrailerStart,
             (State::SizeLf { size }, b'\n') => State::Data { left: size },
             (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size {
-                value: 0,
-                digits: 0,
-            },
+            (State::DataLf, b'\n') => State::Size { value: 0, digits: 0 },
             (State::TrailerStart, b'\r') => State::EndLf,
             (State::TrailerStart | State::TrailerName, _) if is_tchar(byte) => {
                 self.count_trailer()?;
@@ -154,8 +141,7 @@ impl ChunkedDecoder {
 
     fn count_extension(&mut self) -> Result<(), Refusal> {
         let limit = self.overhead_limit;
-        self.count()
-            .ok_or(Refusal::ChunkExtensionsTooLarge { limit })
+        self.count().ok_or(Refusal::ChunkExtensionsTooLarge { limit })
     }
 
     fn count_trailer(&mut self) -> Result<(), Refusal> {
@@ -208,10 +194,7 @@ mod tests {
         assert_eq!(whole, bytewise);
         if let Ok(Some((body, 0))) = &whole {
             let followed = [encoded, b"POST /"].concat();
-            assert_eq!(
-                decode([&followed[..]].into_iter()),
-                Ok(Some((body.clone(), 6)))
-            );
+            assert_eq!(decode([&followed[..]].into_iter()), Ok(Some((body.clone(), 6))));
         }
         whole.map(|done| done.map(|(body, _)| body))
     }
@@ -222,19 +205,12 @@ mod tests {
             (&b"0\r\n\r\n"[..], &b""[..]),
             (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
             (b"005\r\nhello\r\n1\r\n!\r\n000\r\n\r\n", b"hello!"),
-            (
-                b"A\r\n0123456789\r\na;x=\"y\"\r\n0123456789\r\n0;z\r\n\r\n",
-                b"01234567890123456789",
-            ),
+            (b"A\r\n0123456789\r\na;x=\"y\"\r\n0123456789\r\n0;z\r\n\r\n", b"01234567890123456789"),
             (b"1\r\n\r\r\n1\r\n\n\r\n0\r\nA: b\r\nC:\r\n\r\n", b"\r\n"),
         ] {
             assert_eq!(check(encoded), Ok(Some(body.to_vec())));
             for cut in 0..encoded.len() {
-                assert_eq!(
-                    decode([&encoded[..cut]].into_iter()),
-                    Ok(None),
-                    "cut at {cut}"
-                );
+                assert_eq!(decode([&encoded[..cut]].into_iter()), Ok(None), "cut at {cut}");
             }
         }
     }
@@ -281,15 +257,9 @@ mod tests {
             check(&encoded)
         };
         assert_eq!(with(LIMIT, 0), Ok(Some(b"a".to_vec())));
-        assert_eq!(
-            with(LIMIT + 1, 0),
-            Err(Refusal::ChunkExtensionsTooLarge { limit: LIMIT })
-        );
+        assert_eq!(with(LIMIT + 1, 0), Err(Refusal::ChunkExtensionsTooLarge { limit: LIMIT }));
         assert_eq!(with(10, LIMIT - 10), Ok(Some(b"a".to_vec())));
-        assert_eq!(
-            with(10, LIMIT - 9),
-            Err(Refusal::TrailersTooLarge { limit: LIMIT })
-        );
+        assert_eq!(with(10, LIMIT - 9), Err(Refusal::TrailersTooLarge { limit: LIMIT }));
     }
 
     #[test]

@@ -103,10 +103,7 @@ impl Head {
         let span_of = |part: &[u8]| {
             let start = part.as_ptr() as usize - raw.as_ptr() as usize;
             // Limits::head is capped at 65,535, so offsets fit.
-            Span {
-                start: start as u16,
-                end: (start + part.len()) as u16,
-            }
+            Span { start: start as u16, end: (start + part.len()) as u16 }
         };
         let is_http11 = request.version == Some(1);
         let target = span_of(request.path.unwrap_or_default().as_bytes());
@@ -154,9 +151,7 @@ impl Head {
                 14 if is("content-length") => {
                     let length = parse_content_length(field.value)?;
                     if content_length.replace(length).is_some() {
-                        return Err(Refusal::RepeatedField {
-                            name: "Content-Length",
-                        });
+                        return Err(Refusal::RepeatedField { name: "Content-Length" });
                     }
                 }
                 16 if is("content-encoding") => {
@@ -175,11 +170,8 @@ impl Head {
                 _ => {}
             }
         }
-        head.keep_alive = if is_http11 {
-            !options.close
-        } else {
-            options.keep_alive && !options.close
-        };
+        head.keep_alive =
+            if is_http11 { !options.close } else { options.keep_alive && !options.close };
         head.framing = framing(is_http11, content_length, transfer_coding)?;
         if is_http11 && head.host.is_none() {
             return Err(Refusal::MissingHost);
@@ -210,12 +202,10 @@ impl Head {
 
     /// Names and values of all fields in the order sent.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.raw[usize::from(self.fields)..]
-            .split(|&byte| byte == b'\n')
-            .map_while(|line| {
-                let colon = memchr::memchr(b':', line)?;
-                Some((&line[..colon], line[colon + 1..].trim_ascii()))
-            })
+        self.raw[usize::from(self.fields)..].split(|&byte| byte == b'\n').map_while(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            Some((&line[..colon], line[colon + 1..].trim_ascii()))
+        })
     }
 
     pub(crate) const fn is_http11(&self) -> bool {
@@ -282,10 +272,7 @@ impl core::fmt::Debug for Head {
 
 /// Splits a comma-separated list (RFC 9110 section 5.6.1), skipping empty members.
 pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value
-        .split(|&byte| byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|member| !member.is_empty())
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
 fn set_once(slot: &mut Option<Span>, value: Span, name: &'static str) -> Result<(), Refusal> {
@@ -317,9 +304,7 @@ fn parse_content_length(value: &[u8]) -> Result<u64, Refusal> {
     }
     // A number beyond 64 bits is well-formed, and certainly too large.
     Ok(value.iter().fold(0_u64, |length, digit| {
-        length
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
+        length.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
     }))
 }
 
@@ -407,10 +392,7 @@ mod tests {
     }
 
     fn parse_line(line: &str, fields: &str) -> Result<Head, Refusal> {
-        Head::parse(
-            format!("{line}\r\n{fields}\r\n").as_bytes(),
-            &Limits::default(),
-        )
+        Head::parse(format!("{line}\r\n{fields}\r\n").as_bytes(), &Limits::default())
     }
 
     #[test]
@@ -425,10 +407,8 @@ mod tests {
         assert_eq!(head.mcp_method(), Some(&b"tools/call"[..]));
         assert_eq!(head.field("x"), Some(&b""[..]));
         assert_eq!(head.field("y"), None);
-        let accepts: Vec<_> = head
-            .fields()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(b"accept"))
-            .collect();
+        let accepts: Vec<_> =
+            head.fields().filter(|(n, _)| n.eq_ignore_ascii_case(b"accept")).collect();
         assert_eq!(accepts.len(), 2);
         assert!(head.is_http11() && head.keep_alive() && !head.expects_continue());
         assert_eq!(head.framing(), Framing::Empty);
@@ -442,10 +422,7 @@ mod tests {
             ("", Ok(Framing::Empty)),
             ("Content-Length: 0\r\n", Ok(Framing::Empty)),
             ("Content-Length: 007\r\n", Ok(Framing::Length(7))),
-            (
-                "Content-Length: 99999999999999999999\r\n",
-                Ok(Framing::Length(u64::MAX)),
-            ),
+            ("Content-Length: 99999999999999999999\r\n", Ok(Framing::Length(u64::MAX))),
             ("Transfer-Encoding: chunked\r\n", Ok(Framing::Chunked)),
             ("Transfer-Encoding: ,CHUNKED ,\r\n", Ok(Framing::Chunked)),
             (
@@ -458,44 +435,25 @@ mod tests {
             ),
             (
                 "Content-Length: 5\r\nContent-Length: 6\r\n",
-                Err(Refusal::RepeatedField {
-                    name: "Content-Length",
-                }),
+                Err(Refusal::RepeatedField { name: "Content-Length" }),
             ),
             (
                 "Content-Length: 5\r\nContent-Length: 5\r\n",
-                Err(Refusal::RepeatedField {
-                    name: "Content-Length",
-                }),
+                Err(Refusal::RepeatedField { name: "Content-Length" }),
             ),
-            (
-                "Content-Length: 5, 5\r\n",
-                Err(Refusal::InvalidContentLength),
-            ),
+            ("Content-Length: 5, 5\r\n", Err(Refusal::InvalidContentLength)),
             ("Content-Length: +5\r\n", Err(Refusal::InvalidContentLength)),
-            (
-                "Content-Length: 5 5\r\n",
-                Err(Refusal::InvalidContentLength),
-            ),
+            ("Content-Length: 5 5\r\n", Err(Refusal::InvalidContentLength)),
             ("Content-Length:\r\n", Err(Refusal::InvalidContentLength)),
             ("Transfer-Encoding: gzip\r\n", Err(Refusal::ChunkedNotLast)),
             ("Transfer-Encoding:\r\n", Err(Refusal::ChunkedNotLast)),
-            (
-                "Transfer-Encoding: chunked, gzip\r\n",
-                Err(Refusal::ChunkedNotLast),
-            ),
+            ("Transfer-Encoding: chunked, gzip\r\n", Err(Refusal::ChunkedNotLast)),
             (
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                 Err(Refusal::ChunkedNotLast),
             ),
-            (
-                "Transfer-Encoding: xchunked\r\n",
-                Err(Refusal::ChunkedNotLast),
-            ),
-            (
-                "Transfer-Encoding: gzip, chunked\r\n",
-                Err(Refusal::UnknownTransferCoding),
-            ),
+            ("Transfer-Encoding: xchunked\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding: gzip, chunked\r\n", Err(Refusal::UnknownTransferCoding)),
         ] {
             assert_eq!(framing(fields), expected, "{fields}");
         }
@@ -508,17 +466,12 @@ mod tests {
     #[test]
     fn settles_whether_the_connection_stays() {
         let keeps = |line: &str, connection: &str| {
-            parse_line(line, &format!("Host: a\r\n{connection}"))
-                .unwrap()
-                .keep_alive()
+            parse_line(line, &format!("Host: a\r\n{connection}")).unwrap().keep_alive()
         };
         let (v11, v10) = ("POST / HTTP/1.1", "POST / HTTP/1.0");
         assert!(keeps(v11, ""));
         assert!(!keeps(v11, "Connection: foo, Close\r\n"));
-        assert!(!keeps(
-            v11,
-            "Connection: keep-alive\r\nConnection: close\r\n"
-        ));
+        assert!(!keeps(v11, "Connection: keep-alive\r\nConnection: close\r\n"));
         assert!(!keeps(v10, ""));
         assert!(keeps(v10, "Connection: Keep-Alive\r\n"));
     }
@@ -527,10 +480,7 @@ mod tests {
     fn refuses_malformed_heads() {
         for (fields, refusal) in [
             ("", Refusal::MissingHost),
-            (
-                "Host: a\r\nHost: a\r\n",
-                Refusal::RepeatedField { name: "Host" },
-            ),
+            ("Host: a\r\nHost: a\r\n", Refusal::RepeatedField { name: "Host" }),
             ("Host : a\r\n", Refusal::MalformedField),
             ("Host: a\r\nNo colon\r\n", Refusal::MalformedField),
             ("Host: a\r\nX: a\rb\r\n", Refusal::MalformedField),
@@ -541,10 +491,7 @@ mod tests {
                 "Host: a\r\nMcp-Name: b\r\nMCP-NAME: b\r\n",
                 Refusal::RepeatedField { name: "Mcp-Name" },
             ),
-            (
-                "Host: a\r\nExpect: the-worst\r\n",
-                Refusal::UnmetExpectation,
-            ),
+            ("Host: a\r\nExpect: the-worst\r\n", Refusal::UnmetExpectation),
         ] {
             assert_eq!(parse(fields).unwrap_err(), refusal, "{fields:?}");
         }
@@ -560,26 +507,16 @@ mod tests {
             ("POST /m\x01cp HTTP/1.1", Refusal::MalformedRequestLine),
             ("PO(ST /mcp HTTP/1.1", Refusal::MalformedRequestLine),
         ] {
-            assert_eq!(
-                parse_line(line, "Host: a\r\n").unwrap_err(),
-                refusal,
-                "{line:?}"
-            );
+            assert_eq!(parse_line(line, "Host: a\r\n").unwrap_err(), refusal, "{line:?}");
         }
     }
 
     #[test]
     fn the_field_limit_is_inclusive() {
-        let limits = Limits {
-            fields: 3,
-            ..Limits::default()
-        };
+        let limits = Limits { fields: 3, ..Limits::default() };
         let head = |count: usize| {
             let fields: String = (1..count).map(|n| format!("X{n}: v\r\n")).collect();
-            Head::parse(
-                format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(),
-                &limits,
-            )
+            Head::parse(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes(), &limits)
         };
         assert!(head(3).is_ok());
         assert_eq!(head(4).unwrap_err(), Refusal::TooManyFields { limit: 3 });

@@ -53,8 +53,7 @@ impl ResponseWriter<'_> {
         self.insert(start, |this| {
             this.write_head(head);
             this.out.extend_from_slice(b"Content-Length: ");
-            this.out
-                .extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            this.out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             this.out.extend_from_slice(b"\r\n\r\n");
         });
     }
@@ -69,8 +68,7 @@ impl ResponseWriter<'_> {
         self.keep_alive &= self.is_http11;
         self.write_head(head);
         if self.is_http11 {
-            self.out
-                .extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            self.out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
             BodyEncoding::Chunked
         } else {
             self.out.extend_from_slice(b"\r\n");
@@ -134,11 +132,7 @@ impl ResponseWriter<'_> {
 
 fn write_hex(out: &mut Vec<u8>, number: usize) {
     let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    out.extend(
-        (0..digits)
-            .rev()
-            .map(|digit| b"0123456789abcdef"[(number >> (4 * digit)) & 0xf]),
-    );
+    out.extend((0..digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit)) & 0xf]));
 }
 
 #[cfg(test)]
@@ -162,11 +156,8 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const JSON: ResponseHead = ResponseHead {
-        status: Status::Ok,
-        content_type: Some("application/json"),
-        fields: "",
-    };
+    const JSON: ResponseHead =
+        ResponseHead { status: Status::Ok, content_type: Some("application/json"), fields: "" };
 
     #[test]
     fn a_whole_response_is_one_piece() {
@@ -184,10 +175,7 @@ mod tests {
             writer.omit_body = true;
             writer.write_whole(JSON, |out| out.extend_from_slice(b"{}"));
         });
-        assert!(
-            text.ends_with("Connection: close\r\nContent-Length: 2\r\n\r\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("Connection: close\r\nContent-Length: 2\r\n\r\n"), "{text}");
     }
 
     #[test]
@@ -210,14 +198,9 @@ mod tests {
 
     #[test]
     fn hexadecimal_lengths() {
-        for (number, text) in [
-            (0, "0"),
-            (1, "1"),
-            (15, "f"),
-            (16, "10"),
-            (0xabc, "abc"),
-            (65536, "10000"),
-        ] {
+        for (number, text) in
+            [(0, "0"), (1, "1"), (15, "f"), (16, "10"), (0xabc, "abc"), (65536, "10000")]
+        {
             let mut out = Vec::new();
             write_hex(&mut out, number);
             assert_eq!(out, text.as_bytes());

@@ -94,20 +94,11 @@ mod tests {
     #[test]
     fn refuses_what_other_parsers_read_differently() {
         for (head, refusal) in [
-            (
-                &b"POST / HTTP/1.1\nHost: a\r\n\r\n"[..],
-                Refusal::BareLineFeed,
-            ),
+            (&b"POST / HTTP/1.1\nHost: a\r\n\r\n"[..], Refusal::BareLineFeed),
             (b"POST / HTTP/1.1\r\nHost: a\n\r\n", Refusal::BareLineFeed),
             (b"POST / HTTP/1.1\r\nHost: a\r\n\n", Refusal::BareLineFeed),
-            (
-                b"POST / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
-                Refusal::FoldedField,
-            ),
-            (
-                b"POST / HTTP/1.1\r\n\tHost: a\r\n\r\n",
-                Refusal::FoldedField,
-            ),
+            (b"POST / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", Refusal::FoldedField),
+            (b"POST / HTTP/1.1\r\n\tHost: a\r\n\r\n", Refusal::FoldedField),
             (b"\x16\x03\x01", Refusal::MalformedRequestLine),
             (b" GET", Refusal::MalformedRequestLine),
         ] {
@@ -120,9 +111,6 @@ mod tests {
         let head = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n";
         let limit = head.len();
         assert_eq!(scan(head, limit), Ok(Some(limit)));
-        assert_eq!(
-            scan(head, limit - 1),
-            Err(Refusal::HeadTooLarge { limit: limit - 1 })
-        );
+        assert_eq!(scan(head, limit - 1), Err(Refusal::HeadTooLarge { limit: limit - 1 }));
     }
 }

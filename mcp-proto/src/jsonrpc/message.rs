@@ -182,12 +182,7 @@ impl<'de> Deserialize<'de> for Params<'de> {
                         }
                         ParamsKey::Cursor => set(&mut members.cursor, twice, "cursor", &mut map)?,
                         ParamsKey::ProtocolVersion => {
-                            set(
-                                &mut members.protocol_version,
-                                twice,
-                                "protocolVersion",
-                                &mut map,
-                            )?;
+                            set(&mut members.protocol_version, twice, "protocolVersion", &mut map)?;
                         }
                         ParamsKey::ClientInfo => {
                             set(&mut members.client_info, twice, "clientInfo", &mut map)?;
@@ -253,10 +248,7 @@ mod tests {
         assert_eq!(message.id.unwrap().get(), r#""x""#);
         assert_eq!(message.method.unwrap().get(), r#""tools/call""#);
         assert_eq!(members(&message).name.unwrap().get(), r#""t""#);
-        assert_eq!(
-            members(&message).arguments.unwrap().get(),
-            r#"{"a" : [1, 2]}"#
-        );
+        assert_eq!(members(&message).arguments.unwrap().get(), r#"{"a" : [1, 2]}"#);
         assert_eq!(message.duplicate(), None);
         assert!(!message.is_response);
     }
@@ -277,11 +269,7 @@ mod tests {
             (r#"{"params":{"name":"a","name":"a"}}"#, "name"),
             (r#"{"params":{"_meta":{},"_meta":{}}}"#, "_meta"),
         ] {
-            assert_eq!(
-                Message::parse(json).unwrap().duplicate(),
-                Some(key),
-                "{json}"
-            );
+            assert_eq!(Message::parse(json).unwrap().duplicate(), Some(key), "{json}");
         }
     }
 

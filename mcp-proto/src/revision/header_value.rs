@@ -11,9 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 ///
 /// `None` if it holds other bytes, or Base64 that is not strict or not UTF-8.
 pub(crate) fn decode(value: &[u8]) -> Option<Cow<'_, str>> {
-    let encoded = value
-        .strip_prefix(b"=?base64?")
-        .and_then(|rest| rest.strip_suffix(b"?="));
+    let encoded = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?="));
     if let Some(encoded) = encoded {
         let decoded = STANDARD.decode(encoded).ok()?;
         return String::from_utf8(decoded).ok().map(Cow::Owned);
@@ -36,10 +34,7 @@ mod tests {
             ("=?base64?SGVsbG8sIOS4lueVjA==?=", Some("Hello, 世界")),
             ("=?base64?IHBhZGRlZCA=?=", Some(" padded ")),
             ("=?base64?bGluZTEKbGluZTI=?=", Some("line1\nline2")),
-            (
-                "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=",
-                Some("=?base64?literal?="),
-            ),
+            ("=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=", Some("=?base64?literal?=")),
             ("SGVsbG8=", Some("SGVsbG8=")),
             ("=?base64?SGVsbG8=", Some("=?base64?SGVsbG8=")),
             ("=?BASE64?SGVsbG8=?=", Some("=?BASE64?SGVsbG8=?=")),

@@ -18,10 +18,8 @@ pub(crate) fn revision_of(field: VersionField<'_>) -> Revision {
 /// Settles the revision in answer to `initialize`: the one asked for if it is served, and
 /// otherwise the latest that has the handshake (2025-11-25, basic/lifecycle).
 pub(crate) fn negotiate(params: Option<&Members<'_>>) -> Result<Revision, RpcError> {
-    let requested = params
-        .and_then(|params| params.protocol_version)
-        .and_then(string_of)
-        .ok_or_else(|| {
+    let requested =
+        params.and_then(|params| params.protocol_version).and_then(string_of).ok_or_else(|| {
             RpcError::invalid_params("invalid params: `protocolVersion` must be a string")
         })?;
     let known = Revision::from_name(&requested).filter(|&known| known <= Revision::LATEST_LEGACY);
@@ -45,10 +43,7 @@ mod tests {
         ] {
             let json = alloc::format!("{requested:?}");
             let raw: &RawValue = serde_json::from_str(&json).unwrap();
-            let params = Members {
-                protocol_version: Some(raw),
-                ..Members::default()
-            };
+            let params = Members { protocol_version: Some(raw), ..Members::default() };
             assert_eq!(negotiate(Some(&params)).unwrap(), settled);
         }
         assert_eq!(negotiate(None).unwrap_err().code.0, -32602);

@@ -63,10 +63,9 @@ impl<'de> Deserialize<'de> for Meta<'de> {
                 while let Some(key) = map.next_key()? {
                     let (slot, key) = match key {
                         MetaKey::ProgressToken => (&mut meta.progress_token, "progressToken"),
-                        MetaKey::ProtocolVersion => (
-                            &mut meta.protocol_version,
-                            "io.modelcontextprotocol/protocolVersion",
-                        ),
+                        MetaKey::ProtocolVersion => {
+                            (&mut meta.protocol_version, "io.modelcontextprotocol/protocolVersion")
+                        }
                         MetaKey::ClientInfo => {
                             (&mut meta.client_info, "io.modelcontextprotocol/clientInfo")
                         }

@@ -39,12 +39,8 @@ pub enum Era {
 
 impl Revision {
     /// Every revision served, latest first.
-    pub const ALL: [Self; 4] = [
-        Self::V2026_07_28,
-        Self::V2025_11_25,
-        Self::V2025_06_18,
-        Self::V2025_03_26,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26];
 
     /// The latest revision with a handshake: what `initialize` settles on if the client asks for
     /// one that is not served.
@@ -64,9 +60,7 @@ impl Revision {
     /// The revision called `name`, if it is served.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|revision| revision.as_str() == name)
+        Self::ALL.into_iter().find(|revision| revision.as_str() == name)
     }
 
     /// Which era it belongs to.

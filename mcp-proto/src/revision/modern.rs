@@ -32,16 +32,9 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
         .and_then(|meta| meta.client_capabilities)
         .is_some_and(|capabilities| capabilities.get().starts_with('{'));
     if !has_capabilities {
-        return Err(missing_meta(
-            "io.modelcontextprotocol/clientCapabilities",
-            "an object",
-        ));
+        return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
-    check_mirrored(
-        "MCP-Protocol-Version",
-        head.protocol_version().map(plain),
-        &declared,
-    )?;
+    check_mirrored("MCP-Protocol-Version", head.protocol_version().map(plain), &declared)?;
     if declared != Revision::V2026_07_28.as_str() {
         return Err(unsupported(&declared));
     }
@@ -94,10 +87,7 @@ fn unsupported(requested: &str) -> RpcError {
         requested: &'a str,
     }
 
-    let data = Data {
-        supported: Revision::ALL.map(Revision::as_str),
-        requested,
-    };
+    let data = Data { supported: Revision::ALL.map(Revision::as_str), requested };
     RpcError {
         data: serde_json::value::to_raw_value(&data).ok(),
         ..RpcError::new(
@@ -134,17 +124,9 @@ mod tests {
         for (fields, meta, expected) in [
             (version("2026-07-28"), GOOD.into(), Ok(())),
             (version("2026-07-28"), "{}".into(), Err(-32602)),
-            (
-                version("2026-07-28"),
-                GOOD.replace("clientCap", "x"),
-                Err(-32602),
-            ),
+            (version("2026-07-28"), GOOD.replace("clientCap", "x"), Err(-32602)),
             (version("2026-07-28"), GOOD.replace("{}", "[]"), Err(-32602)),
-            (
-                version("2026-07-28"),
-                GOOD.replace("\"2026-07-28\"", "7"),
-                Err(-32602),
-            ),
+            (version("2026-07-28"), GOOD.replace("\"2026-07-28\"", "7"), Err(-32602)),
             (version("2026-07-28"), declares("v999"), Err(-32020)),
             (version("v999"), GOOD.into(), Err(-32020)),
             (String::new(), GOOD.into(), Err(-32020)),
@@ -159,13 +141,7 @@ mod tests {
         ] {
             assert_eq!(check(&fields, &meta), expected, "{fields} {meta}");
         }
-        assert_eq!(
-            check_version(&head(&version("2026-07-28")), None)
-                .unwrap_err()
-                .code
-                .0,
-            -32602
-        );
+        assert_eq!(check_version(&head(&version("2026-07-28")), None).unwrap_err().code.0, -32602);
     }
 
     #[test]

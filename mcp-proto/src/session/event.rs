@@ -57,16 +57,10 @@ impl fmt::Display for LostRequest {
         match (self.stage, self.announced) {
             (Lost::InHead, _) => write!(f, "client left within the head, after {received} bytes"),
             (Lost::InBody, Some(announced)) => {
-                write!(
-                    f,
-                    "client left within the body, after {received} of {announced} bytes"
-                )
+                write!(f, "client left within the body, after {received} of {announced} bytes")
             }
             (Lost::InBody, None) => {
-                write!(
-                    f,
-                    "client left within a chunked body, after {received} bytes"
-                )
+                write!(f, "client left within a chunked body, after {received} bytes")
             }
             (Lost::InCall, _) => write!(f, "client left during the call"),
             (Lost::InResponse, _) => write!(f, "client left before the answer was written"),

@@ -20,10 +20,7 @@ impl Session {
             State::Drain { since, .. } => Some(*since + deadlines.drain),
             State::Closed => return None,
         };
-        [state, self.stall_deadline(), self.shutdown_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [state, self.stall_deadline(), self.shutdown_deadline()].into_iter().flatten().min()
     }
 
     /// When a peer that takes no bytes counts as gone.
@@ -112,13 +109,12 @@ impl Session {
             State::Flush { is_refusal: false } => self.lose(Lost::InResponse),
         }
         if waits_in_vain {
-            self.outputs
-                .push_back(Output::Event(Event::RequestLost(LostRequest {
-                    endpoint: None,
-                    stage: Lost::InHead,
-                    received: self.inbox.len() as u64,
-                    announced: None,
-                })));
+            self.outputs.push_back(Output::Event(Event::RequestLost(LostRequest {
+                endpoint: None,
+                stage: Lost::InHead,
+                received: self.inbox.len() as u64,
+                announced: None,
+            })));
         }
         self.close();
     }
@@ -126,21 +122,17 @@ impl Session {
     /// Whether a FIN only means that no further request follows.
     fn still_wants_answer(&self) -> bool {
         let is_complete = matches!(self.state, State::Call { .. } | State::Flush { .. });
-        let endpoint = self
-            .exchange
-            .endpoint
-            .and_then(|at| self.config.endpoints.get(at));
+        let endpoint = self.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
         is_complete && endpoint.is_some_and(|endpoint| endpoint.answer_half_closed)
     }
 
     fn lose(&mut self, stage: Lost) {
-        self.outputs
-            .push_back(Output::Event(Event::RequestLost(LostRequest {
-                endpoint: self.exchange.endpoint,
-                stage,
-                received: self.exchange.received,
-                announced: self.exchange.announced,
-            })));
+        self.outputs.push_back(Output::Event(Event::RequestLost(LostRequest {
+            endpoint: self.exchange.endpoint,
+            stage,
+            received: self.exchange.received,
+            announced: self.exchange.announced,
+        })));
     }
 
     pub(super) fn begin_shutdown(&mut self, now: Now, until: Instant) {
@@ -175,10 +167,7 @@ impl Session {
         // Whatever the peer has pipelined behind its last request stays unanswered.
         let discarded = self.inbox.len();
         self.inbox.clear();
-        self.state = State::Drain {
-            since: now.instant,
-            discarded,
-        };
+        self.state = State::Drain { since: now.instant, discarded };
         self.outputs.push_back(Output::ShutdownWrite);
     }
 

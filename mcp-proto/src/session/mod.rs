@@ -93,10 +93,7 @@ pub struct Session {
 
 /// What happens to a connection.
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a driver must be able to name every input"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must be able to name every input")]
 pub enum Input<'a> {
     /// Bytes from the peer, in the order sent.
     Bytes(&'a [u8]),
@@ -206,10 +203,7 @@ impl Session {
     pub fn new(config: Arc<Config>, now: Now) -> Self {
         Self {
             config,
-            state: State::Head {
-                scan: HeadScan::default(),
-                since: now.instant,
-            },
+            state: State::Head { scan: HeadScan::default(), since: now.instant },
             inbox: ByteQueue::default(),
             outbox: ByteQueue::default(),
             outputs: VecDeque::new(),
@@ -251,10 +245,7 @@ impl Session {
     /// The bytes to be written now, possibly none. Only [`handle`](Self::handle) changes them.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        debug_assert!(
-            !self.is_closed() || self.outbox.is_empty(),
-            "no write after close"
-        );
+        debug_assert!(!self.is_closed() || self.outbox.is_empty(), "no write after close");
         self.outbox.as_slice()
     }
 

@@ -136,10 +136,7 @@ impl Session {
     }
 
     fn advance_body(&mut self, now: Now, input: &mut &[u8]) {
-        let State::Body {
-            incoming, decoder, ..
-        } = &mut self.state
-        else {
+        let State::Body { incoming, decoder, .. } = &mut self.state else {
             return;
         };
         loop {
@@ -167,15 +164,8 @@ impl Session {
                 self.next_key += 1;
                 let mode = self.config.endpoints[endpoint].response_mode;
                 let answer = Answer::new(&request, accepts, mode, now.instant);
-                self.outputs.push_back(Output::Call(Call {
-                    key,
-                    endpoint,
-                    request,
-                }));
-                self.state = State::Call {
-                    key,
-                    answer: Box::new(answer),
-                };
+                self.outputs.push_back(Output::Call(Call { key, endpoint, request }));
+                self.state = State::Call { key, answer: Box::new(answer) };
             }
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
@@ -194,9 +184,6 @@ impl Session {
 
     /// Waits for the next request.
     pub(super) fn await_request(&mut self, now: Now) {
-        self.state = State::Head {
-            scan: HeadScan::default(),
-            since: now.instant,
-        };
+        self.state = State::Head { scan: HeadScan::default(), since: now.instant };
     }
 }

@@ -18,31 +18,21 @@ impl Session {
             return;
         };
         let config = self.config.clone();
-        if let Some(endpoint) = self
-            .exchange
-            .endpoint
-            .and_then(|at| config.endpoints.get(at))
-        {
-            self.write(now, |writer| {
-                answer.reply(writer, now.instant, endpoint, reply)
-            });
+        if let Some(endpoint) = self.exchange.endpoint.and_then(|at| config.endpoints.get(at)) {
+            self.write(now, |writer| answer.reply(writer, now.instant, endpoint, reply));
         }
     }
 
     pub(super) fn notify(&mut self, now: Now, key: CallKey, notification: &Notification) {
         self.with_answer(key, |session, answer| {
-            session.write(now, |writer| {
-                answer.notify(writer, now.instant, notification)
-            });
+            session.write(now, |writer| answer.notify(writer, now.instant, notification));
         });
     }
 
     pub(super) fn answer_immediate(&mut self, now: Now, endpoint: usize, immediate: &Immediate) {
         self.begin_flush(false);
         let config = self.config.clone();
-        self.write(now, |writer| {
-            write_immediate(writer, &config.endpoints[endpoint], immediate)
-        });
+        self.write(now, |writer| write_immediate(writer, &config.endpoints[endpoint], immediate));
     }
 
     pub(super) fn answer_accepted(&mut self, now: Now) {
@@ -61,10 +51,8 @@ impl Session {
     pub(super) fn refuse(&mut self, now: Now, refusal: Refusal) {
         self.begin_flush(true);
         self.write(now, |writer| write_refusal(writer, &refusal));
-        self.outputs.push_back(Output::Event(Event::Refused {
-            endpoint: self.exchange.endpoint,
-            refusal,
-        }));
+        self.outputs
+            .push_back(Output::Event(Event::Refused { endpoint: self.exchange.endpoint, refusal }));
     }
 
     /// Returns the state that ends.
@@ -99,10 +87,7 @@ impl Session {
     ) {
         // The state is put back unless `with` has moved on.
         match core::mem::replace(&mut self.state, State::Closed) {
-            State::Call {
-                key: current,
-                mut answer,
-            } if current == key => {
+            State::Call { key: current, mut answer } if current == key => {
                 with(self, &mut answer);
                 self.state = State::Call { key, answer };
             }

@@ -6,10 +6,9 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use mcp_smol::{
-    BoxError, CallToolResult, Content, Context, Endpoints, ResourceContents, Server, schemars,
-    serde,
-};
+use mcp_smol::{BoxError, CallToolResult, Content, Context, Endpoints, ResourceContents, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::json;
 
 /// One red pixel.
@@ -23,7 +22,7 @@ const PNG: &[u8] = &[
 /// No sound at all.
 const WAV: &[u8] = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data\0\0\0\0";
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct Greet {
     name: String,
 }
@@ -33,12 +32,8 @@ fn server(sleep: fn(Duration) -> Sleep) -> Server {
         .tool("test_simple_text", "Returns a text", || async {
             "This is a simple text response for testing."
         })
-        .tool("test_image_content", "Returns a picture", || {
-            Content::image(PNG, "image/png")
-        })
-        .tool("test_audio_content", "Returns a sound", || {
-            Content::audio(WAV, "audio/wav")
-        })
+        .tool("test_image_content", "Returns a picture", || Content::image(PNG, "image/png"))
+        .tool("test_audio_content", "Returns a sound", || Content::audio(WAV, "audio/wav"))
         .tool("test_embedded_resource", "Returns a resource", || {
             Content::resource(
                 ResourceContents::text(
@@ -48,21 +43,17 @@ fn server(sleep: fn(Duration) -> Sleep) -> Server {
                 .mime_type("text/plain"),
             )
         })
-        .tool(
-            "test_multiple_content_types",
-            "Returns text, picture and resource",
-            || {
-                let data = json!({"test": "data", "value": 123}).to_string();
-                vec![
-                    Content::text("Multiple content types test:"),
-                    Content::image(PNG, "image/png"),
-                    Content::resource(
-                        ResourceContents::text("test://mixed-content-resource", data)
-                            .mime_type("application/json"),
-                    ),
-                ]
-            },
-        )
+        .tool("test_multiple_content_types", "Returns text, picture and resource", || {
+            let data = json!({"test": "data", "value": 123}).to_string();
+            vec![
+                Content::text("Multiple content types test:"),
+                Content::image(PNG, "image/png"),
+                Content::resource(
+                    ResourceContents::text("test://mixed-content-resource", data)
+                        .mime_type("application/json"),
+                ),
+            ]
+        })
         .tool("test_error_handling", "Fails", || async {
             Err::<(), _>("This tool intentionally returns an error for testing")
         })
@@ -77,21 +68,17 @@ fn server(sleep: fn(Duration) -> Sleep) -> Server {
                 CallToolResult::text("done")
             },
         )
-        .tool("greet", "Greets", |args: Greet| async move {
-            format!("Hello, {}!", args.name)
-        })
+        .tool("greet", "Greets", |args: Greet| async move { format!("Hello, {}!", args.name) })
 }
 
-#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 struct NoArguments {}
 
 /// Each runtime has a way to wait of its own.
 type Sleep = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn main() -> Result<(), BoxError> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse()?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
     println!("listening on http://{}/mcp", listener.local_addr()?);
@@ -139,10 +126,7 @@ impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut options = Self {
-            runtime: "smol".into(),
-            port: 8000,
-        };
+        let mut options = Self { runtime: "smol".into(), port: 8000 };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {

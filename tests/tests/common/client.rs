@@ -28,9 +28,7 @@ impl HangUp {
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream
 }
 
@@ -52,13 +50,7 @@ pub struct ToolCall {
 
 impl ToolCall {
     pub fn new(wire: Wire, tool: &'static str, arguments: Value) -> Self {
-        Self {
-            wire,
-            path: "/mcp",
-            id: json!(1),
-            tool,
-            arguments,
-        }
+        Self { wire, path: "/mcp", id: json!(1), tool, arguments }
     }
 
     fn body(&self) -> String {
@@ -141,22 +133,14 @@ impl Response {
         } else {
             stream.read_to_end(&mut body).unwrap();
         }
-        Self {
-            status,
-            head,
-            body: String::from_utf8(body).unwrap(),
-        }
+        Self { status, head, body: String::from_utf8(body).unwrap() }
     }
 
     /// The messages in the body: one, or one for each event.
     pub fn messages(&self) -> Vec<Value> {
         if field(&self.head, "content-type") == Some("text/event-stream") {
-            let data = self
-                .body
-                .lines()
-                .filter_map(|line| line.strip_prefix("data: "));
-            data.map(|json| serde_json::from_str(json).unwrap())
-                .collect()
+            let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
+            data.map(|json| serde_json::from_str(json).unwrap()).collect()
         } else {
             vec![serde_json::from_str(&self.body).unwrap()]
         }
@@ -170,10 +154,7 @@ impl Response {
     /// The text of the first piece of content in the result.
     pub fn text(&self) -> String {
         let answer = self.answer();
-        answer["result"]["content"][0]["text"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{self:?}"))
-            .into()
+        answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{self:?}")).into()
     }
 }
 
@@ -181,11 +162,7 @@ impl Response {
 pub fn read_head(stream: &mut impl BufRead) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        assert_ne!(
-            stream.read_line(&mut head).unwrap(),
-            0,
-            "the head is cut: {head:?}"
-        );
+        assert_ne!(stream.read_line(&mut head).unwrap(), 0, "the head is cut: {head:?}");
     }
     head
 }

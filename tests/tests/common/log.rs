@@ -9,11 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// memory than what is tested.
 const KEPT: usize = 20;
 
-static RECORD: Mutex<Record> = Mutex::new(Record {
-    kept: Vec::new(),
-    warnings: 0,
-    errors: 0,
-});
+static RECORD: Mutex<Record> = Mutex::new(Record { kept: Vec::new(), warnings: 0, errors: 0 });
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 struct Record {
@@ -31,10 +27,7 @@ impl Log {
     pub fn capture() -> Self {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
-            tracing_subscriber::fmt()
-                .with_ansi(false)
-                .with_writer(Capture)
-                .init();
+            tracing_subscriber::fmt().with_ansi(false).with_writer(Capture).init();
         });
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let log = Self { _alone: alone };

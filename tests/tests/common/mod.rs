@@ -1,9 +1,5 @@
 //! What the socket tests share: servers in the background, a raw client, the log.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod client;
 pub mod log;
@@ -67,35 +63,24 @@ impl On {
             Self::Tokio => {
                 use mcp_tokio::tokio;
                 let mut runtime = tokio::runtime::Builder::new_multi_thread();
-                runtime
-                    .worker_threads(2)
-                    .enable_all()
-                    .build()
-                    .unwrap()
-                    .block_on(async {
-                        listener.set_nonblocking(true).unwrap();
-                        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                        mcp_tokio::serve(listener.into(), endpoints)
-                            .until(until)
-                            .drain_deadline(drain)
-                            .await
-                    })
+                runtime.worker_threads(2).enable_all().build().unwrap().block_on(async {
+                    listener.set_nonblocking(true).unwrap();
+                    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                    mcp_tokio::serve(listener.into(), endpoints)
+                        .until(until)
+                        .drain_deadline(drain)
+                        .await
+                })
             }
         });
-        Running {
-            address,
-            stop,
-            thread,
-        }
+        Running { address, stop, thread }
     }
 }
 
 /// A listener for either runtime, ready for many clients at once.
 fn listen() -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-        .unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     socket.listen(4096).unwrap();
     socket.into()
 }
@@ -129,10 +114,7 @@ impl Running {
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !condition() {
-        assert!(
-            start.elapsed() < Duration::from_secs(5),
-            "waited in vain for: {what}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(5), "waited in vain for: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
     start.elapsed()

@@ -1,0 +1,19 @@
+//! The README shows what is there.
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_blocking_example_is_shown_as_it_is() {
+    let example = include_str!("../../mcp-proto/examples/blocking.rs");
+    assert!(README.contains(example), "copy mcp-proto/examples/blocking.rs into README.md");
+}
+
+#[test]
+fn its_links_lead_somewhere() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let links = README.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    for link in links.filter(|link| !link.contains("://")) {
+        let file = link.split('#').next().unwrap();
+        assert!(std::path::Path::new(root).join(file).exists(), "{link}");
+    }
+}

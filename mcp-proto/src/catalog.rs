@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::call::{Call, Reply};
-use crate::error::RpcError;
+use crate::error::{Excerpt, RpcError};
 use crate::request::McpMethod;
 use crate::revision::Revision;
 use crate::tool::{Tool, describes_object};
@@ -124,7 +124,8 @@ impl Catalog {
                 let name = request.name();
                 (!self.inner.names.contains(name)).then(|| {
                     Reply::Error(RpcError::invalid_params(format!(
-                        "unknown tool {name:?}: see tools/list for those offered"
+                        "unknown tool {}: see tools/list for those offered",
+                        Excerpt(name)
                     )))
                 })
             }

@@ -91,3 +91,6 @@ pub use time::{Instant, Now};
 
 mod tool;
 pub use tool::{CallToolResult, Tool};
+
+mod uri_template;
+pub use uri_template::{Captures, InvalidTemplate, UriTemplate};

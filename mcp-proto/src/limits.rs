@@ -6,8 +6,13 @@ use core::time::Duration;
 ///
 /// One value serves all connections of a [`Config`](crate::Config). Each limit is inclusive: a
 /// message exactly at it passes.
+///
+/// ```
+/// use mcp_proto::Limits;
+///
+/// let limits = Limits { body: 64 * 1024, ..Limits::default() };
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of a request's head, from the request line to the empty line. Past it: 431.
     ///
@@ -64,8 +69,14 @@ impl Default for Limits {
 }
 
 /// How long a peer may take, and how long it is kept waiting. `Duration::MAX` means forever.
+///
+/// ```
+/// use core::time::Duration;
+/// use mcp_proto::Deadlines;
+///
+/// let deadlines = Deadlines { idle: Duration::from_secs(300), ..Deadlines::default() };
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Deadlines {
     /// From the first byte of a head to its last. Past it: 408.
     ///

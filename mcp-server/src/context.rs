@@ -83,7 +83,8 @@ impl Context {
         self.inner.call.request().client_info()
     }
 
-    /// The `_meta` of the request as JSON, an object; a trace context, for one, comes in it.
+    /// The `_meta` of the request as JSON, an object; a trace context, for one, comes in it. Read it
+    /// with `serde_json::from_str`.
     #[must_use]
     pub fn meta(&self) -> Option<&str> {
         self.inner.call.request().meta()

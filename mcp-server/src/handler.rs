@@ -13,17 +13,17 @@ use crate::runtime::BoxFuture;
 
 /// A function that can serve as a tool.
 ///
-/// Takes up to two arguments: one of a type that says what the client sends (`Deserialize` and
-/// `JsonSchema`, an object), and a [`Context`]. Returns what [`IntoToolResult`] allows, or a
+/// Takes up to two arguments, in this order: one of a type that says what the client sends
+/// (`Deserialize` and `JsonSchema`, an object), and a [`Context`]. Returns what [`IntoToolResult`] allows, or a
 /// future of it. `Form` tells these cases apart and is always inferred.
 ///
 /// A function that is not async runs to its end at once and keeps its thread busy that long; that
 /// is right for a computation, and wrong for waiting.
 #[diagnostic::on_unimplemented(
     message = "this function cannot be a tool",
-    note = "a tool takes nothing, or arguments that implement `Deserialize` and `JsonSchema`, or \
-            those and a `Context`; it returns a `Send` future of, or right away, what \
-            `IntoToolResult` allows"
+    note = "a tool takes arguments that implement `Deserialize` and `JsonSchema`, then a \
+            `Context`; either can be left out; it returns a `Send` future of, or right away, \
+            what `IntoToolResult` allows"
 )]
 pub trait ToolHandler<Form>: Send + Sync + 'static {
     /// Describes the tool as its types do.
@@ -49,11 +49,28 @@ impl Started {
         Self { future: Box::pin(async { future.await.into_tool_result() }), context: None }
     }
 
-    fn invalid(error: &serde_json::Error) -> Self {
-        // Not an error of the protocol: the model has to see it to mend its call.
-        let result = CallToolResult::error(format!("invalid arguments: {error}"));
-        Self::without_context(ready(result))
+    fn with_context(
+        future: impl Future<Output = impl IntoToolResult> + Send + 'static,
+        context: Context,
+    ) -> Self {
+        Self { context: Some(context), ..Self::without_context(future) }
     }
+}
+
+/// The arguments of a call, or the answer to one that has the wrong ones.
+fn parse_arguments<A: DeserializeOwned>(call: &Call) -> Result<A, Started> {
+    let json = call.request().arguments();
+    serde_json::from_str(json).map_err(|error| {
+        // Only now is it worth to keep track of where in the arguments one is.
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let place = match serde_path_to_error::deserialize::<_, A>(&mut deserializer) {
+            Err(error) if error.path().iter().next().is_some() => format!("`{}`: ", error.path()),
+            _ => String::new(),
+        };
+        // Not an error of the protocol: the model has to see it to mend its call.
+        let message = format!("invalid arguments: {place}{error}");
+        Started::without_context(ready(CallToolResult::error(message)))
+    })
 }
 
 /// The forms a [`ToolHandler`] can have.
@@ -121,6 +138,35 @@ where
     }
 }
 
+impl<F, Fut> ToolHandler<form::Async<Context>> for F
+where
+    F: Fn(Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoToolResult> + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<Fut::Output>(name, description, schema_of_nothing())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        let context = Context::new(call);
+        Started::with_context(self(context.clone()), context)
+    }
+}
+
+impl<F, R> ToolHandler<form::Sync<Context>> for F
+where
+    F: Fn(Context) -> R + Send + Sync + 'static,
+    R: IntoToolResult + Send + 'static,
+{
+    fn describe(name: String, description: String) -> Tool {
+        describe::<R>(name, description, schema_of_nothing())
+    }
+
+    fn call(&self, call: Call) -> Started {
+        Started::without_context(ready(self(Context::new(call))))
+    }
+}
+
 impl<F, A, Fut> ToolHandler<form::Async<(A,)>> for F
 where
     F: Fn(A) -> Fut + Send + Sync + 'static,
@@ -132,9 +178,9 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        match serde_json::from_str(call.request().arguments()) {
+        match parse_arguments(&call) {
             Ok(arguments) => Started::without_context(self(arguments)),
-            Err(error) => Started::invalid(&error),
+            Err(refused) => refused,
         }
     }
 }
@@ -150,9 +196,9 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        match serde_json::from_str(call.request().arguments()) {
+        match parse_arguments(&call) {
             Ok(arguments) => Started::without_context(ready(self(arguments))),
-            Err(error) => Started::invalid(&error),
+            Err(refused) => refused,
         }
     }
 }
@@ -168,15 +214,12 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        match serde_json::from_str(call.request().arguments()) {
+        match parse_arguments(&call) {
             Ok(arguments) => {
                 let context = Context::new(call);
-                Started {
-                    context: Some(context.clone()),
-                    ..Started::without_context(self(arguments, context))
-                }
+                Started::with_context(self(arguments, context.clone()), context)
             }
-            Err(error) => Started::invalid(&error),
+            Err(refused) => refused,
         }
     }
 }
@@ -192,9 +235,9 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        match serde_json::from_str(call.request().arguments()) {
+        match parse_arguments(&call) {
             Ok(arguments) => Started::without_context(ready(self(arguments, Context::new(call)))),
-            Err(error) => Started::invalid(&error),
+            Err(refused) => refused,
         }
     }
 }

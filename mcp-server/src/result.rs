@@ -9,8 +9,8 @@ use crate::handler::schema_of;
 /// A value that a tool may return.
 ///
 /// Text and numbers become one piece of text, [`Structured`] a structured result with a schema. An
-/// `Err` becomes a failure of the tool (`isError`), which the model gets to read: say what it
-/// could do better.
+/// `Err` becomes a failure of the tool (`isError`), whose text the model gets to read: say what it
+/// could do better, and keep secrets out of it.
 #[diagnostic::on_unimplemented(
     message = "a tool cannot return `{Self}`",
     note = "return text, a number, `Content`, `Vec<Content>`, `Structured<T>`, `CallToolResult`, \

@@ -19,7 +19,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves endpoints on a listener. Await it; it is done when it has been told to stop and the
-/// last connection is closed. Dropped before that, it ends its connections and cancels their work.
+/// last connection is closed. Dropped before that, it ends its connections and cancels their work,
+/// and the shut-down hooks do not run.
 #[must_use = "nothing is served until this is awaited"]
 pub struct Serve<R: Runtime> {
     runtime: R,

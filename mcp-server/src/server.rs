@@ -83,6 +83,18 @@ impl Server {
     ///
     /// See [`ToolHandler`] for the functions that can be tools. A name that is taken, or that
     /// clients could not call, is reported when the server is started.
+    ///
+    /// What calls share goes into an `Arc`, which is cloned for each:
+    ///
+    /// ```
+    /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// # use mcp_server::Server;
+    /// let visits = Arc::new(AtomicU64::new(0));
+    /// let server = Server::new("counter", "1.0.0").tool("visit", "Counts visits", move || {
+    ///     let visits = visits.clone();
+    ///     async move { visits.fetch_add(1, Ordering::Relaxed) + 1 }
+    /// });
+    /// ```
     #[must_use]
     pub fn tool<Form, H: ToolHandler<Form>>(
         mut self,
@@ -97,8 +109,8 @@ impl Server {
         self
     }
 
-    /// Runs `hook` once before the first request, each time the server is started. An error stops
-    /// the start of all that is mounted beside it.
+    /// Runs `hook` once, before the first request. An error stops the start of all that is mounted
+    /// beside it.
     #[must_use]
     pub fn on_start<F, Fut, E>(mut self, hook: F) -> Self
     where

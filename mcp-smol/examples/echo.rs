@@ -25,6 +25,6 @@ fn main() -> Result<(), mcp_smol::BoxError> {
     println!("listening on http://{}/mcp", listener.local_addr()?);
     let serve = mcp_smol::serve(listener, Endpoints::new().mount("/mcp", server))
         .until(mcp_smol::shutdown_signal());
-    mcp_smol::block_on(async { serve.await })?;
+    mcp_smol::block_on(serve)?;
     Ok(())
 }

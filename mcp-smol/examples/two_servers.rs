@@ -44,7 +44,7 @@ fn main() -> Result<(), BoxError> {
     // Mounting is all it takes: whatever is mounted is started, served and stopped.
     let endpoints = Endpoints::new().mount("/echo/mcp", echo).mount("/math/mcp", math);
     let serve = mcp_smol::serve(listener, endpoints).until(mcp_smol::shutdown_signal());
-    mcp_smol::block_on(async { serve.await })?;
+    mcp_smol::block_on(serve)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@
 //!     let listener = mcp_smol::bind("127.0.0.1:8000")?;
 //!     let serve = mcp_smol::serve(listener, Endpoints::new().mount("/mcp", server))
 //!         .until(mcp_smol::shutdown_signal());
-//!     mcp_smol::block_on(async { serve.await })?;
+//!     mcp_smol::block_on(serve)?;
 //!     Ok(())
 //! }
 //! ```
@@ -25,6 +25,7 @@ pub use listener::Listener;
 pub use mcp_server::*;
 pub use timer::Timer;
 
+use std::future::IntoFuture;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -68,7 +69,8 @@ fn bind_one(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Serves `endpoints` on the threads that await it, with the defaults of [`Serve`].
+/// Serves `endpoints` on the thread that awaits it, with the defaults of [`Serve`]. A handler that
+/// blocks holds up all clients; [`Smol::threads`] gives it more threads.
 pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
     Smol::new().serve(listener, endpoints)
 }
@@ -88,7 +90,7 @@ pub async fn serve_stream(stream: std::net::TcpStream, service: &Service) -> io:
 /// Done when the process is asked to end, by Ctrl-C (SIGINT) or SIGTERM. For [`Serve::until`].
 ///
 /// If the system does not let signals be watched, it is never done, and they end the process as
-/// they do by default.
+/// they do by default. Later signals do nothing: a second Ctrl-C does not shorten the drain.
 pub async fn shutdown_signal() {
     match Signals::new([Signal::Int, Signal::Term]) {
         Ok(mut signals) => drop(signals.next().await),
@@ -96,8 +98,10 @@ pub async fn shutdown_signal() {
     }
 }
 
-/// Runs a future to its end on this thread: `async_io::block_on`.
-pub use async_io::block_on;
+/// Runs a future to its end on this thread, such as a [`Serve`].
+pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    async_io::block_on(future.into_future())
+}
 
 /// smol as a [`Runtime`]: an executor of its own, which lives as long as what is served.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ pub async fn serve_stream(stream: TcpStream, service: &Service) -> io::Result<()
 /// Done when the process is asked to end, by Ctrl-C (SIGINT) or SIGTERM. For [`Serve::until`].
 ///
 /// If the system does not let signals be watched, it is never done, and they end the process as
-/// they do by default.
+/// they do by default. Later signals do nothing: a second Ctrl-C does not shorten the drain.
 pub async fn shutdown_signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {

@@ -1,1 +1,24 @@
+//! What the laws of the protocol core are checked with.
+//!
+//! A [`script`] says what happens to a connection; [`traffic`] and [`generate`] make scripts for
+//! the property tests, [`encoding`] makes them from the fuzzer's input. A [`simulation`] runs a
+//! script through a session, with an [`application`] behind it, and writes down a trace. [`sent`],
+//! [`http`] and [`messages`] read both directions of that trace with parsers of their own, and
+//! [`laws`] compares what happened with what should have.
 
+pub mod application;
+pub mod encoding;
+pub mod generate;
+pub mod http;
+pub mod laws;
+pub mod messages;
+pub mod meter;
+pub mod script;
+pub mod sent;
+pub mod simulation;
+pub mod traffic;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -54,7 +54,7 @@ fn server(on: On) -> Server {
             }
             "done"
         })
-        .tool("context", "Tells what it knows", |_: Nothing, ctx: Context| async move {
+        .tool("context", "Tells what it knows", |ctx: Context| async move {
             format!("{} {:?} {:?}", ctx.revision(), ctx.header("HOST"), ctx.header("x-none"))
         })
         .tool("silent", "Says nothing for long", move || async move {
@@ -118,6 +118,11 @@ fn handlers_return_what_they_like() {
             assert_eq!(invalid["isError"], json!(true));
             assert!(
                 invalid["content"][0]["text"].as_str().unwrap().contains("missing field `message`")
+            );
+            let wrong = result("echo", json!({"message": 7}))["content"][0]["text"].clone();
+            assert!(
+                wrong.as_str().unwrap().starts_with("invalid arguments: `message`: "),
+                "{wrong}"
             );
             let context = result("context", json!({}))["content"][0]["text"].clone();
             let revision = if wire == Wire::Modern { "2026-07-28" } else { "2025-11-25" };
@@ -250,9 +255,11 @@ fn a_pinned_server_keeps_to_its_shape() {
 #[test]
 fn a_silent_handler_is_kept_alive() {
     for &on in On::ALL {
-        let mut deadlines = Deadlines::default();
-        deadlines.stream_after = Duration::from_millis(100);
-        deadlines.keep_alive = Duration::from_millis(100);
+        let deadlines = Deadlines {
+            stream_after: Duration::from_millis(100),
+            keep_alive: Duration::from_millis(100),
+            ..Deadlines::default()
+        };
         let endpoints = Endpoints::new().mount("/mcp", server(on)).deadlines(deadlines);
         let running = on.serve(endpoints);
         let response = call(&running, Wire::Modern, "silent", json!({}));

@@ -82,7 +82,7 @@ fn out_of_descriptors_is_a_pause_and_not_the_end() {
     let serve = Serve::new(Failing { smol: Smol::new() }, listener, endpoints).until(async move {
         let _ = stopped.recv().await;
     });
-    let thread = std::thread::spawn(|| mcp_smol::block_on(async { serve.await }));
+    let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
     let begun = std::time::Instant::now();
     assert_eq!(call().send(address).text(), "hello");
     // 10, 20 and 40 ms.
@@ -104,7 +104,7 @@ fn connections_past_the_cap_wait_their_turn() {
         .until(async move {
             let _ = stopped.recv().await;
         });
-    let thread = std::thread::spawn(|| mcp_smol::block_on(async { serve.await }));
+    let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
     let first = connect(address);
     let _second = connect(address);
     wait_until("two connections", || counters.open_connections() == 2);
@@ -129,7 +129,7 @@ fn the_address_listened_at_is_a_host_that_is_served() {
     let serve = mcp_smol::serve(listener.try_into().unwrap(), endpoints).until(async move {
         let _ = stopped.recv().await;
     });
-    let thread = std::thread::spawn(|| mcp_smol::block_on(async { serve.await }));
+    let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
     for (host, status) in [(address.to_string(), 200), ("127.0.0.3".into(), 403)] {
         let request = String::from_utf8(call().sized()).unwrap().replace("localhost", &host);
         let mut stream = connect(address);

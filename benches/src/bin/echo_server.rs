@@ -44,7 +44,7 @@ fn on_smol(listener: TcpListener, threads: usize) -> Result<(), BoxError> {
         .threads(threads)
         .serve(listener.try_into()?, endpoints())
         .until(mcp_smol::shutdown_signal());
-    mcp_smol::block_on(async { serve.await })?;
+    mcp_smol::block_on(serve)?;
     Ok(())
 }
 

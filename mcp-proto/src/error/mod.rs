@@ -4,10 +4,12 @@
 //! JSON-RPC or MCP, ours or the application's. `status.rs` maps both to HTTP statuses: one total
 //! table each, and nothing else in the crate picks a status for an error.
 
+mod excerpt;
 mod refusal;
 mod rpc;
 mod status;
 
+pub(crate) use excerpt::Excerpt;
 pub use refusal::Refusal;
 pub use rpc::{ErrorCode, RpcError};
 pub use status::Status;

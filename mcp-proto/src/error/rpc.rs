@@ -1,5 +1,6 @@
 //! JSON-RPC errors with the codes of MCP.
 
+use super::Excerpt;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -78,7 +79,7 @@ impl RpcError {
     pub(crate) fn method_not_found(method: &str) -> Self {
         Self::new(
             ErrorCode::METHOD_NOT_FOUND,
-            format!("method not found: {method:?} is not offered by this server"),
+            format!("method not found: {} is not offered by this server", Excerpt(method)),
         )
     }
 

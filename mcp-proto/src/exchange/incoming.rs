@@ -121,7 +121,11 @@ impl Incoming {
             });
         }
         let message = Message::parse(&body).map_err(|error| {
-            let reason = format!("{error}");
+            // serde_json quotes a string that stands where an object should, however long.
+            let mut reason = format!("{error}");
+            if reason.len() > 200 {
+                reason = format!("no object, at line {} column {}", error.line(), error.column());
+            }
             refused(Refusal::NotJson { reason })
         })?;
         let capabilities = &config.endpoints[self.endpoint].info().capabilities;

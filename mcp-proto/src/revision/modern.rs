@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::header_value;
 use super::{Meta, Revision, VersionField};
-use crate::error::{ErrorCode, RpcError};
+use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::http::Head;
 use crate::jsonrpc::string_of;
 
@@ -65,13 +65,16 @@ fn check_mirrored(
     match value {
         Some(Some(value)) if value == body => Ok(()),
         Some(Some(value)) => Err(RpcError::header_mismatch(format!(
-            "header mismatch: {field} is {value:?} and the body says {body:?}"
+            "header mismatch: {field} is {} and the body says {}",
+            Excerpt(&value),
+            Excerpt(body)
         ))),
         Some(None) => Err(RpcError::header_mismatch(format!(
             "header mismatch: {field} is neither visible ASCII nor valid `=?base64?..?=`"
         ))),
         None => Err(RpcError::header_mismatch(format!(
-            "header mismatch: the required field {field} is missing, send {body:?} in it"
+            "header mismatch: the required field {field} is missing, send {} in it",
+            Excerpt(body)
         ))),
     }
 }
@@ -92,7 +95,7 @@ fn unsupported(requested: &str) -> RpcError {
         data: serde_json::value::to_raw_value(&data).ok(),
         ..RpcError::new(
             ErrorCode::UNSUPPORTED_VERSION,
-            format!("unsupported protocol version {requested:?}: see data.supported"),
+            format!("unsupported protocol version {}: see data.supported", Excerpt(requested)),
         )
     }
 }

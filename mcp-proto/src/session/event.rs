@@ -8,8 +8,9 @@ use crate::error::Refusal;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The peer left before a request of its was answered. Reported once for each such request;
-    /// nothing else is affected. Worth a warning, at most.
+    /// The peer left before a request of its was answered. Reported once for the request in hand,
+    /// and once for whatever was pipelined behind it; nothing else is affected. Worth a warning, at
+    /// most.
     RequestLost(LostRequest),
     /// A request was refused and the peer has been told why.
     Refused {

@@ -12,11 +12,12 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = &self.config.deadlines;
         let state = match &self.state {
-            State::Head { since, .. } if self.inbox.is_empty() => Some(*since + deadlines.idle),
+            State::Head { since, .. } if self.waiting() == 0 => Some(*since + deadlines.idle),
             State::Head { since, .. } => Some(*since + deadlines.head),
             State::Body { since, .. } => Some(*since + deadlines.body),
-            State::Call { answer, .. } => answer.deadline(deadlines),
-            State::Flush { .. } => None,
+            State::Call { answer, .. } if self.outbox.is_empty() => answer.deadline(deadlines),
+            // A connection on which bytes wait is not silent.
+            State::Call { .. } | State::Flush { .. } => None,
             State::Drain { since, .. } => Some(*since + deadlines.drain),
             State::Closed => return None,
         };
@@ -48,15 +49,15 @@ impl Session {
         }
         let deadlines = &self.config.deadlines;
         match &self.state {
-            State::Head { since, .. } if self.inbox.is_empty() => {
+            State::Head { since, .. } if self.waiting() == 0 => {
                 if is_due(Some(*since + deadlines.idle)) {
                     self.close();
                 }
             }
             State::Head { since, .. } => {
                 if is_due(Some(*since + deadlines.head)) {
-                    self.inbox.clear();
-                    self.refuse_and_close(now, Refusal::SlowHead);
+                    let inbox = core::mem::take(&mut self.inbox);
+                    self.refuse_head(now, inbox.as_slice(), Refusal::SlowHead);
                 }
             }
             State::Body { since, .. } => {
@@ -65,7 +66,7 @@ impl Session {
                 }
             }
             State::Call { key, answer } => {
-                if is_due(answer.deadline(deadlines)) {
+                if self.outbox.is_empty() && is_due(answer.deadline(deadlines)) {
                     let key = *key;
                     self.with_answer(key, |session, answer| {
                         session.write(now, |writer| answer.keep_alive(writer, now.instant));
@@ -82,18 +83,16 @@ impl Session {
     }
 
     pub(super) fn peer_closed(&mut self, how: PeerClosed) {
-        if how == PeerClosed::Fin && self.still_wants_answer() {
-            self.is_half_closed = true;
-            self.exchange.keep_alive = false;
-            self.inbox.clear();
-            return;
-        }
         // Part of a head, or pipelined requests that would have been served next.
-        let is_waiting = !self.inbox.is_empty();
-        let mut waits_in_vain = is_waiting && self.exchange.keep_alive;
+        let waiting = match self.state {
+            State::Head { .. } => self.waiting(),
+            State::Call { .. } | State::Flush { .. } if self.exchange.keep_alive => self.waiting(),
+            _ => 0,
+        };
+        let only_half = how == PeerClosed::Fin && self.still_wants_answer();
         match &self.state {
-            State::Head { .. } => waits_in_vain = is_waiting,
-            State::Drain { .. } | State::Closed => {}
+            _ if only_half => {}
+            State::Head { .. } | State::Drain { .. } | State::Closed => {}
             State::Body { .. } => self.lose(Lost::InBody),
             State::Call { key, answer } => {
                 let (key, era) = (*key, answer.revision().era());
@@ -108,15 +107,31 @@ impl Session {
             State::Flush { is_refusal: true } => {}
             State::Flush { is_refusal: false } => self.lose(Lost::InResponse),
         }
-        if waits_in_vain {
+        if waiting > 0 {
             self.outputs.push_back(Output::Event(Event::RequestLost(LostRequest {
                 endpoint: None,
                 stage: Lost::InHead,
-                received: self.inbox.len() as u64,
+                received: waiting as u64,
                 announced: None,
             })));
         }
-        self.close();
+        if only_half {
+            self.is_half_closed = true;
+            self.exchange.keep_alive = false;
+            self.inbox.clear();
+        } else {
+            self.close();
+        }
+    }
+
+    /// Bytes that have come and were not served: of a head, or of pipelined requests. Empty lines
+    /// in front of them, and half of one, are nothing that could be late or get lost.
+    pub(super) fn waiting(&self) -> usize {
+        let mut waiting = self.inbox.as_slice();
+        while let Some(rest) = waiting.strip_prefix(b"\r\n") {
+            waiting = rest;
+        }
+        if waiting == b"\r" { 0 } else { waiting.len() }
     }
 
     /// Whether a FIN only means that no further request follows.
@@ -138,7 +153,7 @@ impl Session {
     pub(super) fn begin_shutdown(&mut self, now: Now, until: Instant) {
         self.shutdown = Some(self.shutdown.map_or(until, |earlier| earlier.min(until)));
         self.exchange.keep_alive = false;
-        if matches!(self.state, State::Head { .. }) && self.inbox.is_empty() {
+        if matches!(self.state, State::Head { .. }) && self.waiting() == 0 {
             self.close();
         } else {
             // An instant that has passed means now.
@@ -164,11 +179,22 @@ impl Session {
 
     /// Closes our half and waits for the peer to do the same.
     pub(super) fn begin_drain(&mut self, now: Now) {
-        // Whatever the peer has pipelined behind its last request stays unanswered.
-        let discarded = self.inbox.len();
-        self.inbox.clear();
-        self.state = State::Drain { since: now.instant, discarded };
+        self.state = State::Drain { since: now.instant, discarded: 0 };
         self.outputs.push_back(Output::ShutdownWrite);
+        // Whatever the peer has pipelined behind its last request stays unanswered.
+        let waiting = self.inbox.len();
+        self.inbox.clear();
+        self.discard(waiting);
+    }
+
+    /// Takes note of bytes that came in while draining.
+    pub(super) fn discard(&mut self, count: usize) {
+        if let State::Drain { discarded, .. } = &mut self.state {
+            *discarded = discarded.saturating_add(count);
+            if *discarded > self.config.limits.drain {
+                self.close();
+            }
+        }
     }
 
     /// The one way to the end.

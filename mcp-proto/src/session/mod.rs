@@ -280,7 +280,7 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Head { .. } if self.inbox.is_empty() => "Idle",
+            State::Head { .. } if self.waiting() == 0 => "Idle",
             State::Head { .. } => "Head",
             State::Body { .. } => "Body",
             State::Call { .. } => "Call",

@@ -14,12 +14,8 @@ impl Session {
         if self.is_half_closed {
             return;
         }
-        if let State::Drain { discarded, .. } = &mut self.state {
-            *discarded = discarded.saturating_add(bytes.len());
-            if *discarded > self.config.limits.drain {
-                self.close();
-            }
-            return;
+        if let State::Drain { .. } = self.state {
+            return self.discard(bytes.len());
         }
         if self.inbox.is_empty() {
             // Mostly a whole request, which is then looked at where it is.
@@ -72,27 +68,23 @@ impl Session {
             while let Some(rest) = input.strip_prefix(b"\r\n") {
                 *input = rest;
             }
-            if input.is_empty() {
+            if input.is_empty() || *input == b"\r" {
                 return;
             }
             // Only now is there a request that can be slow.
             *since = now.instant;
-            if *input == b"\r" {
-                return;
-            }
         }
         match scan.advance(input, limit) {
             Ok(None) => {}
             Ok(Some(length)) => {
-                let (head, rest) = input.split_at(length);
+                let (raw, rest) = input.split_at(length);
                 *input = rest;
-                let head = Head::parse(head, &self.config.limits);
-                match head {
+                match Head::parse(raw, &self.config.limits) {
                     Ok(head) => self.begin_request(now, head),
-                    Err(refusal) => self.refuse_and_close(now, refusal),
+                    Err(refusal) => self.refuse_head(now, raw, refusal),
                 }
             }
-            Err(refusal) => self.refuse_and_close(now, refusal),
+            Err(refusal) => self.refuse_head(now, input, refusal),
         }
     }
 
@@ -173,11 +165,17 @@ impl Session {
         }
     }
 
-    /// Refuses a request behind which no other could be found.
+    /// Refuses a head, of which `raw` is there.
+    pub(super) fn refuse_head(&mut self, now: Now, raw: &[u8], refusal: Refusal) {
+        // A HEAD is answered without a body even if nothing else of it could be read.
+        let omit_body = raw.starts_with(b"HEAD ");
+        self.exchange = Exchange { omit_body, ..Exchange::default() };
+        self.refuse(now, refusal);
+    }
+
+    /// Refuses a request in whose body something is wrong, and behind which no other could be
+    /// found.
     pub(super) fn refuse_and_close(&mut self, now: Now, refusal: Refusal) {
-        if let State::Head { .. } = self.state {
-            self.exchange = Exchange::default();
-        }
         self.exchange.keep_alive = false;
         self.refuse(now, refusal);
     }

@@ -98,7 +98,7 @@ fn on_smol(listener: TcpListener) -> Result<(), BoxError> {
     });
     let serve = mcp_smol::serve(listener.try_into()?, Endpoints::new().mount("/mcp", server))
         .until(mcp_smol::shutdown_signal());
-    mcp_smol::block_on(async { serve.await })?;
+    mcp_smol::block_on(serve)?;
     Ok(())
 }
 

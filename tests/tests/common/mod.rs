@@ -57,7 +57,7 @@ impl On {
                     .serve(listener.try_into().unwrap(), endpoints)
                     .until(until)
                     .drain_deadline(drain);
-                mcp_smol::block_on(async { serve.await })
+                mcp_smol::block_on(serve)
             }
             #[cfg(feature = "tokio")]
             Self::Tokio => {

@@ -1,0 +1,37 @@
+//! One connection, on which anything happens: all laws at once.
+//!
+//! ```sh
+//! mkdir -p fuzz/corpus/session
+//! cargo +nightly fuzz run --sanitizer none session fuzz/corpus/session fuzz/seeds/session -- \
+//!     -dict=fuzz/session.dict -max_len=4096 -max_total_time=120
+//! ```
+//!
+//! What is found prints as a script, to be pasted into `tests/tests/regressions.rs`.
+
+#![no_main]
+
+use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use mcp_tests::encoding::decode;
+use mcp_tests::laws;
+use mcp_tests::meter::Counting;
+use mcp_tests::script::Script;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A script, which cargo-fuzz prints when it fails.
+#[derive(Debug)]
+struct Case(Script);
+
+impl<'a> Arbitrary<'a> for Case {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let length = bytes.len();
+        bytes.bytes(length).map(|bytes| Self(decode(bytes)))
+    }
+}
+
+fuzz_target!(|case: Case| {
+    laws::check_all(&case.0);
+    laws::memory::check(&case.0);
+});

@@ -1,0 +1,199 @@
+//! The application behind a simulated session: two tools whose answers are a function of the call.
+
+use std::sync::LazyLock;
+
+use mcp_proto::{
+    Call, CallKey, CallToolResult, Catalog, ErrorCode, Input, Instant, Notification, Output,
+    Progress, Reply, Revision, RpcError, Session,
+};
+use serde_json::value::RawValue;
+
+use crate::script::{Mode, News, Pace, Setup, Size, To, With, tools};
+use crate::simulation::Seen;
+
+/// The calls of one session.
+#[derive(Default)]
+pub struct Application {
+    calls: Vec<Task>,
+}
+
+/// One call, as the application keeps it.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What to answer to.
+    pub key: CallKey,
+    /// The revision of its request.
+    pub revision: Revision,
+    /// The text that answers it.
+    pub text: String,
+    /// What the catalog answers to it.
+    tools: Option<Reply>,
+    progress: f64,
+    is_open: bool,
+}
+
+/// Answers larger than this do not fit in a socket's buffer.
+const HUGE: usize = 3000;
+
+impl Application {
+    /// Takes note of a call.
+    pub(crate) fn begin(&mut self, call: &Call) -> Seen {
+        let request = call.request();
+        self.calls.push(Task {
+            key: call.key(),
+            revision: request.revision(),
+            text: answer_to(request.name(), request.arguments()),
+            tools: FIXTURES.catalog.answer(call),
+            progress: 0.0,
+            is_open: true,
+        });
+        let description = format!(
+            "endpoint {}, {request:?}, {}, cursor {:?}, token {:?}, meta {:?}, client {:?}, {:?}",
+            call.endpoint(),
+            request.arguments(),
+            request.cursor(),
+            request.progress_token(),
+            request.meta(),
+            request.client_info(),
+            request.head(),
+        );
+        Seen::Call(self.calls.len() - 1, description)
+    }
+
+    /// The number of the call with that key.
+    pub(crate) fn number_of(&self, key: CallKey) -> usize {
+        let call = self.calls.iter().position(|task| task.key == key);
+        call.expect("only calls that were made can end")
+    }
+
+    /// Finds the call that is meant: its key, its number, and whether it is open.
+    pub(crate) fn choose(&self, to: To) -> (CallKey, Option<usize>, bool) {
+        let call = match to {
+            To::Newest => self.calls.len().checked_sub(1),
+            To::Nth(number) if !self.calls.is_empty() => {
+                Some(usize::from(number) % self.calls.len())
+            }
+            To::Nth(_) | To::Nobody => None,
+        };
+        match call {
+            Some(call) => (self.calls[call].key, Some(call), self.calls[call].is_open),
+            None => (FIXTURES.nobody, None, false),
+        }
+    }
+
+    /// A reply to a call.
+    pub(crate) fn reply(&self, call: Option<usize>, with: With) -> Reply {
+        let task = call.map(|call| &self.calls[call]);
+        let text = task.map_or("", |task| &task.text);
+        let raw = |json: String| RawValue::from_string(json).expect("JSON");
+        match (with, task.and_then(|task| task.tools.clone())) {
+            (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
+            (With::WrongKind, None) => Reply::Tools(FIXTURES.tools.clone()),
+            (With::WrongKind, Some(_)) => Reply::Tool(CallToolResult::text(text)),
+            (_, Some(tools)) => tools,
+            (With::Text, None) => Reply::Tool(CallToolResult::text(text)),
+            (With::Object, None) => Reply::Tool(CallToolResult::structured(raw(format!(
+                "{{\n  \"text\":\r\n  {}}}",
+                serde_json::to_string(text).expect("a string")
+            )))),
+            (With::Array, None) => {
+                let mut result = CallToolResult::text(text);
+                result.structured = Some(raw("[\n1]".into()));
+                Reply::Tool(result)
+            }
+            (With::Failure, None) => Reply::Tool(CallToolResult::error(text)),
+            (With::Huge, None) => {
+                let mut result = CallToolResult::text(text);
+                result.content.push(mcp_proto::Content::text("x".repeat(HUGE)));
+                Reply::Tool(result)
+            }
+        }
+    }
+
+    /// The next progress of a call.
+    pub(crate) fn progress(&mut self, call: Option<usize>, news: News) -> Notification {
+        let last = call.map_or(0.0, |call| self.calls[call].progress);
+        let value = match news {
+            News::More => last + 0.5,
+            News::Same => last,
+            News::Less => last - 1.0,
+            News::Nan => f64::NAN,
+            News::Infinite => f64::INFINITY,
+        };
+        if let (News::More, Some(call)) = (news, call) {
+            self.calls[call].progress = value;
+        }
+        let mut progress = Progress::new(value);
+        if matches!(news, News::More) {
+            progress.total = Some(f64::INFINITY);
+            progress.message = Some("a\n\"b\"".repeat(200));
+        }
+        Notification::Progress(progress)
+    }
+
+    /// Forgets that a call is open.
+    pub(crate) fn end(&mut self, call: Option<usize>) {
+        if let Some(call) = call {
+            self.calls[call].is_open = false;
+        }
+    }
+
+    /// How many calls are open.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.calls.iter().filter(|task| task.is_open).count()
+    }
+
+    pub(crate) fn into_calls(self) -> Vec<Task> {
+        self.calls
+    }
+}
+
+/// The text that answers a call: a function of nothing but the request.
+#[must_use]
+pub fn answer_to(name: &str, arguments: &str) -> String {
+    format!("{name}({arguments})")
+}
+
+/// What can only be had from a session.
+struct Fixtures {
+    catalog: Catalog,
+    /// The answer to `tools/list`.
+    tools: mcp_proto::ToolList,
+    /// The key of a call that no script comes to.
+    nobody: CallKey,
+}
+
+static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
+    let catalog = Catalog::new(&tools()).expect("valid tools");
+    let setup = Setup {
+        size: Size::Usual,
+        pace: Pace::Steady,
+        mode: Mode::Auto,
+        answer_half_closed: false,
+        has_clock: false,
+    };
+    let now = Instant::default().into();
+    let mut session = Session::new(setup.config(), now);
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut last = None;
+    for _ in 0..1000 {
+        session.handle(now, Input::Bytes(request.as_bytes()));
+        while let Some(output) = session.poll_output() {
+            if let Output::Call(call) = output {
+                let reply = catalog.answer(&call).expect("the catalog lists tools");
+                last = Some((call.key(), reply.clone()));
+                session.handle(now, Input::Reply(call.key(), reply));
+            }
+        }
+        session.handle(now, Input::Written(usize::MAX));
+    }
+    match last {
+        Some((nobody, Reply::Tools(tools))) => Fixtures { catalog, tools, nobody },
+        other => panic!("no tools in {other:?}"),
+    }
+});

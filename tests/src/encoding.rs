@@ -1,0 +1,151 @@
+//! Scripts as bytes, for the fuzzer: every input is a script, and every script has an input.
+//!
+//! ```text
+//! size  pace  mode  flags   one byte each
+//! count                     of steps, one byte
+//! kind  argument            of each step, one byte and two (big endian)
+//! ...                       the peer's stream
+//! ```
+//!
+//! The stream comes last and as it is, so that a fuzzer can work on it as on any other text.
+
+use crate::script::{Mode, News, Pace, Script, Setup, Size, Step, To, With};
+
+const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
+const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
+const MODES: [Mode; 3] = [Mode::Auto, Mode::Json, Mode::Stream];
+const WITH: [With; 7] = [
+    With::Text,
+    With::Object,
+    With::Array,
+    With::Failure,
+    With::Error,
+    With::WrongKind,
+    With::Huge,
+];
+const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];
+
+/// More steps make a case slow and say nothing new.
+const MOST_STEPS: usize = 64;
+/// The same of bytes in the stream.
+const MOST_BYTES: usize = 8 * 1024;
+
+/// The script in `bytes`; missing bytes are zeros.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Script {
+    let (header, rest) = bytes.split_at(bytes.len().min(5));
+    let at = |position: usize| usize::from(*header.get(position).unwrap_or(&0));
+    let count = (at(4) % (MOST_STEPS + 1)).min(rest.len() / 3);
+    let (steps, stream) = rest.split_at(3 * count);
+    Script {
+        setup: Setup {
+            size: SIZES[at(0) % SIZES.len()],
+            pace: PACES[at(1) % PACES.len()],
+            mode: MODES[at(2) % MODES.len()],
+            answer_half_closed: at(3) & 1 != 0,
+            has_clock: at(3) & 2 != 0,
+        },
+        stream: stream[..stream.len().min(MOST_BYTES)].to_vec(),
+        steps: steps.chunks(3).map(decode_step).collect(),
+    }
+}
+
+fn decode_step(bytes: &[u8]) -> Step {
+    let argument = u16::from_be_bytes([bytes[1], bytes[2]]);
+    let to = match bytes[1] {
+        0 => To::Newest,
+        1 => To::Nobody,
+        number => To::Nth(number - 2),
+    };
+    let choice = usize::from(bytes[2]);
+    match bytes[0] % 15 {
+        0 => Step::Feed(argument),
+        1 => Step::Fin,
+        2 => Step::Reset,
+        3 => Step::Reply(to, WITH[choice % WITH.len()]),
+        4 => Step::Notify(to, NEWS[choice % NEWS.len()]),
+        5 => Step::Wait(argument),
+        6 => Step::Oversleep(argument),
+        7 => Step::ClockBack(argument),
+        8 => Step::Deadline,
+        9 => Step::FalseAlarm,
+        10 => Step::Stall,
+        11 => Step::Read(argument),
+        12 => Step::Resume,
+        13 => Step::Shutdown(argument),
+        _ => Step::Feed(argument % 64),
+    }
+}
+
+/// The bytes that [`decode`] to `script`, as long as it is within bounds.
+#[must_use]
+pub fn encode(script: &Script) -> Vec<u8> {
+    let setup = &script.setup;
+    let mut bytes = vec![
+        position(&SIZES, &setup.size),
+        position(&PACES, &setup.pace),
+        position(&MODES, &setup.mode),
+        u8::from(setup.answer_half_closed) | u8::from(setup.has_clock) << 1,
+        script.steps.len().min(MOST_STEPS) as u8,
+    ];
+    for &step in script.steps.iter().take(MOST_STEPS) {
+        let (kind, argument) = encode_step(step);
+        bytes.push(kind);
+        bytes.extend_from_slice(&argument);
+    }
+    bytes.extend_from_slice(&script.stream);
+    bytes
+}
+
+fn encode_step(step: Step) -> (u8, [u8; 2]) {
+    let to = |to| match to {
+        To::Newest => 0,
+        To::Nobody => 1,
+        To::Nth(number) => number.min(u8::MAX - 2) + 2,
+    };
+    match step {
+        Step::Feed(count) => (0, count.to_be_bytes()),
+        Step::Fin => (1, [0; 2]),
+        Step::Reset => (2, [0; 2]),
+        Step::Reply(call, with) => (3, [to(call), position(&WITH, &with)]),
+        Step::Notify(call, news) => (4, [to(call), position(&NEWS, &news)]),
+        Step::Wait(ms) => (5, ms.to_be_bytes()),
+        Step::Oversleep(ms) => (6, ms.to_be_bytes()),
+        Step::ClockBack(ms) => (7, ms.to_be_bytes()),
+        Step::Deadline => (8, [0; 2]),
+        Step::FalseAlarm => (9, [0; 2]),
+        Step::Stall => (10, [0; 2]),
+        Step::Read(count) => (11, count.to_be_bytes()),
+        Step::Resume => (12, [0; 2]),
+        Step::Shutdown(ms) => (13, ms.to_be_bytes()),
+    }
+}
+
+/// Where in its table a choice stands; the tables are short and hold every choice.
+fn position<T: PartialEq>(table: &[T], choice: &T) -> u8 {
+    let position = table.iter().position(|other| other == choice);
+    position.unwrap_or_default() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::generate::scripts;
+
+    proptest! {
+        #![proptest_config(crate::generate::config())]
+
+        #[test]
+        fn what_is_encoded_decodes(script in scripts()) {
+            prop_assume!(script.stream.len() <= MOST_BYTES);
+            prop_assert_eq!(decode(&encode(&script)), script);
+        }
+
+        #[test]
+        fn everything_decodes(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Scripts for the property tests.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::Config;
+
+use crate::script::{Mode, News, Pace, Script, Setup, Size, Step, To, With};
+use crate::traffic::{any_request, bodyless, valid};
+
+/// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
+/// script to be pasted into `tests/regressions.rs`; nothing is written to disk.
+#[must_use]
+pub fn config() -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok();
+    Config {
+        cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(1000),
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    }
+}
+
+/// Any traffic, any steps.
+pub fn scripts() -> impl Strategy<Value = Script> {
+    let requests = vec(any_request(), 1..6).prop_map(|requests| requests.concat());
+    assemble(setup(), requests, vec(step(), 0..24))
+}
+
+/// Valid requests only, so that nothing but the steps disturbs them.
+pub fn valid_scripts() -> impl Strategy<Value = Script> {
+    let request = prop_oneof![5 => valid(), 1 => bodyless()];
+    let requests = vec(request, 1..6).prop_map(|requests| requests.concat());
+    // Enough room for all of them.
+    let setup = setup().prop_map(|setup| Setup { size: Size::Usual, ..setup });
+    assemble(setup, requests, vec(step(), 0..24))
+}
+
+/// The same few requests again and again, far more than the limits have room for.
+pub fn floods() -> impl Strategy<Value = Script> {
+    let setup = (setup(), select(vec![Size::Tiny, Size::Small]));
+    let setup = setup.prop_map(|(setup, size)| Setup { size, ..setup });
+    let requests = (vec(any_request(), 1..3), 1..200_usize)
+        .prop_map(|(requests, times)| requests.concat().repeat(times));
+    let step = prop_oneof![
+        3 => (1000..=u16::MAX).prop_map(Step::Feed),
+        2 => step(),
+        1 => (1..2000_u16).prop_map(Step::Wait),
+    ];
+    assemble(setup, requests, vec(step, 0..20))
+}
+
+/// A call that takes long, and a peer that hardly reads while it does.
+pub fn neglects() -> impl Strategy<Value = Script> {
+    let setup = (setup(), select(vec![Size::Tiny, Size::Small]));
+    let setup = setup.prop_map(|(setup, size)| Setup { size, ..setup });
+    let step = prop_oneof![
+        2 => (500..2000_u16).prop_map(Step::Wait),
+        1 => (0..4_u16).prop_map(Step::Read),
+        4 => Just(Step::Notify(To::Newest, News::More)),
+    ];
+    let steps = vec(step, 40..150).prop_map(|steps| {
+        let begin = [Step::Feed(2000), Step::Stall];
+        begin.into_iter().chain(steps).collect()
+    });
+    assemble(setup, valid(), steps)
+}
+
+/// A few calls whose progress is reported.
+pub fn conversations() -> impl Strategy<Value = Script> {
+    let setup = setup().prop_map(|setup| Setup { size: Size::Usual, ..setup });
+    let answer = (vec(news(), 0..6), with()).prop_map(|(news, with)| {
+        let news = news.into_iter().map(|news| Step::Notify(To::Newest, news));
+        news.chain([Step::Reply(To::Newest, with)]).collect::<Vec<_>>()
+    });
+    let steps = vec(answer, 1..4).prop_map(|answers| {
+        let steps = answers.concat();
+        [Step::Feed(u16::MAX)].into_iter().chain(steps).collect()
+    });
+    assemble(setup, vec(valid(), 1..4).prop_map(|requests| requests.concat()), steps)
+}
+
+fn assemble(
+    setup: impl Strategy<Value = Setup>,
+    stream: impl Strategy<Value = Vec<u8>>,
+    steps: impl Strategy<Value = Vec<Step>>,
+) -> impl Strategy<Value = Script> {
+    (setup, stream, steps).prop_map(|(setup, stream, steps)| Script { setup, stream, steps })
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    (
+        select(vec![Size::Usual, Size::Small, Size::Tiny]),
+        select(vec![Pace::Quick, Pace::Quick, Pace::Steady, Pace::Patient]),
+        select(vec![Mode::Auto, Mode::Auto, Mode::Stream, Mode::Json]),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(size, pace, mode, answer_half_closed, has_clock)| Setup {
+            size,
+            pace,
+            mode,
+            answer_half_closed,
+            has_clock,
+        })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Around the deadlines of `Pace::Quick`.
+    let ms = || prop_oneof![4 => 0..130_u16, 1 => 130..2000_u16];
+    prop_oneof![
+        16 => (100..2000_u16).prop_map(Step::Feed),
+        4 => (1..100_u16).prop_map(Step::Feed),
+        4 => (1..4_u16).prop_map(Step::Feed),
+        14 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
+        8 => (to(), news()).prop_map(|(to, news)| Step::Notify(to, news)),
+        2 => ms().prop_map(Step::Wait),
+        2 => ms().prop_map(Step::Oversleep),
+        1 => ms().prop_map(Step::ClockBack),
+        3 => Just(Step::Deadline),
+        1 => Just(Step::FalseAlarm),
+        2 => Just(Step::Stall),
+        2 => (0..200_u16).prop_map(Step::Read),
+        2 => Just(Step::Resume),
+        1 => ms().prop_map(Step::Shutdown),
+        1 => Just(Step::Fin),
+        1 => Just(Step::Reset),
+    ]
+}
+
+fn to() -> impl Strategy<Value = To> {
+    prop_oneof![
+        6 => Just(To::Newest),
+        1 => (0..4_u8).prop_map(To::Nth),
+        1 => Just(To::Nobody),
+    ]
+}
+
+fn with() -> impl Strategy<Value = With> {
+    select(vec![
+        With::Text,
+        With::Text,
+        With::Object,
+        With::Array,
+        With::Failure,
+        With::Error,
+        With::WrongKind,
+        With::Huge,
+    ])
+}
+
+fn news() -> impl Strategy<Value = News> {
+    select(vec![
+        News::More,
+        News::More,
+        News::More,
+        News::Same,
+        News::Less,
+        News::Nan,
+        News::Infinite,
+    ])
+}

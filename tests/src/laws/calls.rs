@@ -1,0 +1,90 @@
+//! Law 3: every `Call` ends exactly once: by the one accepted reply, by `Cancelled`, or by being
+//! handed over. A late or second reply is a no-op, never a panic and never a write.
+
+use std::collections::BTreeSet;
+
+use mcp_proto::{Era, Revision};
+
+use crate::script::{Script, Step};
+use crate::simulation::{Given, Manners, Seen, Simulation, Trace, Turn};
+
+/// Checks law 3: on the trace, and by leaving out what should make no difference.
+pub fn check(script: &Script) {
+    for manners in [Manners::PUSHY, Manners::POLITE] {
+        let trace = Simulation::run(script, manners);
+        let without_effect = check_trace(&trace);
+        if without_effect.is_empty() {
+            continue;
+        }
+        // The numbers of steps must stay, so what is left out becomes a step that does nothing.
+        let mut shorter = script.clone();
+        for &step in &without_effect {
+            shorter.steps[step] = Step::Read(0);
+        }
+        let other = Simulation::run(&shorter, manners);
+        assert_eq!(trace.outputs(), other.outputs(), "what is late makes a difference");
+        assert_eq!(trace.emitted, other.emitted, "what is late is written");
+    }
+}
+
+/// Returns the steps that named a call that was over, or none at all.
+fn check_trace(trace: &Trace) -> BTreeSet<usize> {
+    let mut open: Option<usize> = None;
+    let mut calls = 0;
+    let mut without_effect = BTreeSet::new();
+    let mut deadline = None;
+    let mut has_shutdown = false;
+    for turn in &trace.turns {
+        has_shutdown |= turn.given == Given::Shutdown;
+        match turn.given {
+            Given::Reply(call, true) => {
+                assert_eq!(call, open.take(), "an open call can be replied to");
+                assert!(!turn.emitted.is_empty(), "a reply that is not sent");
+            }
+            Given::Reply(_, false) | Given::Notify(_, false) => {
+                assert!(turn.outputs.is_empty(), "{:?} causes {:?}", turn.given, turn.outputs);
+                assert!(turn.emitted.is_empty(), "{:?} is written", turn.given);
+                assert_eq!(turn.deadline, deadline, "{:?} moves the deadline", turn.given);
+                without_effect.insert(turn.step);
+            }
+            _ => {}
+        }
+        deadline = turn.deadline;
+        for output in &turn.outputs {
+            match output {
+                Seen::Call(number, _) => {
+                    assert_eq!((*number, open), (calls, None), "one call at a time");
+                    open = Some(*number);
+                    calls += 1;
+                }
+                Seen::Cancelled(number) => {
+                    assert_eq!(open.take(), Some(*number), "a call that is over is cancelled");
+                    let era = trace.calls[*number].revision.era();
+                    let is_disconnect = !has_shutdown || matches!(turn.given, Given::PeerClosed(_));
+                    assert!(
+                        !is_disconnect || era == Era::Modern,
+                        "a disconnect cancels a request of 2025"
+                    );
+                    check_disconnect(turn, has_shutdown);
+                }
+                Seen::HandedOver(number) => {
+                    assert_eq!(open.take(), Some(*number), "a call that is over is handed over");
+                    let revision = trace.calls[*number].revision;
+                    assert!(revision < Revision::V2026_07_28, "{revision} is handed over");
+                    check_disconnect(turn, false);
+                }
+                Seen::Close => assert_eq!(open, None, "a call survives its connection"),
+                Seen::Event(_) | Seen::ShutdownWrite => {}
+            }
+        }
+    }
+    without_effect
+}
+
+/// Calls end against their will when the connection does, or when the server has been told to.
+fn check_disconnect(turn: &Turn, has_shutdown: bool) {
+    let is_closed = turn.outputs.contains(&Seen::Close);
+    // A false alarm may come when something happens to be due.
+    let ends = matches!(turn.given, Given::PeerClosed(_) | Given::Timeout | Given::FalseAlarm);
+    assert!((ends && is_closed) || has_shutdown, "a call ends on {:?}", turn.given);
+}

@@ -1,0 +1,154 @@
+//! Law 9: a disconnect is an event, not an error: it is reported once, with what was lost (bytes
+//! received of bytes announced), and nothing else comes of it.
+
+use mcp_proto::{Event, Lost, LostRequest, PeerClosed};
+
+use super::exchanges::Exchanges;
+use crate::http::Response;
+use crate::messages::{self, Ending};
+use crate::script::Script;
+use crate::sent::skip_empty_lines;
+use crate::simulation::{Given, Manners, Seen, Simulation, Trace};
+
+/// What a report says, in the order of [`LostRequest`]'s fields.
+type Report = (Option<usize>, Lost, u64, Option<u64>);
+
+/// Checks law 9.
+pub fn check(script: &Script) {
+    for manners in [Manners::PUSHY, Manners::POLITE] {
+        check_trace(&Simulation::run(script, manners), script);
+    }
+}
+
+fn check_trace(trace: &Trace, script: &Script) {
+    let mut is_closed = false;
+    for (number, turn) in trace.turns.iter().enumerate() {
+        let reported: Vec<Report> = turn.outputs.iter().filter_map(report).collect();
+        match turn.given {
+            Given::PeerClosed(_) if !is_closed => {
+                let (is_end, expected) = expect(trace, number, script);
+                assert_eq!(reported, expected, "lost, by {:?}", turn.given);
+                assert_eq!(turn.outputs.contains(&Seen::Close), is_end, "closed");
+                for output in &turn.outputs {
+                    let is_due = matches!(
+                        output,
+                        Seen::Event(Event::RequestLost(_))
+                            | Seen::Cancelled(_)
+                            | Seen::HandedOver(_)
+                            | Seen::Close
+                    );
+                    assert!(is_due, "a disconnect causes {output:?}");
+                }
+            }
+            // A peer that does not read counts as gone.
+            Given::Timeout | Given::FalseAlarm if !reported.is_empty() => {
+                let unsent = number.checked_sub(1).map_or(0, |last| trace.turns[last].unsent);
+                assert_ne!(unsent, 0, "lost without a disconnect");
+                assert_eq!(reported, expect(trace, number, script).1, "lost, by a stalled reader");
+            }
+            _ => assert_eq!(reported, [], "lost, by {:?}", turn.given),
+        }
+        is_closed |= turn.outputs.contains(&Seen::Close);
+    }
+}
+
+fn report(output: &Seen) -> Option<Report> {
+    match output {
+        Seen::Event(Event::RequestLost(LostRequest {
+            endpoint,
+            stage,
+            received,
+            announced,
+            ..
+        })) => Some((*endpoint, *stage, *received, *announced)),
+        _ => None,
+    }
+}
+
+/// What a disconnect at the given turn should do: whether it ends the connection, and what it
+/// loses. A function of the bytes in both directions, and of which requests have become calls.
+fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) {
+    let turn = &trace.turns[number];
+    let before = &trace.turns[..number];
+    let unsent = before.last().map_or(0, |turn| turn.unsent);
+    let was_given = |given: fn(&Given) -> bool| before.iter().any(|turn| given(&turn.given));
+    let mut seen = before.iter().flat_map(|turn| &turn.outputs);
+    if seen.any(|output| *output == Seen::ShutdownWrite) {
+        // All is said; what the peer still sends is thrown away.
+        return (true, Vec::new());
+    }
+
+    let stream = &script.stream[..turn.fed];
+    let exchanges = Exchanges::read(before, &trace.emitted, stream, turn.fed);
+    let (requests, responses) = (&exchanges.requests, &exchanges.responses);
+    // The request in hand is the first whose response is not yet out.
+    let last = responses.finals.last().zip(responses.finals.len().checked_sub(1));
+    let last = last.map(|(response, index)| {
+        let ending = messages::check(response, &requests[index]);
+        (index, response, ending)
+    });
+    let begun = last.filter(|(_, _, ending)| *ending == Ending::Open || unsent > 0);
+    // Bytes of `100 Continue` belong to the next.
+    let begun = begun.filter(|_| responses.interim == 0);
+    let index = begun.as_ref().map_or(responses.finals.len(), |(index, ..)| *index);
+    let Some(request) = requests.get(index) else {
+        return (true, Vec::new());
+    };
+
+    let is_call = before.iter().rev().any(|turn| {
+        let has_call = turn.outputs.iter().any(|output| matches!(output, Seen::Call(..)));
+        let is_begun = |response: &Response| response.start < turn.emitted.end;
+        has_call && responses.finals.iter().filter(|other| is_begun(other)).count() == index
+    });
+    let stage = match &begun {
+        None if !request.has_head => Some(Lost::InHead),
+        None if request.end.is_none() => Some(Lost::InBody),
+        None | Some((_, _, Ending::Open)) => Some(Lost::InCall),
+        // Its sender has been told, or would have been, that it was no good.
+        Some((_, _, Ending::Error(_))) if !is_call => None,
+        Some((_, response, _)) if !is_call && response.status >= 400 => None,
+        Some(_) => Some(Lost::InResponse),
+    };
+    let is_served = matches!(stage, Some(Lost::InCall | Lost::InResponse)) || begun.is_some();
+    let endpoint = before
+        .iter()
+        .flat_map(|turn| &turn.outputs)
+        .filter_map(|output| match output {
+            Seen::Event(Event::Refused { endpoint, .. }) => Some(*endpoint),
+            _ => None,
+        })
+        .next_back()
+        .filter(|_| stage.is_none())
+        .unwrap_or_else(|| Some(usize::from(request.is_for_other())));
+
+    let has_half_closed = was_given(|given| matches!(given, Given::PeerClosed(_)));
+    let keeps_alive = match &begun {
+        Some((_, response, _)) => !response.closes(),
+        None => request.keeps_alive(),
+    };
+    let keeps_alive =
+        keeps_alive && !has_half_closed && !was_given(|given| *given == Given::Shutdown);
+    let is_end = !(turn.given == Given::PeerClosed(PeerClosed::Fin)
+        && script.setup.answer_half_closed
+        && is_served
+        && endpoint == Some(0));
+
+    let mut expected = Vec::new();
+    match stage {
+        Some(Lost::InHead) => {
+            expected.push((None, Lost::InHead, (turn.fed - request.start) as u64, None));
+        }
+        Some(stage) if is_end => {
+            let received = request.body.len() as u64;
+            expected.push((endpoint, stage, received, request.announced));
+        }
+        _ => {}
+    }
+    if let Some(end) = request.end.filter(|_| is_served && keeps_alive) {
+        let waiting = turn.fed - skip_empty_lines(stream, end);
+        if waiting > 0 {
+            expected.push((None, Lost::InHead, waiting as u64, None));
+        }
+    }
+    (is_end, expected)
+}

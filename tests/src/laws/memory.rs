@@ -1,0 +1,44 @@
+//! Law 5: memory is bounded by the configured limits, whatever the peer sends or refuses to read.
+//!
+//! Holds for drivers that heed `wants_read` and `can_notify`. Needs [`Counting`] as the global
+//! allocator.
+//!
+//! [`Counting`]: meter::Counting
+
+use crate::meter;
+use crate::script::{Script, Size};
+use crate::simulation::{Manners, READ_SIZE, Simulation};
+
+/// A connection with nothing in it but the states, and what a refusal takes.
+const FIXED: usize = 6 * 1024;
+/// The largest answer of the simulated application, with its HTTP head.
+const ANSWER: usize = 4 * 1024;
+
+/// Checks law 5.
+pub fn check(script: &Script) {
+    // What is only made once must not be counted.
+    let _ = Simulation::run(script, Manners::POLITE);
+    meter::reset();
+    let mut simulation = Simulation::new(script, Manners::POLITE, meter::switch);
+    simulation.play();
+    let _ = simulation.into_trace();
+    let (peak, bound) = (meter::peak() as usize, bound(script.setup.size));
+    assert!(peak <= bound, "{peak} bytes, where {bound} should do");
+    assert_eq!(meter::live(), 0, "bytes outlive the session");
+}
+
+/// What a connection may need at most, from its limits.
+fn bound(size: Size) -> usize {
+    let limits = size.limits();
+    // A growing buffer has up to twice the room it needs, and while it moves both exist.
+    let growing = 3;
+    // The head is kept once as received and once as parsed.
+    let head = (growing + 1) * (limits.head + READ_SIZE);
+    // The body as received; id, name and token copied out of it; and an error that quotes any
+    // of it, escaped twice.
+    let body = (growing + 4 + 20) * limits.body;
+    let waiting = growing * (limits.read_ahead + READ_SIZE);
+    // Past the limit goes one more answer, which is put together elsewhere first.
+    let unsent = growing * (limits.unsent + ANSWER) + 2 * ANSWER;
+    FIXED + head + body + waiting + unsent
+}

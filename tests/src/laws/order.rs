@@ -1,0 +1,71 @@
+//! Law 7: responses leave in request order (pipelining), each on its own exchange only.
+
+use super::exchanges::Exchanges;
+use crate::application::answer_to;
+use crate::http::Response;
+use crate::messages::{self, Ending};
+use crate::script::{Script, Step};
+use crate::sent::Sent;
+use crate::simulation::{Manners, Simulation};
+
+/// Checks law 7: with nothing in the way, every request gets its own answer.
+pub fn check(script: &Script) {
+    let mut script = script.clone();
+    script.steps.retain(|step| matches!(step, Step::Feed(_) | Step::Reply(..) | Step::Notify(..)));
+    for manners in [Manners::PUSHY, Manners::POLITE] {
+        check_with(&script, manners);
+    }
+}
+
+fn check_with(script: &Script, manners: Manners) {
+    let mut simulation = Simulation::new(script, manners, |_| {});
+    simulation.play();
+    simulation.reply_to_all();
+    let trace = simulation.into_trace();
+
+    let fed = trace.turns.last().map_or(0, |turn| turn.fed);
+    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, &script.stream, fed);
+    for (response, request) in exchanges.pairs() {
+        check_pair(response, request);
+    }
+    // What is behind a request that closes the connection is not served.
+    let responses = &exchanges.responses.finals;
+    if !responses.iter().any(Response::closes) {
+        let is_complete = |request: &&Sent| request.end.is_some();
+        let complete = exchanges.requests.iter().filter(is_complete).count();
+        assert!(responses.len() >= complete, "{} of {complete} answered", responses.len());
+    }
+}
+
+/// Checks that a response is the answer to that request and to no other.
+fn check_pair(response: &Response, request: &Sent) {
+    let message = request.message().unwrap_or_default();
+    if response.status == 202 {
+        assert!(request.end.is_some());
+        assert!(message.id.is_none() || message.method.is_empty(), "{message:?} has no answer");
+        return;
+    }
+    let ending = messages::check(response, request);
+    assert_ne!(ending, Ending::Open, "a call was replied to and its stream has no end");
+    let Ending::Result(result) = ending else {
+        return;
+    };
+    assert!(request.end.is_some(), "a result for half a request");
+    match &*message.method {
+        "tools/call" => {
+            let name = message.name.as_deref().unwrap_or_default();
+            let arguments = message.arguments.as_deref().filter(|json| *json != "null");
+            let answer = answer_to(name, arguments.unwrap_or("{}"));
+            let json = serde_json::to_string(&answer).expect("a string");
+            // The structured answers carry it in JSON within JSON.
+            let nested = serde_json::to_string(&json).expect("a string");
+            let nested = &nested[1..nested.len() - 1];
+            assert!(result.contains(&json) || result.contains(nested), "{result} for {answer}");
+        }
+        "tools/list" => assert!(result.contains("\"tools\"")),
+        "ping" => assert_eq!(result, "{}"),
+        "initialize" => assert!(result.contains("\"protocolVersion\"")),
+        "server/discover" => assert!(result.contains("\"supportedVersions\"")),
+        other => panic!("a result for {other:?}"),
+    }
+}

@@ -1,0 +1,83 @@
+//! Law 6: every response is well-formed HTTP/1.1 and every JSON-RPC message in it valid for its
+//! revision; an independent parser agrees on where it ends.
+
+use super::exchanges::Exchanges;
+use crate::http::{Framing, Response};
+use crate::messages::{self, Ending};
+use crate::script::{Mode, Script};
+use crate::sent::Sent;
+use crate::simulation::{Manners, Simulation, Trace};
+
+/// Checks law 6.
+pub fn check(script: &Script) {
+    for manners in [Manners::PUSHY, Manners::POLITE] {
+        check_trace(&Simulation::run(script, manners), script);
+    }
+}
+
+fn check_trace(trace: &Trace, script: &Script) {
+    let fed = trace.turns.last().map_or(0, |turn| turn.fed);
+    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, &script.stream, fed);
+    let count = exchanges.responses.finals.len();
+    for (number, (response, request)) in exchanges.pairs().enumerate() {
+        check_response(response, request, script);
+        let is_last = number + 1 == count;
+        assert!(is_last || !response.closes(), "a response behind the last");
+        let ending = messages::check(response, request);
+        if response.is_complete {
+            assert_ne!(ending, Ending::Open, "a complete stream without a final message");
+        }
+    }
+    let interim = exchanges.responses.interim;
+    if interim > 0 {
+        let request = exchanges.requests.get(count).expect("100 Continue belongs to a request");
+        assert!(interim == 1 && request.expects_continue());
+    }
+}
+
+fn check_response(response: &Response, request: &Sent, script: &Script) {
+    assert!(response.interim <= usize::from(request.expects_continue()), "100 unasked for");
+    let date = response.field("date");
+    assert_eq!(date.is_some(), script.setup.has_clock);
+    // Virtual time starts in that month, and goes on for hours at most.
+    let is_date =
+        |date: &str| date.len() == 29 && date.contains(" Nov 2023 ") && date.ends_with(" GMT");
+    assert!(date.is_none_or(is_date), "{date:?}");
+    assert_ne!((request.is_http11, response.framing), (false, Framing::Chunked));
+    if request.is_http11 && request.has_head {
+        assert_ne!(response.framing, Framing::UntilClose);
+    }
+    if !request.keeps_alive() || !request.has_head {
+        assert!(response.closes(), "kept alive against the peer's will");
+    } else if !request.is_http11 && !response.closes() {
+        assert_eq!(response.field("connection"), Some("keep-alive"));
+    }
+    let is_empty = response.status == 202;
+    assert_eq!(is_empty, response.field("content-type").is_none());
+    assert_eq!(is_empty, response.framing == Framing::Length(0));
+    assert_eq!(response.status == 405, response.field("allow").is_some());
+    if response.field("content-type") == Some("text/event-stream") {
+        assert_eq!(response.status, 200, "a stream has no status of its own");
+        assert!(
+            request.is_for_other() || script.setup.mode != Mode::Json,
+            "a stream, pinned to JSON"
+        );
+        assert_eq!(response.field("cache-control"), Some("no-cache"));
+    }
+    let known = [
+        "date",
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "allow",
+        "cache-control",
+        "x-accel-buffering",
+    ];
+    for (name, _) in &response.fields {
+        assert!(known.contains(&name.as_str()), "an unknown field {name}");
+    }
+    let refused = [400, 403, 404, 405, 406, 408, 413, 415, 417, 431, 501, 505];
+    let is_known = [200, 202].contains(&response.status) || refused.contains(&response.status);
+    assert!(is_known, "an unknown status {}", response.status);
+}

@@ -1,0 +1,195 @@
+//! Checks the JSON-RPC messages that a server has sent against the schema of their revision, as
+//! far as this server uses it. Anything invalid is a panic that says so.
+
+use mcp_proto::Revision;
+
+use crate::http::Response;
+use crate::sent::{Members, Message, Sent, members_of};
+
+/// How a response ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It has not: the final message is still to come.
+    Open,
+    /// Nothing was to be said.
+    Empty,
+    /// A result, as JSON text.
+    Result(String),
+    /// An error with its code.
+    Error(i64),
+}
+
+/// Checks all messages of `response`, the answer to `request`.
+#[must_use]
+pub fn check(response: &Response, request: &Sent) -> Ending {
+    let asked = request.message().unwrap_or_default();
+    let mut ending = Ending::Open;
+    let mut last_progress = f64::NEG_INFINITY;
+    for json in response.messages() {
+        assert_eq!(ending, Ending::Open, "behind the final message comes {json}");
+        let message = members_of(json).unwrap_or_else(|| panic!("not a JSON object: {json}"));
+        assert_eq!(raw(&message, "jsonrpc"), Some("\"2.0\""), "{json}");
+        if message.contains_key("method") {
+            let progress = check_progress(&message, &asked);
+            assert!(progress > last_progress, "{progress} is no progress after {last_progress}");
+            last_progress = progress;
+        } else {
+            ending = check_final(&message, &asked, request);
+        }
+    }
+    match (&ending, response.field("content-type")) {
+        // The answer to a HEAD has no body.
+        (Ending::Open, None | Some("application/json")) => Ending::Empty,
+        _ => ending,
+    }
+}
+
+/// Checks a notification and returns the progress it reports.
+fn check_progress(message: &Members, asked: &Message) -> f64 {
+    only(message, &["jsonrpc", "method", "params"]);
+    assert_eq!(raw(message, "method"), Some("\"notifications/progress\""));
+    let params = object(message, "params");
+    only(&params, &["progressToken", "progress", "total", "message"]);
+    assert_eq!(raw(&params, "progressToken"), asked.progress_token.as_deref());
+    for key in ["progress", "total"] {
+        if let Some(number) = raw(&params, key) {
+            let number: f64 = number.parse().expect("a number");
+            assert!(number.is_finite());
+        }
+    }
+    let progress = raw(&params, "progress").expect("progress is reported");
+    progress.parse().expect("a number")
+}
+
+fn check_final(message: &Members, asked: &Message, request: &Sent) -> Ending {
+    only(message, &["jsonrpc", "id", "result", "error"]);
+    let id = raw(message, "id");
+    assert!(id.is_none() || id == asked.id.as_deref(), "id {id:?} for {:?}", asked.id);
+    match (raw(message, "result"), message.contains_key("error")) {
+        (Some(result), false) => {
+            assert!(id.is_some(), "a result without an id");
+            check_result(&object(message, "result"), asked, request.revision());
+            Ending::Result(result.into())
+        }
+        (None, true) => {
+            let error = object(message, "error");
+            only(&error, &["code", "message", "data"]);
+            assert!(is_string(&error, "message"), "{error:?}");
+            let code = raw(&error, "code").and_then(|code| code.parse().ok());
+            Ending::Error(code.expect("a code is an integer"))
+        }
+        _ => panic!("neither or both of result and error: {message:?}"),
+    }
+}
+
+fn check_result(result: &Members, asked: &Message, revision: Revision) {
+    let is_modern = revision == Revision::V2026_07_28;
+    let result_type = raw(result, "resultType");
+    let expected = is_modern.then_some("\"complete\"");
+    assert_eq!(result_type, expected, "resultType on {revision}");
+    if is_modern {
+        let meta = object(result, "_meta");
+        let info = object(&meta, "io.modelcontextprotocol/serverInfo");
+        check_implementation(&info, true);
+    } else {
+        assert!(!result.contains_key("_meta"));
+    }
+    match &*asked.method {
+        "ping" => only(result, &[]),
+        "initialize" => {
+            only(result, &["protocolVersion", "capabilities", "serverInfo"]);
+            let settled: String =
+                serde_json::from_str(raw(result, "protocolVersion").expect("a version"))
+                    .expect("a string");
+            let settled = Revision::from_name(&settled).expect("a version that is served");
+            assert!(settled < Revision::V2026_07_28, "{settled} has no handshake");
+            let knows_titles = settled >= Revision::V2025_06_18;
+            check_implementation(&object(result, "serverInfo"), knows_titles);
+            let _ = object(result, "capabilities");
+        }
+        "server/discover" => {
+            let keys = ["resultType", "supportedVersions", "capabilities", "ttlMs", "cacheScope"];
+            only(result, &[&keys[..], &["_meta"]].concat());
+            check_cache_hints(result);
+            assert!(!array(result, "supportedVersions").is_empty());
+        }
+        "tools/list" => {
+            only(result, &["resultType", "tools", "ttlMs", "cacheScope", "_meta"]);
+            if is_modern {
+                check_cache_hints(result);
+            } else {
+                assert!(!result.contains_key("ttlMs") && !result.contains_key("cacheScope"));
+            }
+            for tool in array(result, "tools") {
+                check_tool(&members_of(&tool).expect("a tool is an object"), revision);
+            }
+        }
+        "tools/call" => check_tool_result(result, revision),
+        other => panic!("a result for {other:?}"),
+    }
+}
+
+fn check_implementation(info: &Members, knows_titles: bool) {
+    only(info, &["name", "version", "title"]);
+    assert!(is_string(info, "name") && is_string(info, "version"));
+    assert_eq!(info.contains_key("title"), knows_titles);
+}
+
+fn check_cache_hints(result: &Members) {
+    let ttl: Option<u64> = raw(result, "ttlMs").and_then(|ttl| ttl.parse().ok());
+    assert!(ttl.is_some(), "ttlMs is missing");
+    assert_eq!(raw(result, "cacheScope"), Some("\"public\""));
+}
+
+fn check_tool(tool: &Members, revision: Revision) {
+    only(tool, &["name", "title", "description", "inputSchema", "outputSchema"]);
+    assert!(is_string(tool, "name") && is_string(tool, "description"));
+    let is_object = |key| raw(&object(tool, key), "type") == Some("\"object\"");
+    assert!(is_object("inputSchema"));
+    if revision < Revision::V2025_06_18 {
+        assert!(!tool.contains_key("title") && !tool.contains_key("outputSchema"));
+    } else if revision < Revision::V2026_07_28 && tool.contains_key("outputSchema") {
+        assert!(is_object("outputSchema"));
+    }
+}
+
+fn check_tool_result(result: &Members, revision: Revision) {
+    only(result, &["resultType", "content", "structuredContent", "isError", "_meta"]);
+    for content in array(result, "content") {
+        let content = members_of(&content).expect("content is an object");
+        only(&content, &["type", "text"]);
+        assert_eq!(raw(&content, "type"), Some("\"text\""));
+        assert!(is_string(&content, "text"));
+    }
+    assert!(matches!(raw(result, "isError"), None | Some("true" | "false")));
+    if let Some(structured) = raw(result, "structuredContent") {
+        let is_known = revision >= Revision::V2025_06_18;
+        let may_be_any = revision >= Revision::V2026_07_28;
+        assert!(is_known && (may_be_any || structured.starts_with('{')), "{structured}");
+    }
+}
+
+fn raw<'a>(members: &'a Members, key: &str) -> Option<&'a str> {
+    members.get(key).map(|raw| raw.get())
+}
+
+fn object(members: &Members, key: &str) -> Members {
+    let object = raw(members, key).and_then(members_of);
+    object.unwrap_or_else(|| panic!("{key} is no object in {members:?}"))
+}
+
+fn array(members: &Members, key: &str) -> Vec<String> {
+    let items = raw(members, key)
+        .and_then(|json| serde_json::from_str::<Vec<Box<serde_json::value::RawValue>>>(json).ok());
+    let items = items.unwrap_or_else(|| panic!("{key} is no array in {members:?}"));
+    items.iter().map(|item| item.get().to_owned()).collect()
+}
+
+fn is_string(members: &Members, key: &str) -> bool {
+    raw(members, key).is_some_and(|json| serde_json::from_str::<String>(json).is_ok())
+}
+
+fn only(members: &Members, keys: &[&str]) {
+    let other = members.keys().find(|key| !keys.contains(&key.as_str()));
+    assert_eq!(other, None, "an unknown member in {members:?}");
+}

@@ -1,0 +1,305 @@
+//! What happens to one connection, written down: a configuration, the bytes its peer sends, and
+//! the steps in which everything happens.
+//!
+//! A script is plain data. The property tests generate it, the fuzzer decodes it from its input,
+//! and a failing one prints as Rust, to be pasted into `tests/regressions.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_proto::{
+    Config, Deadlines, Endpoint, Limits, ResponseMode, ServerInfo, Tool, ToolsCapability,
+};
+use serde_json::json;
+
+/// One connection from accept to close.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Script {
+    /// How the server is configured.
+    pub setup: Setup,
+    /// All that the peer sends, given out by [`Step::Feed`].
+    pub stream: Vec<u8>,
+    /// What happens, in this order.
+    pub steps: Vec<Step>,
+}
+
+/// A configuration, chosen from few so that each is met often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The limits.
+    pub size: Size,
+    /// The deadlines.
+    pub pace: Pace,
+    /// How the endpoint `/mcp` answers. The other one, `/other/mcp`, has the defaults.
+    pub mode: Mode,
+    /// Whether `/mcp` answers a peer that has closed its sending half.
+    pub answer_half_closed: bool,
+    /// Whether there is a wall clock for the `Date` field.
+    pub has_clock: bool,
+}
+
+/// How large things may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Hardly a request fits.
+    Tiny,
+    /// Requests fit, a few of them do not.
+    Small,
+    /// The defaults.
+    Usual,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Milliseconds, all of them different.
+    Quick,
+    /// The defaults.
+    Steady,
+    /// For ever, but for the comments on silent streams, which come every 10 ms.
+    Patient,
+}
+
+/// [`ResponseMode`], which cannot be compared exhaustively outside its crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// [`ResponseMode::Auto`].
+    Auto,
+    /// [`ResponseMode::Json`].
+    Json,
+    /// [`ResponseMode::EventStream`].
+    Stream,
+}
+
+/// One thing that happens. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The peer sends the next bytes of the stream.
+    Feed(u16),
+    /// The peer closes its sending half.
+    Fin,
+    /// The connection breaks.
+    Reset,
+    /// The application answers a call.
+    Reply(To, With),
+    /// The application reports progress.
+    Notify(To, News),
+    /// Time passes, and each deadline is met when it comes.
+    Wait(u16),
+    /// Time passes with nobody looking at the clock until the end.
+    Oversleep(u16),
+    /// The clock is set back.
+    ClockBack(u16),
+    /// Time passes until the next deadline, if there is one.
+    Deadline,
+    /// The timer goes off although nothing is due.
+    FalseAlarm,
+    /// The peer stops reading.
+    Stall,
+    /// The peer reads that many bytes at most.
+    Read(u16),
+    /// The peer reads whatever there is, from now on.
+    Resume,
+    /// The server shuts down, that long from now.
+    Shutdown(u16),
+}
+
+/// Which call is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The one that came last.
+    Newest,
+    /// One of all there have been, counted round: mostly one that has ended.
+    Nth(u8),
+    /// One that never was.
+    Nobody,
+}
+
+/// What the application answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// Text, derived from the request; for `tools/list`, the tools.
+    Text,
+    /// A JSON object over several lines.
+    Object,
+    /// A JSON array, which old revisions do not take for a structured result.
+    Array,
+    /// A failure of the tool.
+    Failure,
+    /// A JSON-RPC error.
+    Error,
+    /// The answer to another method.
+    WrongKind,
+    /// More than a socket takes at once.
+    Huge,
+}
+
+/// What progress the application reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// More than before.
+    More,
+    /// As much as before.
+    Same,
+    /// Less than before.
+    Less,
+    /// Not a number.
+    Nan,
+    /// More than any number.
+    Infinite,
+}
+
+impl Setup {
+    /// The configuration.
+    #[must_use]
+    pub fn config(self) -> Arc<Config> {
+        let mut info = ServerInfo::new("laws", "1.0.0");
+        info.title = Some("The laws".into());
+        info.capabilities.tools = Some(ToolsCapability::default());
+        let endpoint = |path| Endpoint::new(path, info.clone()).expect("a plain path");
+        let mut first = endpoint("/mcp");
+        first.response_mode = match self.mode {
+            Mode::Auto => ResponseMode::Auto,
+            Mode::Json => ResponseMode::Json,
+            Mode::Stream => ResponseMode::EventStream,
+        };
+        first.answer_half_closed = self.answer_half_closed;
+        let mut config = Config::new([first, endpoint("/other/mcp")]);
+        config.limits = self.size.limits();
+        config.deadlines = self.pace.deadlines();
+        Arc::new(config)
+    }
+}
+
+impl Size {
+    /// The limits.
+    #[must_use]
+    pub fn limits(self) -> Limits {
+        let mut limits = Limits::default();
+        match self {
+            Self::Tiny => {
+                limits.head = 320;
+                limits.fields = 9;
+                limits.body = 320;
+                limits.chunk_overhead = 16;
+                limits.json_depth = 6;
+                limits.read_ahead = 64;
+                limits.unsent = 128;
+                limits.drain = 100;
+            }
+            Self::Small => {
+                limits.head = 1000;
+                limits.fields = 20;
+                limits.body = 1500;
+                limits.chunk_overhead = 64;
+                limits.json_depth = 16;
+                limits.read_ahead = 700;
+                limits.unsent = 1000;
+                limits.drain = 1000;
+            }
+            Self::Usual => {}
+        }
+        limits
+    }
+}
+
+impl Pace {
+    /// The deadlines.
+    #[must_use]
+    pub fn deadlines(self) -> Deadlines {
+        let mut deadlines = Deadlines::default();
+        let ms = Duration::from_millis;
+        match self {
+            Self::Quick => {
+                deadlines.head = ms(50);
+                deadlines.body = ms(70);
+                deadlines.idle = ms(110);
+                deadlines.write_stall = ms(60);
+                deadlines.drain = ms(20);
+                deadlines.stream_after = ms(30);
+                deadlines.keep_alive = ms(10);
+            }
+            Self::Steady => {}
+            Self::Patient => {
+                deadlines.head = Duration::MAX;
+                deadlines.body = Duration::MAX;
+                deadlines.idle = Duration::MAX;
+                deadlines.write_stall = Duration::MAX;
+                deadlines.drain = Duration::MAX;
+                deadlines.stream_after = ms(30);
+                deadlines.keep_alive = ms(10);
+            }
+        }
+        deadlines
+    }
+}
+
+/// The tools that the application offers.
+#[must_use]
+pub fn tools() -> Vec<Tool> {
+    let object = json!({ "type": "object" });
+    let mut echo = Tool::new("echo", "Returns it", &object).with_output_schema(&object);
+    echo.title = Some("Echo".into());
+    let array = json!({ "type": "array" });
+    let list = Tool::new("list", "Lists it", &object).with_output_schema(&array);
+    vec![echo, list]
+}
+
+/// Prints Rust that makes this script.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Script {{")?;
+        writeln!(f, "    setup: {:?},", self.setup)?;
+        writeln!(f, "    stream: b\"{}\".to_vec(),", Literal(&self.stream))?;
+        writeln!(f, "    steps: vec!{:?},", self.steps)?;
+        write!(f, "}}")
+    }
+}
+
+/// The inside of a byte string literal, a line of source for each line sent.
+struct Literal<'a>(&'a [u8]);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, line) in self.0.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            if number > 0 {
+                f.write_str("\\\n        ")?;
+            }
+            // Rust skips white space at the start of a continued line.
+            let (blank, line) = match line.strip_prefix(b" ") {
+                Some(line) if number > 0 => ("\\x20", line),
+                _ => ("", line),
+            };
+            write!(f, "{blank}{}", line.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_prints_as_rust() {
+        let script = Script {
+            setup: Setup {
+                size: Size::Tiny,
+                pace: Pace::Quick,
+                mode: Mode::Auto,
+                answer_half_closed: false,
+                has_clock: true,
+            },
+            stream: b"GET / HTTP/1.1\r\n \"x\xff".to_vec(),
+            steps: vec![Step::Feed(3), Step::Reply(To::Nth(1), With::Text)],
+        };
+        assert_eq!(
+            format!("{script:?}"),
+            "Script {\n    setup: Setup { size: Tiny, pace: Quick, mode: Auto, \
+             answer_half_closed: false, has_clock: true },\n    \
+             stream: b\"GET / HTTP/1.1\\r\\n\\\n        \\x20\\\"x\\xff\".to_vec(),\n    \
+             steps: vec![Feed(3), Reply(Nth(1), Text)],\n}"
+        );
+    }
+}

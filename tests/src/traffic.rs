@@ -1,0 +1,418 @@
+//! What peers send: valid requests of every revision, invalid ones of every kind, and valid ones
+//! with something broken.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A request that the server accepts.
+pub fn valid() -> impl Strategy<Value = Vec<u8>> {
+    (message(), http()).prop_map(|(message, http)| http.request(&message))
+}
+
+/// Any request: mostly valid, sometimes invalid, sometimes broken.
+pub fn any_request() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        9 => valid(),
+        1 => bodyless(),
+        1 => invalid(),
+        2 => (valid(), vec(mutation(), 1..3)).prop_map(|(request, mutations)| {
+            mutations.into_iter().fold(request, |request, mutation| mutation.apply(request))
+        }),
+    ]
+}
+
+/// A request without a body, which is answered with a refusal that keeps the connection.
+pub fn bodyless() -> impl Strategy<Value = Vec<u8>> {
+    let lines =
+        ["GET /mcp HTTP/1.1", "DELETE /mcp HTTP/1.1", "HEAD /mcp HTTP/1.1", "GET / HTTP/1.1"];
+    select(lines.to_vec()).prop_map(|line| {
+        format!("{line}\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").into_bytes()
+    })
+}
+
+/// One JSON-RPC message and what its head has to say about it.
+#[derive(Clone, Debug)]
+struct Message {
+    version: Option<&'static str>,
+    method: &'static str,
+    name: Option<&'static str>,
+    json: String,
+}
+
+const MODERN: &str = "2026-07-28";
+
+fn message() -> impl Strategy<Value = Message> {
+    let versions = [None, Some("2025-03-26"), Some("2025-06-18"), Some("2025-11-25")];
+    prop_oneof![
+        (select(versions.to_vec()), legacy_ask(), id()).prop_map(|(version, ask, id)| Message {
+            version,
+            method: "",
+            name: None,
+            json: ask.replace("$ID", &id),
+        }),
+        (modern_ask(), id(), token()).prop_map(|(ask, id, token)| ask.message(&id, &token)),
+    ]
+}
+
+/// Ids that a client may choose, as JSON: every type and size of them.
+fn id() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..100_000_u32).prop_map(|number| number.to_string()),
+        4 => (0..100_000_u32).prop_map(|number| format!("\"{number}\"")),
+        1 => select(vec![
+            "-1", "-0", "0", "9223372036854775807", "92233720368547758080000", "\"\"",
+            "\"\\u0041\\n\\\"\"", "\"é世\"",
+        ]).prop_map(String::from),
+    ]
+}
+
+/// A `progressToken` member with the comma behind it, or nothing.
+fn token() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => Just(String::new()),
+        3 => id().prop_map(|id| format!("\"progressToken\": {id},")),
+    ]
+}
+
+/// Arguments as JSON, or nothing.
+fn arguments() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..100_000_u32).prop_map(|number| format!(",\"arguments\":{{\"n\":{number}}}")),
+        1 => select(vec![
+            "",
+            ",\"arguments\":null",
+            ",\"arguments\" : { \"a\\u0000\\\"\":\n [1, {\"b\":\"é\\\\\"}], \"c\":-1.5e3 }",
+        ]).prop_map(String::from),
+        1 => (1..600_usize).prop_map(|n| format!(",\"arguments\":{{\"s\":\"{}\"}}", "y".repeat(n))),
+    ]
+}
+
+fn legacy_ask() -> impl Strategy<Value = String> {
+    let fixed = [
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","method":"ping","id":$ID,"params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"initialize","params":{"protocolVersion":"1"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"tools/list"}"#,
+        r#" {"jsonrpc":"2.0","id":$ID,"method":"tools/list","params":{"cursor":null}} "#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"prompts/list"}"#,
+    ];
+    prop_oneof![
+        2 => select(fixed.to_vec()).prop_map(String::from),
+        3 => (token(), arguments()).prop_map(|(token, arguments)| {
+            format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"method\":\"tools/call\",\"params\":\
+                 {{\"_meta\":{{{token}\"x\":1}},\"name\":\"echo\"{arguments}}}}}"
+            )
+        }),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum ModernAsk {
+    Discover,
+    ListTools,
+    CallTool(&'static str, String),
+    Unknown,
+    Notify,
+}
+
+fn modern_ask() -> impl Strategy<Value = ModernAsk> {
+    prop_oneof![
+        1 => Just(ModernAsk::Discover),
+        1 => Just(ModernAsk::ListTools),
+        4 => (select(vec!["echo", "list", "été", "e\\\"o"]), arguments())
+            .prop_map(|(name, arguments)| ModernAsk::CallTool(name, arguments)),
+        1 => Just(ModernAsk::Unknown),
+        1 => Just(ModernAsk::Notify),
+    ]
+}
+
+impl ModernAsk {
+    fn message(self, id: &str, token: &str) -> Message {
+        let (method, name, arguments) = match self {
+            Self::Discover => ("server/discover", None, String::new()),
+            Self::ListTools => ("tools/list", None, String::new()),
+            Self::CallTool(name, arguments) => ("tools/call", Some(name), arguments),
+            Self::Unknown => ("tools/burn", None, String::new()),
+            Self::Notify => ("notifications/whatever", None, String::new()),
+        };
+        let named = name.map(|name| format!("\"name\":\"{name}\",")).unwrap_or_default();
+        let id = match method {
+            "notifications/whatever" => String::new(),
+            _ => format!("\"id\":{id},"),
+        };
+        Message {
+            version: Some(MODERN),
+            method,
+            // As header fields have it: ASCII as it is, all else in Base64.
+            name: match name {
+                Some("été") => Some("=?base64?w6l0w6k=?="),
+                Some("e\\\"o") => Some("e\"o"),
+                other => other,
+            },
+            json: format!(
+                "{{\"jsonrpc\":\"2.0\",{id}\"method\":\"{method}\",\"params\":{{{named}\
+                 \"_meta\":{{{token}\"io.modelcontextprotocol/protocolVersion\":\"{MODERN}\",\
+                 \"io.modelcontextprotocol/clientCapabilities\":{{}}}}{arguments}}}}}"
+            ),
+        }
+    }
+}
+
+/// How a message is carried.
+#[derive(Clone, Debug)]
+struct Http {
+    target: &'static str,
+    is_http10: bool,
+    accept: &'static str,
+    /// Further field lines.
+    extra: &'static str,
+    /// The sizes of chunks, taken in turns; without any, the length is announced.
+    chunks: Vec<usize>,
+    /// Behind each chunk's size.
+    extension: &'static str,
+    trailers: &'static str,
+    /// Empty lines in front of the request.
+    blank: &'static str,
+}
+
+fn http() -> impl Strategy<Value = Http> {
+    let targets = vec![
+        "/mcp",
+        "/mcp",
+        "/mcp",
+        "/mcp/",
+        "/mcp?a=b",
+        "/%6Dcp",
+        "/other/mcp",
+        "/oth%65r/mcp/",
+        "http://localhost/mcp",
+        "HTTP://LOCALHOST/other/mcp",
+    ];
+    let accepts = vec![
+        "",
+        "",
+        "Accept: application/json, text/event-stream\r\n",
+        "Accept: application/json\r\n",
+        "Accept: text/event-stream\r\n",
+        "accept: */*;q=0.5\r\n",
+    ];
+    let extras = vec![
+        "",
+        "",
+        "",
+        "Connection: close\r\n",
+        "Connection: keep-alive\r\n",
+        "Expect: 100-continue\r\n",
+        "Origin: http://localhost\r\n",
+        "X-Empty:\r\nX-Other: \t a b \r\n",
+    ];
+    let chunks = prop_oneof![3 => Just(Vec::new()), 2 => vec(1..200_usize, 1..4)];
+    (
+        select(targets),
+        prop::bool::weighted(0.15),
+        select(accepts),
+        select(extras),
+        chunks,
+        select(vec!["", "", ";a", ";a=\"b\";c"]),
+        select(vec!["", "", "X-Sum: 1\r\n"]),
+        select(vec!["", "", "", "\r\n", "\r\n\r\n"]),
+    )
+        .prop_map(|(target, is_http10, accept, extra, chunks, extension, trailers, blank)| {
+            Http { target, is_http10, accept, extra, chunks, extension, trailers, blank }
+        })
+}
+
+impl Http {
+    fn request(&self, message: &Message) -> Vec<u8> {
+        let version = if self.is_http10 { "1.0" } else { "1.1" };
+        let mut text = format!(
+            "{}POST {} HTTP/{version}\r\nHost: localhost\r\nContent-Type: application/json\r\n{}{}",
+            self.blank, self.target, self.accept, self.extra
+        );
+        if let Some(version) = message.version {
+            text += &format!("MCP-Protocol-Version: {version}\r\n");
+        }
+        if message.version == Some(MODERN) {
+            text += &format!("Mcp-Method: {}\r\n", message.method);
+        }
+        if let Some(name) = message.name {
+            text += &format!("mcp-name: {name}\r\n");
+        }
+        // HTTP/1.0 knows no chunks.
+        if self.chunks.is_empty() || self.is_http10 {
+            text += &format!("Content-Length: {}\r\n\r\n{}", message.json.len(), message.json);
+            return text.into_bytes();
+        }
+        text += "Transfer-Encoding: chunked\r\n\r\n";
+        let mut request = text.into_bytes();
+        let mut rest = message.json.as_bytes();
+        for &size in self.chunks.iter().cycle() {
+            let (chunk, behind) = rest.split_at(size.min(rest.len()));
+            request
+                .extend_from_slice(format!("{:x}{}\r\n", chunk.len(), self.extension).as_bytes());
+            if chunk.is_empty() {
+                request.extend_from_slice(self.trailers.as_bytes());
+                request.extend_from_slice(b"\r\n");
+                break;
+            }
+            request.extend_from_slice(chunk);
+            request.extend_from_slice(b"\r\n");
+            rest = behind;
+        }
+        request
+    }
+}
+
+/// Requests that are refused, one for each way that a request can be.
+fn invalid() -> impl Strategy<Value = Vec<u8>> {
+    (0..invalid_requests().len()).prop_map(|number| invalid_requests().swap_remove(number).1)
+}
+
+/// Each with the name of its refusal. The limits are those of [`Size::Tiny`].
+///
+/// [`Size::Tiny`]: crate::script::Size::Tiny
+#[must_use]
+pub fn invalid_requests() -> Vec<(&'static str, Vec<u8>)> {
+    const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let raw =
+        |line: &str, fields: &str, body: &str| format!("{line}\r\n{fields}\r\n{body}").into_bytes();
+    let post = |fields: &str, body: &str| {
+        let fields = format!("Host: localhost\r\nContent-Type: application/json\r\n{fields}");
+        raw("POST /mcp HTTP/1.1", &fields, body)
+    };
+    let with_length = |body: &str| post(&format!("Content-Length: {}\r\n", body.len()), body);
+    let chunked = |body: &str| post("Transfer-Encoding: chunked\r\n", body);
+    let host = "Host: localhost\r\n";
+    let nested = format!("{}{}", "[".repeat(70), "]".repeat(70));
+    let mut not_utf8 = with_length("{\"a\":\"xx\"}");
+    let at = not_utf8.len() - 3;
+    not_utf8[at] = 0xff;
+    vec![
+        ("MalformedRequestLine", raw("POST  /mcp HTTP/1.1", host, "")),
+        ("BareLineFeed", raw("POST /mcp HTTP/1.1", "Host: localhost\n", "")),
+        ("FoldedField", raw("POST /mcp HTTP/1.1", "Host:\r\n localhost\r\n", "")),
+        ("MalformedField", raw("POST /mcp HTTP/1.1", "Host : localhost\r\n", "")),
+        ("UnsupportedVersion", raw("POST /mcp HTTP/2.0", host, "")),
+        ("HeadTooLarge", post(&format!("X: {}\r\n", "h".repeat(20_000)), "")),
+        ("TooManyFields", post(&"a:\r\n".repeat(101), "")),
+        ("RepeatedField", post("Host: localhost\r\n", "")),
+        ("MissingHost", raw("POST /mcp HTTP/1.1", "", "")),
+        ("InvalidHost", raw("POST /mcp HTTP/1.1", "Host: a b\r\n", "")),
+        ("InvalidTarget", raw("POST mcp HTTP/1.1", host, "")),
+        ("InvalidContentLength", post("Content-Length: +1\r\n", "x")),
+        (
+            "ConflictingFraming",
+            post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+        ),
+        (
+            "TransferEncodingOnHttp10",
+            raw("POST /mcp HTTP/1.0", "Host: localhost\r\nTransfer-Encoding: chunked\r\n", ""),
+        ),
+        ("ChunkedNotLast", post("Transfer-Encoding: chunked, gzip\r\n", "")),
+        ("UnknownTransferCoding", post("Transfer-Encoding: gzip, chunked\r\n", "")),
+        ("MalformedChunk", chunked("x\r\n")),
+        ("ChunkExtensionsTooLarge", chunked(&format!("1;{}\r\n", "e".repeat(5000)))),
+        ("TrailersTooLarge", chunked(&format!("0\r\n{}:\r\n", "t".repeat(5000)))),
+        ("UnmetExpectation", post("Expect: 200-ok\r\nContent-Length: 1\r\n", "x")),
+        ("UnknownMethod", raw("BREW /mcp HTTP/1.1", host, "")),
+        ("NoEndpoint", raw("POST /tea HTTP/1.1", host, "")),
+        ("ForeignHost", raw("POST /mcp HTTP/1.1", "Host: evil.example\r\n", "")),
+        ("ForeignOrigin", post("Origin: http://evil.example\r\nContent-Length: 1\r\n", "x")),
+        ("MethodNotAllowed", raw("PUT /mcp HTTP/1.1", host, "")),
+        (
+            "UnsupportedMediaType",
+            raw(
+                "POST /mcp HTTP/1.1",
+                "Host: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
+                "{}",
+            ),
+        ),
+        ("NotAcceptable", post("Accept: text/html\r\nContent-Length: 1\r\n", "x")),
+        ("BodyTooLarge", post("Content-Length: 99999999999999999999999\r\n", "x")),
+        ("BodyTooLarge", chunked("ffffffffff\r\nx")),
+        ("NotUtf8", not_utf8),
+        ("NotJson", with_length(&PING[1..])),
+        ("NotJson", post("", "")),
+        ("TooDeep", with_length(&nested)),
+    ]
+}
+
+/// Something that happens to a request on its way, at some place (of 65,536 parts of it).
+#[derive(Clone, Debug)]
+enum Mutation {
+    Flip(u16, u8),
+    Remove(u16, usize),
+    Repeat(u16, usize),
+    Insert(u16, &'static str),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let tokens = vec![
+        "\r\n",
+        "\n",
+        "\r",
+        "\r\n\r\n",
+        " ",
+        "\t",
+        "\0",
+        ":",
+        ",",
+        ";",
+        "%2F",
+        "%",
+        "\u{e9}",
+        "{",
+        "]",
+        "\"",
+        "\\",
+        "\"id\":1,",
+        "0\r\n\r\n",
+        "0",
+        "-",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close\r\n",
+        "Expect: 100-continue\r\n",
+        "POST /mcp HTTP/1.1\r\n",
+    ];
+    prop_oneof![
+        (any::<u16>(), 0..8_u8).prop_map(|(at, bit)| Mutation::Flip(at, 1 << bit)),
+        (any::<u16>(), 1..20_usize).prop_map(|(at, count)| Mutation::Remove(at, count)),
+        (any::<u16>(), 1..20_usize).prop_map(|(at, count)| Mutation::Repeat(at, count)),
+        (any::<u16>(), select(tokens)).prop_map(|(at, token)| Mutation::Insert(at, token)),
+    ]
+}
+
+impl Mutation {
+    fn apply(self, mut request: Vec<u8>) -> Vec<u8> {
+        let place = |at: u16| usize::from(at) * request.len() / (usize::from(u16::MAX) + 1);
+        let range = |at: u16, count: usize| place(at)..(place(at) + count).min(request.len());
+        match self {
+            _ if request.is_empty() => {}
+            Self::Flip(at, bits) => {
+                let at = place(at);
+                request[at] ^= bits;
+            }
+            Self::Remove(at, count) => {
+                let range = range(at, count);
+                request.drain(range);
+            }
+            Self::Repeat(at, count) => {
+                let piece = request[range(at, count)].to_vec();
+                let at = place(at);
+                request.splice(at..at, piece);
+            }
+            Self::Insert(at, token) => {
+                let at = place(at);
+                request.splice(at..at, token.bytes());
+            }
+        }
+        request
+    }
+}

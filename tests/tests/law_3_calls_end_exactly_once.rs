@@ -1,0 +1,14 @@
+//! Law 3: every call ends exactly once, and what comes later does nothing.
+
+use mcp_tests::generate::{config, scripts};
+use mcp_tests::laws::calls;
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_call_ends_once(script in scripts()) {
+        calls::check(&script);
+    }
+}

@@ -1,0 +1,28 @@
+//! Law 5: what a session keeps for its peer is bounded by the limits.
+
+use mcp_tests::generate::{config, floods, neglects, scripts};
+use mcp_tests::laws::memory;
+use mcp_tests::meter::Counting;
+use proptest::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn of_any_connection(script in scripts()) {
+        memory::check(&script);
+    }
+
+    #[test]
+    fn of_a_peer_that_sends_without_end(script in floods()) {
+        memory::check(&script);
+    }
+
+    #[test]
+    fn of_a_peer_that_does_not_read(script in neglects()) {
+        memory::check(&script);
+    }
+}

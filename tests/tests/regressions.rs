@@ -1,0 +1,110 @@
+//! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
+
+use mcp_tests::laws::{chunking, disconnect, memory, wellformed};
+use mcp_tests::meter::Counting;
+use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step};
+
+use Step::{Deadline, Feed, Fin, Stall, Wait};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const SETUP: Setup = Setup {
+    size: Size::Usual,
+    pace: Pace::Quick,
+    mode: Mode::Auto,
+    answer_half_closed: false,
+    has_clock: false,
+};
+
+/// A body that came in one piece with its refused head was let off the drain limit.
+#[test]
+fn what_was_read_before_a_refusal_counts_as_drained() {
+    chunking::check(&Script {
+        setup: Setup {
+            size: Size::Tiny,
+            mode: Mode::Stream,
+            ..SETUP
+        },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Accept: application/json\r\n\
+            Content-Length: 175\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server/discover\",\"params\":{\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}}}".to_vec(),
+        steps: vec![Feed(300)],
+    });
+}
+
+/// An empty line moved the deadline of an idle connection if it came in two pieces.
+#[test]
+fn half_an_empty_line_starts_no_request() {
+    for stream in [&b"\r\n"[..], b"\r"] {
+        let script =
+            Script { setup: SETUP, stream: stream.to_vec(), steps: vec![Wait(1), Feed(2), Fin] };
+        chunking::check(&script);
+        disconnect::check(&script);
+    }
+}
+
+/// The empty line that some clients send behind a body was reported as a request.
+#[test]
+fn an_empty_line_is_no_lost_request() {
+    disconnect::check(&Script {
+        setup: SETUP,
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}\r\n"
+            .to_vec(),
+        steps: vec![Feed(1000), Fin],
+    });
+}
+
+/// A pipelined request behind one that is answered half-closed was dropped without a word.
+#[test]
+fn a_half_closed_peer_loses_what_it_has_pipelined() {
+    disconnect::check(&Script {
+        setup: Setup { answer_half_closed: true, ..SETUP },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}\
+            POST /mcp HTTP/1.1\r\n"
+            .to_vec(),
+        steps: vec![Feed(1000), Fin],
+    });
+}
+
+/// A HEAD got a body if its head was malformed, or took too long.
+#[test]
+fn a_head_that_is_refused_early_has_no_body() {
+    for stream in [&b"HEAD /mcp HTTP/1.1\r\nHost : localhost\r\n\r\n"[..], b"HEAD /mcp"] {
+        wellformed::check(&Script {
+            setup: SETUP,
+            stream: stream.to_vec(),
+            steps: vec![Feed(1000), Deadline],
+        });
+    }
+}
+
+/// Comments piled up for a peer that did not read them.
+#[test]
+fn a_stream_nobody_reads_needs_no_comments() {
+    memory::check(&Script {
+        setup: Setup { size: Size::Tiny, pace: Pace::Patient, ..SETUP },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}"
+            .to_vec(),
+        steps: [Feed(1000), Stall].into_iter().chain([Wait(2000); 20]).collect(),
+    });
+}

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Call, Event, Input, Instant, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session,
+    Call, Event, Input, Instant, Lost, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session,
 };
 
 use crate::counters::Counted;
@@ -49,12 +49,15 @@ pub struct Connection<S, T> {
     call: Option<InFlight>,
     /// Calls that go on though their client has gone.
     handed_over: Vec<InFlight>,
+    /// Whether bytes were written that the stream may still hold.
+    needs_flush: bool,
     /// Whether our half has to be closed.
     is_closing: bool,
     /// When a shutdown stops waiting, once one has begun.
     shutdown: Option<Instant>,
-    entry: Entry,
+    // Dropped before the entry, so that whoever waits for that finds the counters at zero.
     counted: Vec<Counted>,
+    entry: Entry,
 }
 
 impl<S, T: Timer> Connection<S, T> {
@@ -70,6 +73,7 @@ impl<S, T: Timer> Connection<S, T> {
             timer_at: None,
             call: None,
             handed_over: Vec::new(),
+            needs_flush: false,
             is_closing: false,
             shutdown: None,
         }
@@ -85,9 +89,8 @@ impl<S, T: Timer> Connection<S, T> {
             match output {
                 Output::Call(call) => self.begin_call(now, call),
                 Output::Cancelled(key) => {
-                    if self.call.take_if(|call| call.key == key).is_some()
-                        && self.shutdown.is_some()
-                    {
+                    let is_over = self.shutdown.is_some_and(|until| until <= now.instant);
+                    if self.call.take_if(|call| call.key == key).is_some() && is_over {
                         self.entry.count_cut();
                     }
                 }
@@ -219,9 +222,12 @@ impl<S, T: Timer> Connection<S, T> {
                 if let Some(mount) = lost.endpoint.and_then(|at| self.shared.mounts.get(at)) {
                     mount.counters.count_lost_request();
                 }
+                // Still there: what becomes of the call is said after this.
+                let call = self.call.as_ref().filter(|_| lost.stage == Lost::InCall);
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),
+                    tool = call.map(InFlight::name),
                     received = lost.received,
                     announced = lost.announced,
                     "{lost}"
@@ -255,8 +261,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Connection<S, T> {
                 Poll::Ready(Ok(count @ 1..)) => Input::Written(count),
                 Poll::Ready(Ok(0) | Err(_)) => Input::PeerClosed(PeerClosed::Reset),
             };
+            self.needs_flush = true;
             self.handle(now, input);
             return true;
+        }
+        if self.needs_flush {
+            match Pin::new(&mut *stream).poll_flush(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => self.needs_flush = false,
+                Poll::Ready(Err(_)) => {
+                    self.handle(now, Input::PeerClosed(PeerClosed::Reset));
+                    return true;
+                }
+            }
         }
         if self.is_closing {
             // Whether it worked shows in what is read next.

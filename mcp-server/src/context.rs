@@ -1,5 +1,6 @@
 //! What a handler can know of its call, and tell its client before it is done.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -19,14 +20,18 @@ struct Inner {
     outbox: Mutex<Outbox>,
 }
 
+/// How many notifications wait for a client that does not read. One is enough for a handler that
+/// awaits each; the others are for handlers that do several things at once.
+const MOST_WAITING: usize = 8;
+
 /// Notifications on their way from the handler to the session.
 #[derive(Default)]
 struct Outbox {
-    /// The next ones to go, oldest last.
-    waiting: Vec<Notification>,
+    waiting: VecDeque<Notification>,
     /// How many there have been, and how many of them have gone.
     pushed: u64,
     taken: u64,
+    /// Those who wait for room, or for their notification to go.
     handlers: Vec<Waker>,
     driver: Option<Waker>,
     is_closed: bool,
@@ -107,7 +112,7 @@ impl Context {
     /// Takes the oldest notification.
     pub(crate) fn take(&self) -> Option<Notification> {
         let mut outbox = self.outbox();
-        let notification = outbox.waiting.pop()?;
+        let notification = outbox.waiting.pop_front()?;
         outbox.taken += 1;
         let handlers = std::mem::take(&mut outbox.handlers);
         drop(outbox);
@@ -119,7 +124,8 @@ impl Context {
     pub(crate) fn close(&self) {
         let mut outbox = self.outbox();
         outbox.is_closed = true;
-        outbox.waiting.clear();
+        outbox.waiting = VecDeque::new();
+        outbox.driver = None;
         let handlers = std::mem::take(&mut outbox.handlers);
         drop(outbox);
         handlers.into_iter().for_each(Waker::wake);
@@ -190,27 +196,51 @@ impl Future for Sent<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
-        let notification = self.notification.take();
-        let mut outbox = self.context.outbox();
+        let this = &mut *self;
+        let mut outbox = this.context.outbox();
         if outbox.is_closed {
             return Poll::Ready(());
         }
-        if let Some(notification) = notification {
-            outbox.waiting.insert(0, notification);
+        let mut driver = None;
+        if outbox.waiting.len() < MOST_WAITING
+            && let Some(notification) = this.notification.take()
+        {
+            outbox.waiting.push_back(notification);
             outbox.pushed += 1;
-            let (number, driver) = (outbox.pushed, outbox.driver.take());
-            outbox.handlers.push(cx.waker().clone());
-            drop(outbox);
-            if let Some(driver) = driver {
-                driver.wake();
-            }
-            self.number = number;
-            return Poll::Pending;
+            this.number = outbox.pushed;
+            driver = outbox.driver.take();
         }
-        if outbox.taken >= self.number {
+        if this.notification.is_none() && outbox.taken >= this.number {
             return Poll::Ready(());
         }
-        outbox.handlers.push(cx.waker().clone());
+        if !outbox.handlers.iter().any(|known| known.will_wake(cx.waker())) {
+            outbox.handlers.push(cx.waker().clone());
+        }
+        drop(outbox);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
         Poll::Pending
+    }
+}
+
+/// Closes a context unless it is told that the call has begun.
+pub(crate) struct ClosesUnlessBegun(Option<Context>);
+
+impl ClosesUnlessBegun {
+    pub(crate) fn new(context: Context) -> Self {
+        Self(Some(context))
+    }
+
+    pub(crate) fn begun(mut self) -> Option<Context> {
+        self.0.take()
+    }
+}
+
+impl Drop for ClosesUnlessBegun {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.close();
+        }
     }
 }

@@ -197,11 +197,11 @@ impl Service {
     }
 
     /// Ends every connection: idle ones at once, the others when what is in flight is done, or
-    /// at `until`, when it is cancelled. Then runs the shut-down hooks.
+    /// after `drain`, when it is cancelled. Then runs the shut-down hooks.
     ///
     /// The connections are ended by those who drive them; this only waits.
-    pub async fn stop(self, until: std::time::Instant) -> Report {
-        self.shared.begin_shutdown(until);
+    pub async fn stop(self, drain: Duration) -> Report {
+        self.shared.begin_shutdown(drain);
         self.shared.registry.below(1).await;
         run_stop_hooks(self.on_stop).await;
         self.shared.registry.report()
@@ -219,9 +219,8 @@ impl fmt::Debug for Service {
 }
 
 impl Shared {
-    pub(crate) fn begin_shutdown(&self, until: std::time::Instant) {
-        let since_start = until.saturating_duration_since(self.started);
-        self.registry.begin_shutdown(Instant::from_micros(0) + since_start);
+    pub(crate) fn begin_shutdown(&self, drain: Duration) {
+        self.registry.begin_shutdown(self.now().instant + drain);
     }
 
     pub(crate) fn now(&self) -> Now {

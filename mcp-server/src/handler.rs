@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
-use crate::context::Context;
+use crate::context::{ClosesUnlessBegun, Context};
 use crate::result::IntoToolResult;
 use crate::runtime::BoxFuture;
 
@@ -49,11 +49,16 @@ impl Started {
         Self { future: Box::pin(async { future.await.into_tool_result() }), context: None }
     }
 
-    fn with_context(
-        future: impl Future<Output = impl IntoToolResult> + Send + 'static,
-        context: Context,
-    ) -> Self {
-        Self { context: Some(context), ..Self::without_context(future) }
+    /// Begins with `begin`, which is handed the context. If it panics, whoever else has got hold of
+    /// the context learns that the call has ended.
+    fn with_context<Fut>(call: Call, begin: impl FnOnce(Context) -> Fut) -> Self
+    where
+        Fut: Future<Output: IntoToolResult> + Send + 'static,
+    {
+        let context = Context::new(call);
+        let guard = ClosesUnlessBegun::new(context.clone());
+        let started = Self::without_context(begin(context));
+        Self { context: guard.begun(), ..started }
     }
 }
 
@@ -148,8 +153,7 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        let context = Context::new(call);
-        Started::with_context(self(context.clone()), context)
+        Started::with_context(call, self)
     }
 }
 
@@ -163,7 +167,7 @@ where
     }
 
     fn call(&self, call: Call) -> Started {
-        Started::without_context(ready(self(Context::new(call))))
+        Started::with_context(call, |context| ready(self(context)))
     }
 }
 
@@ -215,10 +219,7 @@ where
 
     fn call(&self, call: Call) -> Started {
         match parse_arguments(&call) {
-            Ok(arguments) => {
-                let context = Context::new(call);
-                Started::with_context(self(arguments, context.clone()), context)
-            }
+            Ok(arguments) => Started::with_context(call, |context| self(arguments, context)),
             Err(refused) => refused,
         }
     }
@@ -236,7 +237,7 @@ where
 
     fn call(&self, call: Call) -> Started {
         match parse_arguments(&call) {
-            Ok(arguments) => Started::without_context(ready(self(arguments, Context::new(call)))),
+            Ok(arguments) => Started::with_context(call, |context| ready(self(arguments, context))),
             Err(refused) => refused,
         }
     }

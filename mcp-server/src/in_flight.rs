@@ -33,6 +33,11 @@ impl InFlight {
         Self { key, name, future, context, _counted: counted }
     }
 
+    /// The name of the tool.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Goes on with the work.
     ///
     /// A panic of the handler is its own failure: it ends this call with -32603 and nothing else.

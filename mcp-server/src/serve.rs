@@ -77,7 +77,7 @@ impl<R: Runtime> Serve<R> {
             }
             let _guard = EndsConnections(service.shared().clone());
             accept_until(&runtime, listener, service.shared(), stop, max_connections).await;
-            let report = service.stop(Instant::now() + drain).await;
+            let report = service.stop(drain).await;
             tracing::info!(finished = report.finished, cut = report.cut, "stopped");
             Ok(report)
         };
@@ -99,7 +99,7 @@ struct EndsConnections(Arc<Shared>);
 
 impl Drop for EndsConnections {
     fn drop(&mut self) {
-        self.0.begin_shutdown(Instant::now());
+        self.0.begin_shutdown(Duration::ZERO);
     }
 }
 

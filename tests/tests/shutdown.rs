@@ -109,7 +109,7 @@ fn a_connection_accepted_elsewhere_is_served() {
         let service = Endpoints::new().mount("/mcp", server(On::Smol)).start().await.unwrap();
         let (stream, _) = listener.accept().unwrap();
         mcp_smol::serve_stream(stream, &service).await.unwrap();
-        service.stop(Instant::now()).await;
+        service.stop(Duration::ZERO).await;
     });
     assert_eq!(client.join().unwrap(), "waited");
 }
@@ -129,7 +129,34 @@ fn a_connection_accepted_elsewhere_is_served_on_tokio() {
         let service = Endpoints::new().mount("/mcp", server(On::Tokio)).start().await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         mcp_tokio::serve_stream(stream, &service).await.unwrap();
-        service.stop(Instant::now()).await;
+        service.stop(Duration::ZERO).await;
         assert_eq!(client.await.unwrap(), "waited");
     });
+}
+
+#[test]
+fn for_ever_is_a_drain_deadline() {
+    for &on in On::ALL {
+        let endpoints = Endpoints::new().mount("/mcp", server(on));
+        let running = on.serve_with(endpoints, Duration::MAX);
+        let call = ToolCall::new(Wire::Modern, "wait", json!({"milliseconds": 1}));
+        assert_eq!(call.send(running.address).text(), "waited");
+        running.stop().unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_leaves_meanwhile_was_not_cut() {
+    let server = server(On::Smol);
+    let counters = server.counters();
+    let running = On::Smol.serve(Endpoints::new().mount("/mcp", server));
+    let mut connection = connect(running.address);
+    let call = ToolCall::new(Wire::Modern, "wait", json!({"milliseconds": 60_000}));
+    connection.write_all(&call.sized()).unwrap();
+    wait_until("the call", || counters.calls_in_flight() == 1);
+    running.begin_stop();
+    std::thread::sleep(Duration::from_millis(50));
+    drop(connection);
+    let report = running.stopped().unwrap();
+    assert_eq!((report.finished, report.cut), (0, 0));
 }

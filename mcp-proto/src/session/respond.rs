@@ -44,7 +44,8 @@ impl Session {
         if let Failure::Refused(refusal) = failure {
             return self.refuse(now, refusal.clone());
         }
-        self.begin_flush(true);
+        // It was answered, if with an error: to lose that is to lose a request.
+        self.begin_flush(false);
         self.write(now, |writer| write_failure(writer, failure));
     }
 

@@ -95,18 +95,19 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         return (true, Vec::new());
     };
 
-    let is_call = before.iter().rev().any(|turn| {
-        let has_call = turn.outputs.iter().any(|output| matches!(output, Seen::Call(..)));
-        let is_begun = |response: &Response| response.start < turn.emitted.end;
-        has_call && responses.finals.iter().filter(|other| is_begun(other)).count() == index
-    });
+    let is_refused = |response: &Response| {
+        before.iter().any(|turn| {
+            let mut outputs = turn.outputs.iter();
+            turn.emitted.contains(&response.start)
+                && outputs.any(|output| matches!(output, Seen::Event(Event::Refused { .. })))
+        })
+    };
     let stage = match &begun {
         None if !request.has_head => Some(Lost::InHead),
         None if request.end.is_none() => Some(Lost::InBody),
         None | Some((_, _, Ending::Open)) => Some(Lost::InCall),
-        // Its sender has been told, or would have been, that it was no good.
-        Some((_, _, Ending::Error(_))) if !is_call => None,
-        Some((_, response, _)) if !is_call && response.status >= 400 => None,
+        // That it was refused has been reported.
+        Some((_, response, _)) if is_refused(response) => None,
         Some(_) => Some(Lost::InResponse),
     };
     let is_served = matches!(stage, Some(Lost::InCall | Lost::InResponse)) || begun.is_some();

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
     Call, CallToolResult, Catalog, Config, Endpoint, Event, Input, Instant, Notification, Now,
-    Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
+    Offer, Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
 };
 use serde_json::json;
 
@@ -28,10 +28,11 @@ pub(crate) fn serve(
     info.capabilities.tools = Some(ToolsCapability::default());
     let config = Arc::new(Config::new([Endpoint::new("/mcp", info)?]));
     let message = json!({"type": "object", "properties": {"message": {"type": "string"}}});
-    let catalog = Catalog::new(&[
+    let tools = vec![
         Tool::new("echo", "Returns its message", &message),
         Tool::new("count", "Counts to three, a step every 50 ms", &json!({"type": "object"})),
-    ])?;
+    ];
+    let catalog = Catalog::new(&Offer { tools, ..Offer::default() })?;
     loop {
         // The peer's address is asked for now, as it is gone once the peer has reset.
         let (stream, peer) = match listener.accept() {

@@ -3,9 +3,15 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use crate::catalog::ToolList;
+use serde_json::value::RawValue;
+
+use crate::catalog::Listing;
+use crate::completion::CompleteResult;
 use crate::error::RpcError;
+use crate::logging::LogLevel;
+use crate::prompt::GetPromptResult;
 use crate::request::Request;
+use crate::resource::ReadResourceResult;
 use crate::tool::CallToolResult;
 
 /// Names one call on its session, never another: a late reply finds nothing to answer.
@@ -44,10 +50,16 @@ impl Call {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// To `tools/list`, from a [`Catalog`](crate::Catalog).
-    Tools(ToolList),
+    /// To a list request, from a [`Catalog`](crate::Catalog).
+    List(Listing),
     /// To `tools/call`.
     Tool(CallToolResult),
+    /// To `prompts/get`.
+    Prompt(GetPromptResult),
+    /// To `resources/read`.
+    Resource(ReadResourceResult),
+    /// To `completion/complete`.
+    Completion(CompleteResult),
     /// To any call.
     Error(RpcError),
 }
@@ -59,6 +71,28 @@ pub enum Notification {
     /// `notifications/progress`. Left out if the client gave no token, and if the progress is not
     /// a finite number greater than the last.
     Progress(Progress),
+    /// `notifications/message`. Left out if the client did not ask for messages of that level.
+    Log(LogMessage),
+}
+
+/// A log message for the client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LogMessage {
+    /// How severe it is.
+    pub level: LogLevel,
+    /// Which part of the server it comes from.
+    pub logger: Option<String>,
+    /// What it says: any JSON.
+    pub data: Box<RawValue>,
+}
+
+impl LogMessage {
+    /// A message from the server as a whole.
+    #[must_use]
+    pub const fn new(level: LogLevel, data: Box<RawValue>) -> Self {
+        Self { level, logger: None, data }
+    }
 }
 
 /// How far a call has come.

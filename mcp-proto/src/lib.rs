@@ -39,10 +39,13 @@
 extern crate alloc;
 
 mod call;
-pub use call::{Call, CallKey, Notification, Progress, Reply};
+pub use call::{Call, CallKey, LogMessage, Notification, Progress, Reply};
 
 mod catalog;
-pub use catalog::{Catalog, CatalogError, ToolList};
+pub use catalog::{Catalog, CatalogError, Listing, Offer, ResourceMatch};
+
+mod completion;
+pub use completion::{CompleteResult, Completion, CompletionReference};
 
 mod config;
 pub use config::Config;
@@ -70,16 +73,31 @@ pub use jsonrpc::Id;
 mod limits;
 pub use limits::{Deadlines, Limits};
 
+mod logging;
+pub use logging::LogLevel;
+
 mod media;
 
+mod method;
+pub use method::McpMethod;
+
+mod prompt;
+pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
+
 mod request;
-pub use request::{McpMethod, Request};
+pub use request::Request;
+
+mod resource;
+pub use resource::{ReadResourceResult, Resource, ResourceTemplate};
 
 mod revision;
 pub use revision::{Era, Revision};
 
 mod server_info;
-pub use server_info::{Capabilities, ServerInfo, ToolsCapability};
+pub use server_info::{
+    Capabilities, CompletionsCapability, LoggingCapability, PromptsCapability, ResourcesCapability,
+    ServerInfo, ToolsCapability,
+};
 
 mod session;
 pub use session::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session};

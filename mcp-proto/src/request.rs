@@ -7,30 +7,12 @@ use core::ops::Range;
 
 use serde_json::value::RawValue;
 
+use crate::completion::Completion;
 use crate::http::Head;
 use crate::jsonrpc::Id;
+use crate::logging::LogLevel;
+use crate::method::McpMethod;
 use crate::revision::Revision;
-
-/// The methods that an application answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum McpMethod {
-    /// `tools/list`.
-    ListTools,
-    /// `tools/call`.
-    CallTool,
-}
-
-impl McpMethod {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ListTools => "tools/list",
-            Self::CallTool => "tools/call",
-        }
-    }
-}
 
 /// One MCP request, from its header fields to its arguments.
 ///
@@ -47,6 +29,8 @@ pub struct Request {
     pub(crate) arguments: Option<Part>,
     pub(crate) meta: Option<Part>,
     pub(crate) client_info: Option<Part>,
+    pub(crate) log_level: Option<LogLevel>,
+    pub(crate) completion: Option<Box<Completion>>,
 }
 
 /// Where in the body a JSON value stands.
@@ -115,7 +99,8 @@ impl Request {
         &self.id
     }
 
-    /// What is to be called: the tool's name. Empty for methods that name nothing.
+    /// What it is about: the name of the tool or prompt, or the URI of the resource. Empty for the
+    /// other methods.
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str(&self.body)
@@ -149,6 +134,18 @@ impl Request {
     #[must_use]
     pub fn client_info(&self) -> Option<&str> {
         self.part(self.client_info)
+    }
+
+    /// The least severe log messages that the client wants to hear of. Without it, there are none.
+    #[must_use]
+    pub const fn log_level(&self) -> Option<LogLevel> {
+        self.log_level
+    }
+
+    /// What is to be completed, for [`McpMethod::Complete`].
+    #[must_use]
+    pub fn completion(&self) -> Option<&Completion> {
+        self.completion.as_deref()
     }
 
     /// The HTTP request it came in.

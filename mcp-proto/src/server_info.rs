@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::Serialize;
 
-use crate::revision::Revision;
+use crate::revision::{Era, Revision};
 
 /// Name, version and capabilities of an MCP server: what `initialize` and `server/discover` tell.
 #[derive(Clone, Debug)]
@@ -53,16 +53,71 @@ impl ServerInfo {
     }
 }
 
-/// The `ServerCapabilities` object.
-#[derive(Clone, Debug, Default, Serialize)]
+/// Which parts of MCP a server offers (`ServerCapabilities`).
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Present if there are tools to call.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsCapability>,
+    /// Present if there are prompts to get.
+    pub prompts: Option<PromptsCapability>,
+    /// Present if there are resources to read.
+    pub resources: Option<ResourcesCapability>,
+    /// Present if arguments can be completed.
+    pub completions: Option<CompletionsCapability>,
+    /// Present if handlers send log messages.
+    pub logging: Option<LoggingCapability>,
 }
 
 /// The `tools` member of [`Capabilities`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct ToolsCapability {}
+
+/// The `prompts` member of [`Capabilities`].
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct PromptsCapability {}
+
+/// The `resources` member of [`Capabilities`].
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ResourcesCapability {}
+
+/// The `completions` member of [`Capabilities`].
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct CompletionsCapability {}
+
+/// The `logging` member of [`Capabilities`].
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct LoggingCapability {}
+
+impl Capabilities {
+    /// The object as `revision` defines it.
+    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
+        #[derive(Serialize)]
+        struct ServerCapabilities<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tools: Option<&'a ToolsCapability>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            prompts: Option<&'a PromptsCapability>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            resources: Option<&'a ResourcesCapability>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            completions: Option<&'a CompletionsCapability>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            logging: Option<&'a LoggingCapability>,
+        }
+
+        ServerCapabilities {
+            tools: self.tools.as_ref(),
+            prompts: self.prompts.as_ref(),
+            resources: self.resources.as_ref(),
+            completions: self.completions.as_ref(),
+            // In the 2025 revisions it promises `logging/setLevel`, which needs a session.
+            logging: self.logging.as_ref().filter(|_| revision.era() == Era::Modern),
+        }
+    }
+}

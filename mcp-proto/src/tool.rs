@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::catalog::Listed;
 use crate::content::Content;
 use crate::revision::Revision;
 
@@ -56,9 +57,14 @@ impl Tool {
     pub fn input_schema(&self) -> &RawValue {
         &self.input_schema
     }
+}
 
-    /// The `Tool` object as `revision` defines it.
-    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
+impl Listed for Tool {
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn to_json(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct ToolObject<'a> {

@@ -9,6 +9,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
 /// A template for the URIs of resources, such as `file:///{+path}`.
 ///
@@ -64,18 +65,19 @@ impl fmt::Display for InvalidTemplate {
 
 impl core::error::Error for InvalidTemplate {}
 
-impl UriTemplate {
-    /// Reads a template.
-    ///
-    /// # Errors
-    ///
-    /// If it is malformed, uses more of RFC 6570 than is taken here, or could be read in two ways.
-    pub fn parse(template: &str) -> Result<Self, InvalidTemplate> {
+/// Fails if the template is malformed, uses more of RFC 6570 than is taken here, or could be read in
+/// two ways.
+impl FromStr for UriTemplate {
+    type Err = InvalidTemplate;
+
+    fn from_str(template: &str) -> Result<Self, InvalidTemplate> {
         let parts = parse(template)
             .map_err(|reason| InvalidTemplate { template: template.to_owned(), reason })?;
         Ok(Self { text: template.to_owned(), parts })
     }
+}
 
+impl UriTemplate {
     /// The template as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -275,7 +277,7 @@ mod tests {
     use alloc::format;
 
     fn matches(template: &str, uri: &str) -> Option<Vec<(String, String)>> {
-        UriTemplate::parse(template).unwrap().match_uri(uri)
+        template.parse::<UriTemplate>().unwrap().match_uri(uri)
     }
 
     #[track_caller]
@@ -352,21 +354,21 @@ mod tests {
             "a:{x}b",
             "a:{+x}b{y}",
         ] {
-            assert!(UriTemplate::parse(template).is_err(), "{template}");
+            assert!(template.parse::<UriTemplate>().is_err(), "{template}");
         }
     }
 
     #[test]
     fn takes_time_linear_in_the_uri() {
         // What made other matchers hang (CVE-2026-0621), at a length where squares would show.
-        let template = UriTemplate::parse("a:{+x}/end{?q}").unwrap();
+        let template: UriTemplate = "a:{+x}/end{?q}".parse().unwrap();
         let uri = format!("a:{}", "/en".repeat(1 << 20));
         assert_eq!(template.match_uri(&uri), None);
     }
 
     #[test]
     fn names_its_variables() {
-        let template = UriTemplate::parse("a:{x}/{y}{?p,q}").unwrap();
+        let template: UriTemplate = "a:{x}/{y}{?p,q}".parse().unwrap();
         assert_eq!(template.variables().collect::<Vec<_>>(), ["x", "y", "p", "q"]);
     }
 }

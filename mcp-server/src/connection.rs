@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Call, Event, Input, Instant, Lost, Now, Output, PeerClosed, Refusal, Reply, RpcError, Session,
+    Call, CompleteResult, Event, Input, Instant, Lost, McpMethod, Now, Output, PeerClosed, Refusal,
+    Reply, RpcError, Session,
 };
 
 use crate::counters::Counted;
@@ -113,12 +114,17 @@ impl<S, T: Timer> Connection<S, T> {
         if let Some(reply) = mount.catalog.answer(&call) {
             return self.handle(now, Input::Reply(key, reply));
         }
-        match mount.tools.get(call.request().name()) {
-            Some(tool) => {
-                self.call = Some(InFlight::start(&**tool, call, mount.counters.count_call()));
+        match mount.handler(call.request()) {
+            Some(handler) => {
+                self.call = Some(InFlight::start(&*handler, call, mount.counters.count_call()));
+            }
+            // Whatever has nobody to complete it has no completions.
+            None if call.request().method() == McpMethod::Complete => {
+                let reply = Reply::Completion(CompleteResult::default());
+                self.handle(now, Input::Reply(key, reply));
             }
             None => {
-                let error = RpcError::internal("internal error: the tool is listed but not there");
+                let error = RpcError::internal("internal error: it is listed, but not there");
                 self.handle(now, Input::Reply(key, Reply::Error(error)));
             }
         }
@@ -227,7 +233,7 @@ impl<S, T: Timer> Connection<S, T> {
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),
-                    tool = call.map(InFlight::name),
+                    call = call.map(InFlight::name),
                     received = lost.received,
                     announced = lost.announced,
                     "{lost}"

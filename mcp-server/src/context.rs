@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker};
 
-use mcp_proto::{Call, Notification, Progress, Revision};
+use mcp_proto::{Call, LogLevel, LogMessage, Notification, Progress, Revision};
+use serde::Serialize;
 
 /// The call that a handler serves. Cheap to clone, and may be sent to other threads.
 #[derive(Clone)]
@@ -58,6 +59,21 @@ impl Context {
     #[must_use = "a report is sent when it is awaited"]
     pub fn progress(&self, progress: f64) -> ReportProgress<'_> {
         ReportProgress { context: self, progress: Progress::new(progress) }
+    }
+
+    /// Sends a log message to the client, if it asked for messages of that level and the server
+    /// [has logging](crate::Server::logging). `data` can be anything that is JSON.
+    ///
+    /// For the operator's log, which is another, take `tracing`.
+    ///
+    /// Cancel-safe: a message that is dropped while it waits may or may not be sent.
+    #[must_use = "a message is sent when it is awaited"]
+    pub fn log(&self, level: LogLevel, data: impl Serialize) -> Sent<'_> {
+        let is_wanted = self.inner.call.request().log_level().is_some_and(|least| level >= least);
+        let data = is_wanted.then(|| serde_json::value::to_raw_value(&data));
+        // What is no JSON cannot be sent.
+        let message = data.and_then(Result::ok).map(|data| LogMessage::new(level, data));
+        Sent { context: self, notification: message.map(Notification::Log), number: 0 }
     }
 
     /// Whether the client asked for progress.

@@ -1,21 +1,20 @@
 //! Many servers under one roof: what is mounted where, and its common life.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
-    Catalog, CatalogError, Config, Deadlines, Endpoint, Hosts, Instant, InvalidPath, Limits, Now,
-    Origins,
+    Catalog, CatalogError, Config, Deadlines, Endpoint, Hosts, Instant, InvalidPath,
+    InvalidTemplate, Limits, McpMethod, Now, Origins, Request, ResourceMatch,
 };
 
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::registry::{Registry, Report};
 use crate::runtime::Timer;
-use crate::server::{BoxError, Server, StopHook, ToolFn};
+use crate::server::{BoxError, HandlerFn, Handlers, Server, StopHook};
 
 /// Servers and the paths they are mounted at.
 ///
@@ -104,10 +103,13 @@ impl Endpoints {
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
             }
+            if let Some(error) = server.invalid_template {
+                return Err(wrong(Reason::Template(error)));
+            }
             let catalog =
-                Catalog::new(&server.tools).map_err(|error| wrong(Reason::Catalog(error)))?;
+                Catalog::new(&server.offer).map_err(|error| wrong(Reason::Catalog(error)))?;
             config.endpoints.push(endpoint);
-            mounts.push(Mount { catalog, tools: server.handlers, counters: server.counters });
+            mounts.push(Mount { catalog, handlers: server.handlers, counters: server.counters });
             hooks.push((path, server.on_start, server.on_stop));
         }
 
@@ -180,8 +182,32 @@ pub(crate) struct Shared {
 
 pub(crate) struct Mount {
     pub(crate) catalog: Catalog,
-    pub(crate) tools: HashMap<String, Arc<ToolFn>>,
+    pub(crate) handlers: Handlers,
     pub(crate) counters: Counters,
+}
+
+impl Mount {
+    /// Finds who answers a request that the catalog does not.
+    pub(crate) fn handler(&self, request: &Request) -> Option<HandlerFn> {
+        let (handlers, name) = (&self.handlers, request.name());
+        let handler = match request.method() {
+            McpMethod::CallTool => handlers.tools.get(name),
+            McpMethod::GetPrompt => handlers.prompts.get(name),
+            McpMethod::ReadResource => match self.catalog.find_resource(name)? {
+                ResourceMatch::Listed => handlers.resources.get(name),
+                ResourceMatch::Template { position, .. } => {
+                    handlers.resource_templates.get(position)
+                }
+            },
+            McpMethod::Complete => {
+                let completion = request.completion()?;
+                let key = (completion.reference.clone(), completion.argument.clone());
+                handlers.completions.get(&key)
+            }
+            _ => None,
+        };
+        handler.cloned()
+    }
 }
 
 impl Service {
@@ -249,6 +275,7 @@ pub struct StartError {
 enum Reason {
     Path(InvalidPath),
     Taken,
+    Template(InvalidTemplate),
     Catalog(CatalogError),
     Hook(BoxError),
 }
@@ -270,6 +297,7 @@ impl fmt::Display for StartError {
                 f,
                 "cannot mount at {mount:?}: another server is mounted there, choose another path"
             ),
+            Reason::Template(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
             Reason::Catalog(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
             Reason::Hook(error) => {
                 write!(f, "cannot start the server at {mount:?}: its start-up hook failed: {error}")
@@ -283,6 +311,7 @@ impl std::error::Error for StartError {
         match &self.reason {
             Reason::Path(error) => Some(error),
             Reason::Taken => None,
+            Reason::Template(error) => Some(error),
             Reason::Catalog(error) => Some(error),
             Reason::Hook(error) => Some(&**error),
         }

@@ -1,84 +1,107 @@
-//! Functions as tools.
+//! Functions as handlers, whatever they are for.
+//!
+//! The shape of a function (async or not, with or without arguments and context) and the kind of
+//! what it offers (tool, prompt, resource, completion) vary independently: this file knows the
+//! shapes, and `tools.rs`, `prompts.rs`, `resources.rs` and `completions.rs` the kinds.
 
 use std::future::{Future, ready};
 
-use mcp_proto::{Call, CallToolResult, Tool};
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
-use serde::de::DeserializeOwned;
+use mcp_proto::{Call, Reply};
 
 use crate::context::{ClosesUnlessBegun, Context};
-use crate::result::IntoToolResult;
 use crate::runtime::BoxFuture;
 
-/// A function that can serve as a tool.
+/// A function that can serve as a tool, prompt, resource or completion: a `Kind`.
 ///
-/// Takes up to two arguments, in this order: one of a type that says what the client sends
-/// (`Deserialize` and `JsonSchema`, an object), and a [`Context`]. Returns what [`IntoToolResult`] allows, or a
-/// future of it. `Form` tells these cases apart and is always inferred.
+/// Takes up to two arguments, in this order: one that says what the client sends, and a
+/// [`Context`]. Either can be left out. Returns what its kind allows, or a future of it: see
+/// [`IntoToolResult`](crate::IntoToolResult), [`IntoPromptResult`](crate::IntoPromptResult),
+/// [`IntoResourceContents`](crate::IntoResourceContents).
 ///
 /// A function that is not async runs to its end at once and keeps its thread busy that long; that
-/// is right for a computation, and wrong for waiting.
+/// is right for a computation, and wrong for waiting. `Form` tells the shapes apart and is always
+/// inferred.
 #[diagnostic::on_unimplemented(
-    message = "this function cannot be a tool",
-    note = "a tool takes arguments that implement `Deserialize` and `JsonSchema`, then a \
-            `Context`; either can be left out; it returns a `Send` future of, or right away, \
-            what `IntoToolResult` allows"
+    message = "this function cannot serve here",
+    note = "it takes arguments that implement `Deserialize` and, for tools and prompts, \
+            `JsonSchema`, then a `Context`; either can be left out; it returns a `Send` future \
+            of, or right away, what its kind allows"
 )]
-pub trait ToolHandler<Form>: Send + Sync + 'static {
-    /// Describes the tool as its types do.
+pub trait Handler<K: Kind, Form>: Send + Sync + 'static {
+    /// What the client sends.
     #[doc(hidden)]
-    fn describe(name: String, description: String) -> Tool;
+    type Arguments;
+    /// What comes back.
+    #[doc(hidden)]
+    type Output;
 
     /// Begins a call. The work itself is done by the future.
     #[doc(hidden)]
-    fn call(&self, call: Call) -> Started;
+    fn call(&self, call: Call, info: &K::Info) -> Started;
+}
+
+/// What a handler is for.
+#[doc(hidden)]
+pub trait Kind: 'static {
+    /// What is known of the handler since it was added.
+    type Info: Send + Sync + 'static;
+    /// What is needed to make a reply of its output.
+    type Subject: Send + 'static;
+
+    fn subject(call: &Call, info: &Self::Info) -> Self::Subject;
+}
+
+/// What a client may send to a kind of handler.
+#[doc(hidden)]
+pub trait Arguments<K: Kind>: Sized {
+    fn parse(call: &Call, info: &K::Info) -> Result<Self, Reply>;
+}
+
+/// What a kind of handler may return.
+#[doc(hidden)]
+pub trait IntoReply<K: Kind> {
+    fn into_reply(self, subject: K::Subject) -> Reply;
 }
 
 /// A call that has begun.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "a future in a box")]
 pub struct Started {
-    pub(crate) future: BoxFuture<'static, CallToolResult>,
+    pub(crate) future: BoxFuture<'static, Reply>,
     /// What the handler reports through, if it asked for it.
     pub(crate) context: Option<Context>,
 }
 
 impl Started {
-    fn without_context(future: impl Future<Output = impl IntoToolResult> + Send + 'static) -> Self {
-        Self { future: Box::pin(async { future.await.into_tool_result() }), context: None }
+    fn refused(reply: Reply) -> Self {
+        Self { future: Box::pin(ready(reply)), context: None }
+    }
+
+    fn without_context<K, Fut>(subject: K::Subject, future: Fut) -> Self
+    where
+        K: Kind,
+        Fut: Future<Output: IntoReply<K>> + Send + 'static,
+    {
+        let future = async move { future.await.into_reply(subject) };
+        Self { future: Box::pin(future), context: None }
     }
 
     /// Begins with `begin`, which is handed the context. If it panics, whoever else has got hold of
     /// the context learns that the call has ended.
-    fn with_context<Fut>(call: Call, begin: impl FnOnce(Context) -> Fut) -> Self
+    fn with_context<K, Fut>(call: Call, info: &K::Info, begin: impl FnOnce(Context) -> Fut) -> Self
     where
-        Fut: Future<Output: IntoToolResult> + Send + 'static,
+        K: Kind,
+        Fut: Future<Output: IntoReply<K>> + Send + 'static,
     {
+        let subject = K::subject(&call, info);
         let context = Context::new(call);
         let guard = ClosesUnlessBegun::new(context.clone());
-        let started = Self::without_context(begin(context));
+        let started = Self::without_context(subject, begin(context));
         Self { context: guard.begun(), ..started }
     }
 }
 
-/// The arguments of a call, or the answer to one that has the wrong ones.
-fn parse_arguments<A: DeserializeOwned>(call: &Call) -> Result<A, Started> {
-    let json = call.request().arguments();
-    serde_json::from_str(json).map_err(|error| {
-        // Only now is it worth to keep track of where in the arguments one is.
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let place = match serde_path_to_error::deserialize::<_, A>(&mut deserializer) {
-            Err(error) if error.path().iter().next().is_some() => format!("`{}`: ", error.path()),
-            _ => String::new(),
-        };
-        // Not an error of the protocol: the model has to see it to mend its call.
-        let message = format!("invalid arguments: {place}{error}");
-        Started::without_context(ready(CallToolResult::error(message)))
-    })
-}
-
-/// The forms a [`ToolHandler`] can have.
+/// The forms a [`Handler`] can have.
 #[doc(hidden)]
 pub mod form {
     use std::marker::PhantomData;
@@ -91,154 +114,139 @@ pub mod form {
     pub struct Sync<Arguments>(PhantomData<Arguments>);
 }
 
-fn describe<R: IntoToolResult>(name: String, description: String, input: Schema) -> Tool {
-    let tool = Tool::new(name, description, input.as_value());
-    match R::output_schema() {
-        Some(output) => tool.with_output_schema(output.as_value()),
-        None => tool,
-    }
-}
+/// The arguments of a function that takes none.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum NoArguments {}
 
-/// The JSON Schema (2020-12) of a type.
-pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        // The dialect is the default one, and clients need not read it in every tool.
-        settings.meta_schema = None;
-    });
-    settings.into_generator().into_root_schema_for::<T>()
-}
-
-fn schema_of_nothing() -> Schema {
-    #[derive(JsonSchema)]
-    #[schemars(deny_unknown_fields)]
-    struct Nothing {}
-    schema_of::<Nothing>()
-}
-
-impl<F, Fut> ToolHandler<form::Async<()>> for F
+impl<K, F, Fut> Handler<K, form::Async<()>> for F
 where
+    K: Kind,
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoToolResult> + Send + 'static,
+    Fut: Future<Output: IntoReply<K>> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<Fut::Output>(name, description, schema_of_nothing())
-    }
+    type Arguments = NoArguments;
+    type Output = Fut::Output;
 
-    fn call(&self, _: Call) -> Started {
-        Started::without_context(self())
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        Started::without_context(K::subject(&call, info), self())
     }
 }
 
-impl<F, R> ToolHandler<form::Sync<()>> for F
+impl<K, F, R> Handler<K, form::Sync<()>> for F
 where
+    K: Kind,
     F: Fn() -> R + Send + Sync + 'static,
-    R: IntoToolResult + Send + 'static,
+    R: IntoReply<K> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<R>(name, description, schema_of_nothing())
-    }
+    type Arguments = NoArguments;
+    type Output = R;
 
-    fn call(&self, _: Call) -> Started {
-        Started::without_context(ready(self()))
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        Started::without_context(K::subject(&call, info), ready(self()))
     }
 }
 
-impl<F, Fut> ToolHandler<form::Async<Context>> for F
+impl<K, F, Fut> Handler<K, form::Async<Context>> for F
 where
+    K: Kind,
     F: Fn(Context) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output: IntoToolResult> + Send + 'static,
+    Fut: Future<Output: IntoReply<K>> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<Fut::Output>(name, description, schema_of_nothing())
-    }
+    type Arguments = NoArguments;
+    type Output = Fut::Output;
 
-    fn call(&self, call: Call) -> Started {
-        Started::with_context(call, self)
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        Started::with_context(call, info, self)
     }
 }
 
-impl<F, R> ToolHandler<form::Sync<Context>> for F
+impl<K, F, R> Handler<K, form::Sync<Context>> for F
 where
+    K: Kind,
     F: Fn(Context) -> R + Send + Sync + 'static,
-    R: IntoToolResult + Send + 'static,
+    R: IntoReply<K> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<R>(name, description, schema_of_nothing())
-    }
+    type Arguments = NoArguments;
+    type Output = R;
 
-    fn call(&self, call: Call) -> Started {
-        Started::with_context(call, |context| ready(self(context)))
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        Started::with_context(call, info, |context| ready(self(context)))
     }
 }
 
-impl<F, A, Fut> ToolHandler<form::Async<(A,)>> for F
+impl<K, F, A, Fut> Handler<K, form::Async<(A,)>> for F
 where
+    K: Kind,
     F: Fn(A) -> Fut + Send + Sync + 'static,
-    A: DeserializeOwned + JsonSchema,
-    Fut: Future<Output: IntoToolResult> + Send + 'static,
+    A: Arguments<K>,
+    Fut: Future<Output: IntoReply<K>> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<Fut::Output>(name, description, schema_of::<A>())
-    }
+    type Arguments = A;
+    type Output = Fut::Output;
 
-    fn call(&self, call: Call) -> Started {
-        match parse_arguments(&call) {
-            Ok(arguments) => Started::without_context(self(arguments)),
-            Err(refused) => refused,
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        match A::parse(&call, info) {
+            Ok(arguments) => Started::without_context(K::subject(&call, info), self(arguments)),
+            Err(reply) => Started::refused(reply),
         }
     }
 }
 
-impl<F, A, R> ToolHandler<form::Sync<(A,)>> for F
+impl<K, F, A, R> Handler<K, form::Sync<(A,)>> for F
 where
+    K: Kind,
     F: Fn(A) -> R + Send + Sync + 'static,
-    A: DeserializeOwned + JsonSchema,
-    R: IntoToolResult + Send + 'static,
+    A: Arguments<K>,
+    R: IntoReply<K> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<R>(name, description, schema_of::<A>())
-    }
+    type Arguments = A;
+    type Output = R;
 
-    fn call(&self, call: Call) -> Started {
-        match parse_arguments(&call) {
-            Ok(arguments) => Started::without_context(ready(self(arguments))),
-            Err(refused) => refused,
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        match A::parse(&call, info) {
+            Ok(arguments) => {
+                Started::without_context(K::subject(&call, info), ready(self(arguments)))
+            }
+            Err(reply) => Started::refused(reply),
         }
     }
 }
 
-impl<F, A, Fut> ToolHandler<form::Async<(A, Context)>> for F
+impl<K, F, A, Fut> Handler<K, form::Async<(A, Context)>> for F
 where
+    K: Kind,
     F: Fn(A, Context) -> Fut + Send + Sync + 'static,
-    A: DeserializeOwned + JsonSchema,
-    Fut: Future<Output: IntoToolResult> + Send + 'static,
+    A: Arguments<K>,
+    Fut: Future<Output: IntoReply<K>> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<Fut::Output>(name, description, schema_of::<A>())
-    }
+    type Arguments = A;
+    type Output = Fut::Output;
 
-    fn call(&self, call: Call) -> Started {
-        match parse_arguments(&call) {
-            Ok(arguments) => Started::with_context(call, |context| self(arguments, context)),
-            Err(refused) => refused,
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        match A::parse(&call, info) {
+            Ok(arguments) => Started::with_context(call, info, |context| self(arguments, context)),
+            Err(reply) => Started::refused(reply),
         }
     }
 }
 
-impl<F, A, R> ToolHandler<form::Sync<(A, Context)>> for F
+impl<K, F, A, R> Handler<K, form::Sync<(A, Context)>> for F
 where
+    K: Kind,
     F: Fn(A, Context) -> R + Send + Sync + 'static,
-    A: DeserializeOwned + JsonSchema,
-    R: IntoToolResult + Send + 'static,
+    A: Arguments<K>,
+    R: IntoReply<K> + Send + 'static,
 {
-    fn describe(name: String, description: String) -> Tool {
-        describe::<R>(name, description, schema_of::<A>())
-    }
+    type Arguments = A;
+    type Output = R;
 
-    fn call(&self, call: Call) -> Started {
-        match parse_arguments(&call) {
-            Ok(arguments) => Started::with_context(call, |context| ready(self(arguments, context))),
-            Err(refused) => refused,
+    fn call(&self, call: Call, info: &K::Info) -> Started {
+        match A::parse(&call, info) {
+            Ok(arguments) => {
+                Started::with_context(call, info, |context| ready(self(arguments, context)))
+            }
+            Err(reply) => Started::refused(reply),
         }
     }
 }

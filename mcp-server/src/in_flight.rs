@@ -3,29 +3,33 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{self, Poll};
 
-use mcp_proto::{Call, CallKey, CallToolResult, Notification, Reply, RpcError};
+use mcp_proto::{Call, CallKey, Notification, Reply, RpcError};
 
 use crate::context::Context;
 use crate::counters::Counted;
+use crate::handler::Started;
 use crate::runtime::BoxFuture;
-use crate::server::ToolFn;
 
 /// A handler's future with what belongs to it. To drop it is to cancel the call.
 pub(crate) struct InFlight {
     pub(crate) key: CallKey,
     name: String,
     /// Gone when it has panicked.
-    future: Option<BoxFuture<'static, CallToolResult>>,
+    future: Option<BoxFuture<'static, Reply>>,
     context: Option<Context>,
     _counted: Counted,
 }
 
 impl InFlight {
-    /// Begins a call of `tool`.
-    pub(crate) fn start(tool: &ToolFn, call: Call, counted: Counted) -> Self {
+    /// Begins a call.
+    pub(crate) fn start(
+        handler: &(dyn Fn(Call) -> Started + Send + Sync),
+        call: Call,
+        counted: Counted,
+    ) -> Self {
         let key = call.key();
         let name = call.request().name().to_owned();
-        let started = catch_unwind(AssertUnwindSafe(|| tool(call))).ok();
+        let started = catch_unwind(AssertUnwindSafe(|| handler(call))).ok();
         let (future, context) = match started {
             Some(started) => (Some(started.future), started.context),
             None => (None, None),
@@ -33,7 +37,7 @@ impl InFlight {
         Self { key, name, future, context, _counted: counted }
     }
 
-    /// The name of the tool.
+    /// The name of the tool or prompt, or the URI of the resource.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -50,11 +54,11 @@ impl InFlight {
             None => None,
         };
         match polled {
-            Some(Poll::Ready(result)) => Poll::Ready(Reply::Tool(result)),
+            Some(Poll::Ready(reply)) => Poll::Ready(reply),
             Some(Poll::Pending) => Poll::Pending,
             None => {
-                tracing::warn!(tool = self.name, "the handler of a tool panicked");
-                let error = format!("internal error: tool {:?} failed", self.name);
+                tracing::warn!(call = self.name, "a handler panicked");
+                let error = format!("internal error: the handler of {:?} failed", self.name);
                 Poll::Ready(Reply::Error(RpcError::internal(error)))
             }
         }
@@ -74,7 +78,7 @@ impl Drop for InFlight {
         // What a handler owns may panic when it is dropped, and must not take others along.
         let future = self.future.take();
         if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
-            tracing::warn!(tool = self.name, "the handler of a tool panicked when it was dropped");
+            tracing::warn!(call = self.name, "a handler panicked when it was dropped");
         }
     }
 }

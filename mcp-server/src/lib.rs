@@ -20,6 +20,13 @@
 //! refused; other refusals at debug level. What clients do is never an error.
 #![forbid(unsafe_code)]
 
+mod arguments;
+#[doc(hidden)]
+pub use arguments::Described;
+
+mod completions;
+pub use completions::Completions;
+
 mod connection;
 pub use connection::Connection;
 
@@ -33,17 +40,22 @@ mod endpoints;
 pub use endpoints::{Endpoints, Service, StartError};
 
 mod handler;
-pub use handler::ToolHandler;
+pub use handler::Handler;
 #[doc(hidden)]
-pub use handler::{Started, form};
+pub use handler::{Arguments, IntoReply, Kind, NoArguments, Started, form};
 
 mod in_flight;
 
 mod registry;
 pub use registry::Report;
 
-mod result;
-pub use result::{IntoToolResult, Structured};
+mod prompts;
+pub use prompts::{IntoPromptResult, Prompts};
+
+mod resources;
+#[doc(hidden)]
+pub use resources::ResourceInfo;
+pub use resources::{IntoResourceContents, ResourceSubject, Resources};
 
 pub mod runtime;
 
@@ -53,7 +65,11 @@ pub use serve::{Serve, ServeError};
 mod server;
 pub use server::{BoxError, Server};
 
+mod tools;
+pub use tools::{IntoToolResult, Structured, Tools};
+
 pub use mcp_proto::{
-    CallToolResult, Content, Deadlines, Hosts, Limits, Origins, ResourceContents, ResponseMode,
-    Revision,
+    CallToolResult, Completion, Content, Deadlines, GetPromptResult, Hosts, Limits, LogLevel,
+    Origins, PromptMessage, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision,
+    UriTemplate,
 };

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use mcp_proto::{
-    Call, CallKey, CallToolResult, Catalog, ErrorCode, Input, Instant, Notification, Output,
+    Call, CallKey, CallToolResult, Catalog, ErrorCode, Input, Instant, Notification, Offer, Output,
     Progress, Reply, Revision, RpcError, Session,
 };
 use serde_json::value::RawValue;
@@ -88,7 +88,7 @@ impl Application {
         let raw = |json: String| RawValue::from_string(json).expect("JSON");
         match (with, task.and_then(|task| task.tools.clone())) {
             (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
-            (With::WrongKind, None) => Reply::Tools(FIXTURES.tools.clone()),
+            (With::WrongKind, None) => Reply::List(FIXTURES.tools.clone()),
             (With::WrongKind, Some(_)) => Reply::Tool(CallToolResult::text(text)),
             (_, Some(tools)) => tools,
             (With::Text, None) => Reply::Tool(CallToolResult::text(text)),
@@ -158,13 +158,13 @@ pub fn answer_to(name: &str, arguments: &str) -> String {
 struct Fixtures {
     catalog: Catalog,
     /// The answer to `tools/list`.
-    tools: mcp_proto::ToolList,
+    tools: mcp_proto::Listing,
     /// The key of a call that no script comes to.
     nobody: CallKey,
 }
 
 static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
-    let catalog = Catalog::new(&tools()).expect("valid tools");
+    let catalog = Catalog::new(&Offer { tools: tools(), ..Offer::default() }).expect("valid tools");
     let setup = Setup {
         size: Size::Usual,
         pace: Pace::Steady,
@@ -193,7 +193,7 @@ static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
         session.handle(now, Input::Written(usize::MAX));
     }
     match last {
-        Some((nobody, Reply::Tools(tools))) => Fixtures { catalog, tools, nobody },
+        Some((nobody, Reply::List(tools))) => Fixtures { catalog, tools, nobody },
         other => panic!("no tools in {other:?}"),
     }
 });

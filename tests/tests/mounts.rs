@@ -102,7 +102,7 @@ fn what_is_mounted_wrong_is_reported_before_anything_starts() {
             "/x/",
         ),
         (Endpoints::new().mount("no-slash", Server::new("x", "1")), "no-slash"),
-        (Endpoints::new().mount("/twice", twice()), "two tools are called \"t\""),
+        (Endpoints::new().mount("/twice", twice()), "\"t\" is offered twice"),
         (
             Endpoints::new()
                 .mount("/text", Server::new("x", "1").tool("t", "T", |text: String| text)),

@@ -31,6 +31,9 @@ impl ErrorCode {
     pub const INVALID_PARAMS: Self = Self(-32602);
     /// The server failed.
     pub const INTERNAL_ERROR: Self = Self(-32603);
+    /// There is no such resource, in the 2025 revisions. 2026-07-28 has
+    /// [`INVALID_PARAMS`](Self::INVALID_PARAMS) for it.
+    pub(crate) const LEGACY_RESOURCE_NOT_FOUND: Self = Self(-32002);
     /// Header fields and body disagree (2026-07-28).
     pub const HEADER_MISMATCH: Self = Self(-32020);
     /// The client lacks a capability that the request needs (2026-07-28).

@@ -3,19 +3,23 @@
 //! Which of the two follows the handler: the first thing it does decides. Once the head of a
 //! stream is out, everything else goes into that stream.
 
+use alloc::vec::Vec;
+
 use crate::call::{Notification, Reply};
 use crate::endpoint::{Endpoint, ResponseMode};
 use crate::error::Status;
 use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
 use crate::jsonrpc::Id;
 use crate::limits::Deadlines;
+use crate::logging::LogLevel;
 use crate::media::{self, Accepts};
-use crate::request::{McpMethod, Request};
+use crate::method::McpMethod;
+use crate::request::Request;
 use crate::revision::Revision;
 use crate::sse;
 use crate::time::Instant;
 
-use super::encode::{json_head, write_progress, write_reply, wrong_kind_of_reply};
+use super::encode::{json_head, write_log, write_progress, write_reply, wrong_kind_of_reply};
 
 /// What a response needs to know of its request, and how far it has come.
 pub(crate) struct Answer {
@@ -23,6 +27,7 @@ pub(crate) struct Answer {
     revision: Revision,
     method: McpMethod,
     progress_token: Option<Id>,
+    log_level: Option<LogLevel>,
     accepts: Accepts,
     mode: ResponseMode,
     last_progress: Option<f64>,
@@ -48,6 +53,7 @@ impl Answer {
             revision: request.revision(),
             method: request.method(),
             progress_token: request.progress_token().cloned(),
+            log_level: request.log_level(),
             accepts,
             mode,
             last_progress: None,
@@ -66,19 +72,37 @@ impl Answer {
         now: Instant,
         notification: &Notification,
     ) {
-        let Notification::Progress(progress) = notification;
-        let Some(token) = self.progress_token.clone() else {
-            return;
-        };
-        let has_increased = self.last_progress.is_none_or(|last| progress.progress > last);
-        if !self.accepts.event_stream || !progress.progress.is_finite() || !has_increased {
+        if !self.accepts.event_stream {
             return;
         }
-        self.last_progress = Some(progress.progress);
+        match notification {
+            Notification::Progress(progress) => {
+                let Some(token) = self.progress_token.clone() else {
+                    return;
+                };
+                // It must increase each time (2026-07-28, basic/patterns/progress).
+                let has_increased = self.last_progress.is_none_or(|last| progress.progress > last);
+                if progress.progress.is_finite() && has_increased {
+                    self.last_progress = Some(progress.progress);
+                    self.send_event(writer, now, |out| write_progress(out, &token, progress));
+                }
+            }
+            Notification::Log(log) => {
+                if self.log_level.is_some_and(|least| log.level >= least) {
+                    self.send_event(writer, now, |out| write_log(out, log));
+                }
+            }
+        }
+    }
+
+    fn send_event(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        message: impl FnOnce(&mut Vec<u8>),
+    ) {
         let encoding = self.stream(writer, now);
-        writer.write_piece(encoding, |out| {
-            sse::write_event(out, |out| write_progress(out, &token, progress));
-        });
+        writer.write_piece(encoding, |out| sse::write_event(out, message));
     }
 
     /// Sends the final response.
@@ -89,11 +113,13 @@ impl Answer {
         endpoint: &Endpoint,
         mut reply: Reply,
     ) {
-        let fits = match (&reply, self.method) {
-            (Reply::Error(_), _)
-            | (Reply::Tools(_), McpMethod::ListTools)
-            | (Reply::Tool(_), McpMethod::CallTool) => true,
-            (Reply::Tools(_) | Reply::Tool(_), _) => false,
+        let fits = match &reply {
+            Reply::Error(_) => true,
+            Reply::List(list) => list.method == self.method,
+            Reply::Tool(_) => self.method == McpMethod::CallTool,
+            Reply::Prompt(_) => self.method == McpMethod::GetPrompt,
+            Reply::Resource(_) => self.method == McpMethod::ReadResource,
+            Reply::Completion(_) => self.method == McpMethod::Complete,
         };
         if !fits {
             reply = Reply::Error(wrong_kind_of_reply());

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Failure, Immediate};
-use crate::call::{Progress, Reply};
+use crate::call::{LogMessage, Progress, Reply};
+use crate::catalog::Listing;
 use crate::endpoint::Endpoint;
 use crate::error::{ErrorCode, Refusal, RpcError, Status};
 use crate::http::{ResponseHead, ResponseWriter};
 use crate::jsonrpc::Id;
 use crate::media;
+use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
 use crate::tool::CallToolResult;
 
@@ -67,7 +69,7 @@ pub(crate) fn write_immediate(
             out.extend_from_slice(b"{\"protocolVersion\":");
             write_json(out, revision.as_str());
             out.extend_from_slice(b",\"capabilities\":");
-            write_json(out, &info.capabilities);
+            write_json(out, &info.capabilities.to_json(*revision));
             out.extend_from_slice(b",\"serverInfo\":");
             write_json(out, &info.implementation(*revision));
             write_instructions(out, info.instructions.as_deref());
@@ -77,7 +79,7 @@ pub(crate) fn write_immediate(
             out.extend_from_slice(b"{\"resultType\":\"complete\",\"supportedVersions\":");
             write_json(out, &Revision::ALL.map(Revision::as_str));
             out.extend_from_slice(b",\"capabilities\":");
-            write_json(out, &info.capabilities);
+            write_json(out, &info.capabilities.to_json(Revision::V2026_07_28));
             write_instructions(out, info.instructions.as_deref());
             write_cache_hints(out);
             write_server_info(out, endpoint);
@@ -96,27 +98,64 @@ pub(super) fn write_reply(
 ) {
     let is_modern = revision.era() == Era::Modern;
     let begin: &[u8] = if is_modern { b"{\"resultType\":\"complete\"," } else { b"{" };
-    match reply {
-        Reply::Error(error) => write_error(out, Some(id), error),
-        Reply::Tools(list) => write_result(out, id, |out| {
-            out.extend_from_slice(begin);
-            out.extend_from_slice(b"\"tools\":");
-            out.extend_from_slice(list.json.as_bytes());
-            if is_modern {
+    let result = match reply {
+        Reply::Error(error) => return write_error(out, Some(id), error),
+        result => result,
+    };
+    write_result(out, id, |out| {
+        out.extend_from_slice(begin);
+        match result {
+            Reply::List(list) => write_listing(out, list),
+            Reply::Tool(result) => write_tool_result(out, result, revision),
+            Reply::Prompt(result) => write_members(out, result),
+            Reply::Resource(result) => {
+                out.extend_from_slice(b"\"contents\":");
+                write_json(out, &result.contents);
+            }
+            Reply::Completion(result) => {
+                out.extend_from_slice(b"\"completion\":");
+                write_json(out, result);
+            }
+            Reply::Error(_) => {}
+        }
+        if is_modern {
+            if let Reply::List(_) | Reply::Resource(_) = result {
                 write_cache_hints(out);
-                write_server_info(out, endpoint);
             }
-            out.push(b'}');
-        }),
-        Reply::Tool(result) => write_result(out, id, |out| {
-            out.extend_from_slice(begin);
-            write_tool_result(out, result, revision);
-            if is_modern {
-                write_server_info(out, endpoint);
-            }
-            out.push(b'}');
-        }),
+            write_server_info(out, endpoint);
+        }
+        out.push(b'}');
+    });
+}
+
+fn write_listing(out: &mut Vec<u8>, list: &Listing) {
+    let member: &[u8] = match list.method {
+        McpMethod::ListPrompts => b"\"prompts\":",
+        McpMethod::ListResources => b"\"resources\":",
+        McpMethod::ListResourceTemplates => b"\"resourceTemplates\":",
+        _ => b"\"tools\":",
+    };
+    out.extend_from_slice(member);
+    out.extend_from_slice(list.items.as_bytes());
+    if let Some(cursor) = &list.next_cursor {
+        out.extend_from_slice(b",\"nextCursor\":");
+        write_json(out, &**cursor);
     }
+}
+
+/// Appends `notifications/message`.
+pub(super) fn write_log(out: &mut Vec<u8>, log: &LogMessage) {
+    out.extend_from_slice(
+        b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":",
+    );
+    write_json(out, &log.level);
+    if let Some(logger) = &log.logger {
+        out.extend_from_slice(b",\"logger\":");
+        write_json(out, logger);
+    }
+    out.extend_from_slice(b",\"data\":");
+    out.extend_from_slice(log.data.get().as_bytes());
+    out.extend_from_slice(b"}}");
 }
 
 /// Appends `notifications/progress`.
@@ -140,11 +179,8 @@ pub(super) fn write_progress(out: &mut Vec<u8>, token: &Id, progress: &Progress)
     );
     token.write_json(out);
     out.push(b',');
-    // The members of `rest`, without the brace that opens it.
-    let start = out.len();
-    write_json(out, &rest);
-    out.remove(start);
-    out.push(b'}');
+    write_members(out, &rest);
+    out.extend_from_slice(b"}}");
 }
 
 /// The error for a reply that does not fit its call.
@@ -203,6 +239,14 @@ fn write_server_info(out: &mut Vec<u8>, endpoint: &Endpoint) {
     out.extend_from_slice(b",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
     out.extend_from_slice(endpoint.implementation_json().as_bytes());
     out.push(b'}');
+}
+
+/// Appends the members of an object, without its braces.
+fn write_members<T: Serialize>(out: &mut Vec<u8>, object: &T) {
+    let start = out.len();
+    write_json(out, object);
+    out.remove(start);
+    out.pop();
 }
 
 /// Appends a value whose serialisation cannot fail: no maps with odd keys, no I/O.

@@ -8,15 +8,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::completion::Completion;
 use crate::config::Config;
 use crate::endpoint;
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
 use crate::jsonrpc::{Id, Members, Message, Params, is_deeper_than, string_of};
+use crate::logging::LogLevel;
 use crate::media::{self, Accepts};
-use crate::request::{McpMethod, Part, Request, Text};
+use crate::method::{McpMethod, Subject};
+use crate::request::{Part, Request, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
+use crate::server_info::Capabilities;
 
 /// The first allocation for a body that is announced but not there yet; it grows with what comes.
 const FIRST_RESERVATION: usize = 16 * 1024;
@@ -129,10 +133,7 @@ impl Incoming {
             refused(Refusal::NotJson { reason })
         })?;
         let capabilities = &config.endpoints[self.endpoint].info().capabilities;
-        let offers = |method| match method {
-            McpMethod::ListTools | McpMethod::CallTool => capabilities.tools.is_some(),
-        };
-        match interpret(&self.head, &message, &body, offers)? {
+        match interpret(&self.head, &message, &body, capabilities)? {
             Interpretation::Done(outcome) => Ok(outcome),
             Interpretation::Call(parts) => {
                 let request = Box::new(Request {
@@ -146,6 +147,8 @@ impl Incoming {
                     arguments: parts.arguments,
                     meta: parts.meta,
                     client_info: parts.client_info,
+                    log_level: parts.log_level,
+                    completion: parts.completion,
                     body,
                 });
                 Ok(Outcome::Call(request, self.accepts))
@@ -170,6 +173,8 @@ struct RequestParts {
     arguments: Option<Part>,
     meta: Option<Part>,
     client_info: Option<Part>,
+    log_level: Option<LogLevel>,
+    completion: Option<Box<Completion>>,
 }
 
 /// Applies JSON-RPC, then the rules of the request's era, then those of its method.
@@ -177,7 +182,7 @@ fn interpret(
     head: &Head,
     message: &Message<'_>,
     body: &str,
-    offers: impl Fn(McpMethod) -> bool,
+    capabilities: &Capabilities,
 ) -> Result<Interpretation, Failure> {
     let field = VersionField::parse(head.protocol_version());
     let params = match &message.params {
@@ -263,26 +268,33 @@ fn interpret(
     if let Some(immediate) = immediate {
         return Ok(Interpretation::Done(Outcome::Immediate(immediate)));
     }
-    let mcp_method = [McpMethod::ListTools, McpMethod::CallTool]
-        .into_iter()
-        .find(|known| known.as_str() == method && offers(*known))
+    let method = McpMethod::find(&method, capabilities)
         .ok_or_else(|| fail(RpcError::method_not_found(&method)))?;
 
     let absent = Members::default();
     let params = params.unwrap_or(&absent);
-    let name = match mcp_method {
-        McpMethod::ListTools => Text::Decoded(Box::default()),
-        McpMethod::CallTool => {
-            let name = params.name.and_then(|name| Text::of(name, body)).ok_or_else(|| {
-                fail(RpcError::invalid_params(
-                    "invalid params: `name` must be a string, the name of a tool",
-                ))
+    let subject = match method.subject() {
+        Subject::Nothing => None,
+        Subject::Name => Some(("name", params.name)),
+        Subject::Uri => Some(("uri", params.uri)),
+    };
+    let name = match subject {
+        None => Text::Decoded(Box::default()),
+        Some((member, value)) => {
+            let name = value.and_then(|value| Text::of(value, body)).ok_or_else(|| {
+                fail(RpcError::invalid_params(format!(
+                    "invalid params: `{member}` must be a string"
+                )))
             })?;
             if era == Era::Modern {
                 modern::check_name(head, name.as_str(body)).map_err(fail)?;
             }
             name
         }
+    };
+    let completion = match method {
+        McpMethod::Complete => Some(Box::new(Completion::parse(params).map_err(fail)?)),
+        _ => None,
     };
     let arguments = match params.arguments {
         Some(arguments) if arguments.get().starts_with('{') => Some(Part::of(arguments, body)),
@@ -311,12 +323,20 @@ fn interpret(
         })?),
         None => None,
     };
+    let log_level = match meta.as_ref().and_then(|meta| meta.log_level) {
+        Some(level) => Some(serde_json::from_str(level.get()).map_err(|_| {
+            fail(RpcError::invalid_params(
+                "invalid params: the log level in `_meta` must be one of syslog, such as \"info\"",
+            ))
+        })?),
+        None => None,
+    };
     let client_info = meta.and_then(|meta| meta.client_info);
     // `_meta` was parsed on its own, but from a slice of the same body.
     let client_info = client_info.map(|info| Part::of(info, body));
     Ok(Interpretation::Call(RequestParts {
         revision,
-        method: mcp_method,
+        method,
         id,
         progress_token,
         name,
@@ -324,5 +344,7 @@ fn interpret(
         arguments,
         meta: raw_meta.map(|meta| Part::of(meta, body)),
         client_info,
+        log_level,
+        completion,
     }))
 }

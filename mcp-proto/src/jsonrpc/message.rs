@@ -44,6 +44,10 @@ pub(crate) struct Members<'a> {
     pub(crate) cursor: Option<&'a RawValue>,
     pub(crate) protocol_version: Option<&'a RawValue>,
     pub(crate) client_info: Option<&'a RawValue>,
+    pub(crate) uri: Option<&'a RawValue>,
+    pub(crate) reference: Option<&'a RawValue>,
+    pub(crate) argument: Option<&'a RawValue>,
+    pub(crate) context: Option<&'a RawValue>,
     pub(crate) duplicate: Option<&'static str>,
 }
 
@@ -155,6 +159,11 @@ enum ParamsKey {
     Cursor,
     ProtocolVersion,
     ClientInfo,
+    Uri,
+    #[serde(rename = "ref")]
+    Reference,
+    Argument,
+    Context,
     #[serde(other)]
     Other,
 }
@@ -173,24 +182,25 @@ impl<'de> Deserialize<'de> for Params<'de> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut members = Members::default();
                 while let Some(key) = map.next_key()? {
-                    let twice = &mut members.duplicate;
-                    match key {
-                        ParamsKey::Meta => set(&mut members.meta, twice, "_meta", &mut map)?,
-                        ParamsKey::Name => set(&mut members.name, twice, "name", &mut map)?,
-                        ParamsKey::Arguments => {
-                            set(&mut members.arguments, twice, "arguments", &mut map)?;
-                        }
-                        ParamsKey::Cursor => set(&mut members.cursor, twice, "cursor", &mut map)?,
+                    let (slot, key) = match key {
+                        ParamsKey::Meta => (&mut members.meta, "_meta"),
+                        ParamsKey::Name => (&mut members.name, "name"),
+                        ParamsKey::Arguments => (&mut members.arguments, "arguments"),
+                        ParamsKey::Cursor => (&mut members.cursor, "cursor"),
                         ParamsKey::ProtocolVersion => {
-                            set(&mut members.protocol_version, twice, "protocolVersion", &mut map)?;
+                            (&mut members.protocol_version, "protocolVersion")
                         }
-                        ParamsKey::ClientInfo => {
-                            set(&mut members.client_info, twice, "clientInfo", &mut map)?;
-                        }
+                        ParamsKey::ClientInfo => (&mut members.client_info, "clientInfo"),
+                        ParamsKey::Uri => (&mut members.uri, "uri"),
+                        ParamsKey::Reference => (&mut members.reference, "ref"),
+                        ParamsKey::Argument => (&mut members.argument, "argument"),
+                        ParamsKey::Context => (&mut members.context, "context"),
                         ParamsKey::Other => {
                             map.next_value::<IgnoredAny>()?;
+                            continue;
                         }
-                    }
+                    };
+                    set(slot, &mut members.duplicate, key, &mut map)?;
                 }
                 Ok(Params::Object(members))
             }

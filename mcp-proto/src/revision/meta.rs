@@ -16,6 +16,7 @@ pub(crate) struct Meta<'a> {
     pub(crate) protocol_version: Option<&'a RawValue>,
     pub(crate) client_info: Option<&'a RawValue>,
     pub(crate) client_capabilities: Option<&'a RawValue>,
+    pub(crate) log_level: Option<&'a RawValue>,
     duplicate: Option<&'static str>,
 }
 
@@ -43,6 +44,8 @@ enum MetaKey {
     ClientInfo,
     #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
     ClientCapabilities,
+    #[serde(rename = "io.modelcontextprotocol/logLevel")]
+    LogLevel,
     #[serde(other)]
     Other,
 }
@@ -73,6 +76,9 @@ impl<'de> Deserialize<'de> for Meta<'de> {
                             &mut meta.client_capabilities,
                             "io.modelcontextprotocol/clientCapabilities",
                         ),
+                        MetaKey::LogLevel => {
+                            (&mut meta.log_level, "io.modelcontextprotocol/logLevel")
+                        }
                         MetaKey::Other => {
                             map.next_value::<IgnoredAny>()?;
                             continue;

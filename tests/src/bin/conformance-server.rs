@@ -1,12 +1,15 @@
 //! The server that the official conformance suite and the official clients are let loose on.
 //!
 //! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, as far
-//! as it needs tools.
+//! as it needs tools, prompts, resources, completion and log messages.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use mcp_smol::{BoxError, CallToolResult, Content, Context, Endpoints, ResourceContents, Server};
+use mcp_smol::{
+    BoxError, CallToolResult, Completion, Content, Context, Endpoints, LogLevel, PromptMessage,
+    Resource, ResourceContents, Server,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,8 +30,97 @@ struct Greet {
     name: String,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct TwoArguments {
+    /// The first.
+    arg1: String,
+    /// The second.
+    arg2: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OneResource {
+    /// The URI of the resource.
+    resource_uri: String,
+}
+
+#[derive(Deserialize)]
+struct Templated {
+    id: u32,
+}
+
 fn server(sleep: fn(Duration) -> Sleep) -> Server {
-    Server::new("conformance", "1.0.0")
+    let server = Server::new("conformance", "1.0.0").logging();
+    with_resources(with_prompts(with_tools(server, sleep)))
+}
+
+fn with_prompts(server: Server) -> Server {
+    server
+        .prompt(
+            "test_simple_prompt",
+            "A prompt without arguments",
+            || "This is a simple prompt for testing.",
+        )
+        .prompt(
+            "test_prompt_with_arguments",
+            "A prompt with two arguments",
+            |args: TwoArguments| {
+                format!("Prompt with arguments: arg1='{}', arg2='{}'", args.arg1, args.arg2)
+            },
+        )
+        .complete_prompt("test_prompt_with_arguments", "arg1", |typed: Completion| {
+            let mut values = vec!["test", "testing", "tests", "other"];
+            values.retain(|value| value.starts_with(&typed.value));
+            values
+        })
+        .prompt(
+            "test_prompt_with_embedded_resource",
+            "A prompt that quotes a resource",
+            |args: OneResource| {
+                let resource = ResourceContents::text(
+                    args.resource_uri,
+                    "Embedded resource content for testing.",
+                );
+                vec![
+                    PromptMessage::user(Content::resource(resource.mime_type("text/plain"))),
+                    PromptMessage::user(Content::text(
+                        "Please process the embedded resource above.",
+                    )),
+                ]
+            },
+        )
+        .prompt("test_prompt_with_image", "A prompt with a picture", || {
+            vec![
+                PromptMessage::user(Content::image(PNG, "image/png")),
+                PromptMessage::user(Content::text("Please analyze the image above.")),
+            ]
+        })
+}
+
+fn with_resources(server: Server) -> Server {
+    let text = Resource::new("test://static-text", "static-text").mime_type("text/plain");
+    let binary = Resource::new("test://static-binary", "static-binary").mime_type("image/png");
+    server
+        .resource(text, || "This is the content of the static text resource.")
+        .resource(binary, || PNG)
+        .resource_template(
+            "test://template/{id}/data",
+            "template",
+            |template| template.mime_type("application/json"),
+            |Templated { id }: Templated| {
+                json!({
+                    "id": id.to_string(),
+                    "templateTest": true,
+                    "data": format!("Data for ID: {id}"),
+                })
+                .to_string()
+            },
+        )
+}
+
+fn with_tools(server: Server, sleep: fn(Duration) -> Sleep) -> Server {
+    server
         .tool("test_simple_text", "Returns a text", || async {
             "This is a simple text response for testing."
         })
@@ -57,22 +149,20 @@ fn server(sleep: fn(Duration) -> Sleep) -> Server {
         .tool("test_error_handling", "Fails", || async {
             Err::<(), _>("This tool intentionally returns an error for testing")
         })
-        .tool(
-            "test_tool_with_progress",
-            "Reports progress",
-            move |_: NoArguments, ctx: Context| async move {
-                for progress in [0.0, 50.0, 100.0] {
-                    ctx.progress(progress).total(100.0).await;
-                    sleep(Duration::from_millis(50)).await;
-                }
-                CallToolResult::text("done")
-            },
-        )
+        .tool("test_tool_with_progress", "Reports progress", move |ctx: Context| async move {
+            for progress in [0.0, 50.0, 100.0] {
+                ctx.progress(progress).total(100.0).await;
+                sleep(Duration::from_millis(50)).await;
+            }
+            CallToolResult::text("done")
+        })
+        .tool("test_logging_tool", "Sends log messages", |ctx: Context| async move {
+            ctx.log(LogLevel::Info, "Tool execution started").await;
+            ctx.log(LogLevel::Error, json!({"reason": "none", "test": true})).await;
+            "logged"
+        })
         .tool("greet", "Greets", |args: Greet| async move { format!("Hello, {}!", args.name) })
 }
-
-#[derive(Deserialize, JsonSchema)]
-struct NoArguments {}
 
 /// Each runtime has a way to wait of its own.
 type Sleep = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -39,44 +39,52 @@ pub enum Wire {
     Modern,
 }
 
-/// A request of `tools/call`, which asks for progress with token 1.
-pub struct ToolCall {
+/// A request of any method.
+pub struct Request {
     pub wire: Wire,
     pub path: &'static str,
     pub id: Value,
-    pub tool: &'static str,
-    pub arguments: Value,
+    pub method: &'static str,
+    /// What it is about, for `Mcp-Name`.
+    pub name: Option<String>,
+    pub params: Value,
 }
 
-impl ToolCall {
-    pub fn new(wire: Wire, tool: &'static str, arguments: Value) -> Self {
-        Self { wire, path: "/mcp", id: json!(1), tool, arguments }
+impl Request {
+    pub fn new(wire: Wire, method: &'static str, params: Value) -> Self {
+        let subject = if method == "completion/complete" { Value::Null } else { params.clone() };
+        let name = subject["name"].as_str().or_else(|| subject["uri"].as_str());
+        Self { wire, path: "/mcp", id: json!(1), method, name: name.map(str::to_owned), params }
     }
 
     fn body(&self) -> String {
-        let mut meta = json!({"progressToken": 1});
+        let mut params = self.params.clone();
         if self.wire == Wire::Modern {
+            let meta = &mut params["_meta"];
             meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
             meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
         }
-        let params = json!({"name": self.tool, "arguments": self.arguments, "_meta": meta});
-        json!({"jsonrpc": "2.0", "id": self.id, "method": "tools/call", "params": params})
+        json!({"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": params})
             .to_string()
     }
 
     fn head(&self) -> String {
-        let version = match self.wire {
-            Wire::Legacy => "MCP-Protocol-Version: 2025-11-25\r\n".to_owned(),
-            Wire::Modern => format!(
-                "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {}\r\n",
-                self.tool
-            ),
-        };
-        format!(
+        let mut head = format!(
             "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Accept: application/json, text/event-stream\r\n{version}",
+             Accept: application/json, text/event-stream\r\n",
             self.path
-        )
+        );
+        match self.wire {
+            Wire::Legacy => head.push_str("MCP-Protocol-Version: 2025-11-25\r\n"),
+            Wire::Modern => {
+                head.push_str("MCP-Protocol-Version: 2026-07-28\r\n");
+                head.push_str(&format!("Mcp-Method: {}\r\n", self.method));
+                if let Some(name) = &self.name {
+                    head.push_str(&format!("Mcp-Name: {name}\r\n"));
+                }
+            }
+        }
+        head
     }
 
     /// The request with a `Content-Length`.
@@ -98,11 +106,45 @@ impl ToolCall {
         request
     }
 
-    /// Makes the call on a connection of its own and returns the response.
+    /// Sends it on a connection of its own and returns the response.
     pub fn send(&self, address: SocketAddr) -> Response {
         let mut stream = connect(address);
         stream.write_all(&self.sized()).unwrap();
         Response::read(&mut BufReader::new(stream))
+    }
+}
+
+/// A request of `tools/call`, which asks for progress with token 1.
+pub struct ToolCall {
+    pub wire: Wire,
+    pub path: &'static str,
+    pub id: Value,
+    pub tool: &'static str,
+    pub arguments: Value,
+}
+
+impl ToolCall {
+    pub fn new(wire: Wire, tool: &'static str, arguments: Value) -> Self {
+        Self { wire, path: "/mcp", id: json!(1), tool, arguments }
+    }
+
+    fn request(&self) -> Request {
+        let meta = json!({"progressToken": 1});
+        let params = json!({"name": self.tool, "arguments": self.arguments, "_meta": meta});
+        let request = Request::new(self.wire, "tools/call", params);
+        Request { path: self.path, id: self.id.clone(), ..request }
+    }
+
+    pub fn sized(&self) -> Vec<u8> {
+        self.request().sized()
+    }
+
+    pub fn chunked(&self) -> Vec<u8> {
+        self.request().chunked()
+    }
+
+    pub fn send(&self, address: SocketAddr) -> Response {
+        self.request().send(address)
     }
 }
 

@@ -1,10 +1,46 @@
-//! What a tool may return.
+//! Functions as tools: what they take, and what they may return.
 
-use mcp_proto::{CallToolResult, Content};
+use mcp_proto::{Call, CallToolResult, Content, Reply, Tool};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::handler::schema_of;
+use crate::arguments::{self, Described, schema_of};
+use crate::handler::{Arguments, IntoReply, Kind};
+
+/// The kind of handler that is a tool.
+#[derive(Debug)]
+pub enum Tools {}
+
+impl Kind for Tools {
+    type Info = ();
+    type Subject = ();
+
+    fn subject(_: &Call, (): &()) {}
+}
+
+impl<A: DeserializeOwned + JsonSchema> Arguments<Tools> for A {
+    fn parse(call: &Call, (): &()) -> Result<Self, Reply> {
+        // Not an error of the protocol: the model has to see it to mend its call.
+        arguments::parse(call.request().arguments())
+            .map_err(|message| Reply::Tool(CallToolResult::error(message)))
+    }
+}
+
+impl<R: IntoToolResult> IntoReply<Tools> for R {
+    fn into_reply(self, (): ()) -> Reply {
+        Reply::Tool(self.into_tool_result())
+    }
+}
+
+/// Describes a tool as the types of its function do.
+pub(crate) fn describe<A: Described, R: IntoToolResult>(name: String, description: String) -> Tool {
+    let tool = Tool::new(name, description, A::schema().as_value());
+    match R::output_schema() {
+        Some(output) => tool.with_output_schema(output.as_value()),
+        None => tool,
+    }
+}
 
 /// A value that a tool may return.
 ///

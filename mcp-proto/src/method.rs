@@ -1,0 +1,91 @@
+//! The methods of MCP that an application answers.
+
+use crate::server_info::Capabilities;
+
+/// A method whose answer is up to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum McpMethod {
+    /// `tools/list`.
+    ListTools,
+    /// `tools/call`.
+    CallTool,
+    /// `prompts/list`.
+    ListPrompts,
+    /// `prompts/get`.
+    GetPrompt,
+    /// `resources/list`.
+    ListResources,
+    /// `resources/templates/list`.
+    ListResourceTemplates,
+    /// `resources/read`.
+    ReadResource,
+    /// `completion/complete`.
+    Complete,
+}
+
+/// Which parameter says what a method is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// None does.
+    Nothing,
+    /// `params.name`.
+    Name,
+    /// `params.uri`.
+    Uri,
+}
+
+impl McpMethod {
+    const ALL: [Self; 8] = [
+        Self::ListTools,
+        Self::CallTool,
+        Self::ListPrompts,
+        Self::GetPrompt,
+        Self::ListResources,
+        Self::ListResourceTemplates,
+        Self::ReadResource,
+        Self::Complete,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ListTools => "tools/list",
+            Self::CallTool => "tools/call",
+            Self::ListPrompts => "prompts/list",
+            Self::GetPrompt => "prompts/get",
+            Self::ListResources => "resources/list",
+            Self::ListResourceTemplates => "resources/templates/list",
+            Self::ReadResource => "resources/read",
+            Self::Complete => "completion/complete",
+        }
+    }
+
+    /// The method called `name`, if a server of these capabilities has it.
+    pub(crate) fn find(name: &str, capabilities: &Capabilities) -> Option<Self> {
+        let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
+        let is_offered = match method {
+            Self::ListTools | Self::CallTool => capabilities.tools.is_some(),
+            Self::ListPrompts | Self::GetPrompt => capabilities.prompts.is_some(),
+            Self::ListResources | Self::ListResourceTemplates | Self::ReadResource => {
+                capabilities.resources.is_some()
+            }
+            Self::Complete => capabilities.completions.is_some(),
+        };
+        is_offered.then_some(method)
+    }
+
+    /// What the method is about. On 2026-07-28, that is mirrored in the field `Mcp-Name`.
+    pub(crate) const fn subject(self) -> Subject {
+        match self {
+            Self::CallTool | Self::GetPrompt => Subject::Name,
+            Self::ReadResource => Subject::Uri,
+            Self::ListTools
+            | Self::ListPrompts
+            | Self::ListResources
+            | Self::ListResourceTemplates
+            | Self::Complete => Subject::Nothing,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Arguments: from JSON to the type that a handler takes, and from that type to its schema.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::de::DeserializeOwned;
+
+use crate::handler::NoArguments;
+
+/// Arguments that can be described to a client.
+#[doc(hidden)]
+pub trait Described {
+    /// The JSON Schema (2020-12) of an object.
+    fn schema() -> Schema;
+}
+
+impl<A: JsonSchema> Described for A {
+    fn schema() -> Schema {
+        schema_of::<A>()
+    }
+}
+
+impl JsonSchema for NoArguments {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NoArguments".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        schemars::json_schema!({"type": "object", "additionalProperties": false})
+    }
+}
+
+/// The JSON Schema (2020-12) of a type.
+pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        // The dialect is the default one, and clients need not read it in every tool.
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// Reads arguments, or says which of them is wrong, and how.
+pub(crate) fn parse<A: DeserializeOwned>(json: &str) -> Result<A, String> {
+    serde_json::from_str(json).map_err(|error| {
+        // Only now is it worth to keep track of where in the arguments one is.
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let place = match serde_path_to_error::deserialize::<_, A>(&mut deserializer) {
+            Err(error) if error.path().iter().next().is_some() => format!("`{}`: ", error.path()),
+            _ => String::new(),
+        };
+        format!("invalid arguments: {place}{error}")
+    })
+}

@@ -1,7 +1,7 @@
 //! What a server offers, described once and for all revisions.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -17,6 +17,7 @@ use crate::call::{Call, Reply};
 use crate::completion::CompletionReference;
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::method::McpMethod;
+use crate::param_header::{self, ParamHeader};
 use crate::prompt::Prompt;
 use crate::request::Request;
 use crate::resource::{Resource, ResourceTemplate};
@@ -55,6 +56,8 @@ struct Inner {
     resources: List,
     resource_templates: List,
     templates: Vec<ResourceTemplate>,
+    /// By the name of the tool, for those that have any.
+    param_headers: BTreeMap<String, Vec<ParamHeader>>,
 }
 
 /// Which resource a URI means.
@@ -101,6 +104,14 @@ pub enum CatalogError {
         /// The tool's name.
         name: String,
     },
+    /// The input schema of a tool has an `x-mcp-header` for which clients would leave out the tool
+    /// (2026-07-28, basic/transports/streamable-http, "Schema Extension").
+    InvalidParamHeader {
+        /// The tool's name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl fmt::Display for CatalogError {
@@ -118,6 +129,9 @@ impl fmt::Display for CatalogError {
                 "the input schema of tool {name:?} does not describe an object: give it \
                  `\"type\": \"object\"`"
             ),
+            Self::InvalidParamHeader { name, reason } => {
+                write!(f, "clients would leave out the tool {name:?}: {reason}")
+            }
         }
     }
 }
@@ -131,6 +145,7 @@ impl Catalog {
     ///
     /// If a client could not tell two things apart, or call one.
     pub fn new(offer: &Offer) -> Result<Self, CatalogError> {
+        let mut param_headers = BTreeMap::new();
         for tool in &offer.tools {
             let name = tool.name.clone();
             if !is_tool_name(&name) {
@@ -138,6 +153,12 @@ impl Catalog {
             }
             if !describes_object(tool.input_schema()) {
                 return Err(CatalogError::InvalidInputSchema { name });
+            }
+            let schema = serde_json::from_str(tool.input_schema().get()).unwrap_or_default();
+            match param_header::find(&schema) {
+                Ok(headers) if headers.is_empty() => {}
+                Ok(headers) => drop(param_headers.insert(name, headers)),
+                Err(reason) => return Err(CatalogError::InvalidParamHeader { name, reason }),
             }
         }
         let Offer { tools, prompts, resources, resource_templates, page_size } = offer;
@@ -149,6 +170,7 @@ impl Catalog {
                 resources: List::new(resources, page_size)?,
                 resource_templates: List::new(resource_templates, page_size)?,
                 templates: resource_templates.clone(),
+                param_headers,
             }),
         })
     }
@@ -164,7 +186,12 @@ impl Catalog {
             method @ McpMethod::ListResourceTemplates => {
                 self.inner.resource_templates.page(method, request)
             }
-            McpMethod::CallTool if self.inner.tools.has(request.name()) => return None,
+            McpMethod::CallTool if self.inner.tools.has(request.name()) => {
+                match self.check_param_headers(request) {
+                    Ok(()) => return None,
+                    Err(error) => Err(error),
+                }
+            }
             McpMethod::CallTool => Err(unknown("tool", request.name(), "tools/list")),
             McpMethod::GetPrompt if self.inner.prompts.has(request.name()) => return None,
             McpMethod::GetPrompt => Err(unknown("prompt", request.name(), "prompts/list")),
@@ -186,6 +213,15 @@ impl Catalog {
             },
         };
         Some(result.unwrap_or_else(Reply::Error))
+    }
+
+    fn check_param_headers(&self, request: &Request) -> Result<(), RpcError> {
+        match self.inner.param_headers.get(request.name()) {
+            Some(headers) if request.revision().era() == Era::Modern => {
+                param_header::check(headers, request.head(), request.arguments())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Finds what a URI means: the resource of that URI, or else the first template that fits.

@@ -81,6 +81,8 @@ mod media;
 mod method;
 pub use method::McpMethod;
 
+mod param_header;
+
 mod prompt;
 pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 

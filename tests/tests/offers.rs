@@ -2,9 +2,10 @@
 
 mod common;
 
+use std::io::{BufReader, Write};
 use std::num::NonZeroUsize;
 
-use common::client::{Request, Wire};
+use common::client::{Request, Response, Wire, connect};
 use common::{On, Running};
 use mcp_smol::{
     Completion, Content, Context, Endpoints, LogLevel, PromptMessage, Resource, Server,
@@ -273,4 +274,31 @@ fn a_template_that_could_be_read_in_two_ways_is_reported_at_the_start() {
     let server = Server::new("bad", "1.0.0").resource_template("a:{x}{y}", "x", |it| it, || "");
     let error = On::Smol.serve(Endpoints::new().mount("/bad", server)).stopped().unwrap_err();
     assert!(error.to_string().contains("a:{x}{y}"), "{error}");
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Query {
+    #[schemars(extend("x-mcp-header" = "Region"))]
+    region: String,
+}
+
+#[test]
+fn mirrored_parameters_must_agree_with_their_fields() {
+    let server = Server::new("mirrors", "1.0.0").tool("query", "Q", |args: Query| args.region);
+    let running = On::Smol.serve(Endpoints::new().mount("/mcp", server));
+    let status = |wire, field: &str| {
+        let params = json!({"name": "query", "arguments": {"region": "us-west1"}});
+        let request = String::from_utf8(Request::new(wire, "tools/call", params).sized()).unwrap();
+        let request = request.replace("Content-Length", &format!("{field}Content-Length"));
+        let mut stream = connect(running.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        let response = Response::read(&mut BufReader::new(stream));
+        (response.status, response.answer()["error"]["code"].as_i64())
+    };
+    assert_eq!(status(Wire::Modern, "mcp-param-region: us-west1\r\n"), (200, None));
+    assert_eq!(status(Wire::Modern, "mcp-param-region: eu\r\n"), (400, Some(-32020)));
+    assert_eq!(status(Wire::Modern, ""), (400, Some(-32020)));
+    // The 2025 revisions know nothing of it.
+    assert_eq!(status(Wire::Legacy, ""), (200, None));
+    running.stop().unwrap();
 }

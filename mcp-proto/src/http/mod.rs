@@ -16,4 +16,4 @@ pub use head::{Head, Method};
 pub(crate) use body::{BodyDecoder, Progress};
 pub(crate) use head::{Framing, list_members};
 pub(crate) use response::{BodyEncoding, ResponseHead, ResponseWriter};
-pub(crate) use scan::HeadScan;
+pub(crate) use scan::{HeadScan, is_tchar};

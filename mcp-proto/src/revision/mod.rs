@@ -4,7 +4,7 @@
 //! `_meta` of each request say what it is. `modern` holds the rules of 2026-07-28, `legacy` those
 //! of the revisions with an `initialize` handshake.
 
-mod header_value;
+pub(crate) mod header_value;
 pub(crate) mod legacy;
 mod meta;
 pub(crate) mod modern;

@@ -31,6 +31,13 @@ struct Greet {
 }
 
 #[derive(Deserialize, JsonSchema)]
+struct Mirrored {
+    /// Also sent as `Mcp-Param-Value`.
+    #[schemars(extend("x-mcp-header" = "Value"))]
+    value: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct TwoArguments {
     /// The first.
     arg1: String,
@@ -161,6 +168,11 @@ fn with_tools(server: Server, sleep: fn(Duration) -> Sleep) -> Server {
             ctx.log(LogLevel::Error, json!({"reason": "none", "test": true})).await;
             "logged"
         })
+        .tool(
+            "test_custom_header",
+            "Mirrors its argument",
+            |args: Mirrored| async move { args.value },
+        )
         .tool("greet", "Greets", |args: Greet| async move { format!("Hello, {}!", args.name) })
 }
 

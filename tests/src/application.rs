@@ -1,14 +1,15 @@
-//! The application behind a simulated session: two tools whose answers are a function of the call.
+//! The application behind a simulated session: what it answers is a function of the call.
 
 use std::sync::LazyLock;
 
 use mcp_proto::{
-    Call, CallKey, CallToolResult, Catalog, ErrorCode, Input, Instant, Notification, Offer, Output,
-    Progress, Reply, Revision, RpcError, Session,
+    Call, CallKey, CallToolResult, Catalog, CompleteResult, ErrorCode, GetPromptResult, Input,
+    Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
+    ResourceContents, Revision, RpcError, Session,
 };
 use serde_json::value::RawValue;
 
-use crate::script::{Mode, News, Pace, Setup, Size, To, With, tools};
+use crate::script::{Mode, News, Pace, Setup, Size, To, With, offer};
 use crate::simulation::Seen;
 
 /// The calls of one session.
@@ -27,9 +28,30 @@ pub struct Task {
     /// The text that answers it.
     pub text: String,
     /// What the catalog answers to it.
-    tools: Option<Reply>,
+    looked_up: Option<Reply>,
+    /// What it is a call of.
+    method: McpMethod,
+    /// What it is about.
+    name: String,
     progress: f64,
     is_open: bool,
+}
+
+impl Task {
+    /// The reply to what is no call of a tool and not looked up.
+    fn reply_of_its_own_kind(&self) -> Option<Reply> {
+        let text = self.text.as_str();
+        Some(match self.method {
+            _ if self.looked_up.is_some() => return None,
+            McpMethod::GetPrompt => Reply::Prompt(GetPromptResult::text(text)),
+            McpMethod::ReadResource => {
+                let contents = ResourceContents::text(self.name.as_str(), text);
+                Reply::Resource(ReadResourceResult::new(vec![contents]))
+            }
+            McpMethod::Complete => Reply::Completion(CompleteResult::new(vec![text.into()])),
+            _ => return None,
+        })
+    }
 }
 
 /// Answers larger than this do not fit in a socket's buffer.
@@ -43,7 +65,9 @@ impl Application {
             key: call.key(),
             revision: request.revision(),
             text: answer_to(request.name(), request.arguments()),
-            tools: FIXTURES.catalog.answer(call),
+            looked_up: FIXTURES.catalog.answer(call),
+            method: request.method(),
+            name: request.name().to_owned(),
             progress: 0.0,
             is_open: true,
         });
@@ -86,11 +110,16 @@ impl Application {
         let task = call.map(|call| &self.calls[call]);
         let text = task.map_or("", |task| &task.text);
         let raw = |json: String| RawValue::from_string(json).expect("JSON");
-        match (with, task.and_then(|task| task.tools.clone())) {
+        if let (Some(task), false) = (task, matches!(with, With::Error | With::WrongKind))
+            && let Some(reply) = task.reply_of_its_own_kind()
+        {
+            return reply;
+        }
+        match (with, task.and_then(|task| task.looked_up.clone())) {
             (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
             (With::WrongKind, None) => Reply::List(FIXTURES.tools.clone()),
             (With::WrongKind, Some(_)) => Reply::Tool(CallToolResult::text(text)),
-            (_, Some(tools)) => tools,
+            (_, Some(reply)) => reply,
             (With::Text, None) => Reply::Tool(CallToolResult::text(text)),
             (With::Object, None) => Reply::Tool(CallToolResult::structured(raw(format!(
                 "{{\n  \"text\":\r\n  {}}}",
@@ -164,7 +193,7 @@ struct Fixtures {
 }
 
 static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
-    let catalog = Catalog::new(&Offer { tools: tools(), ..Offer::default() }).expect("valid tools");
+    let catalog = Catalog::new(&offer()).expect("a valid offer");
     let setup = Setup {
         size: Size::Usual,
         pace: Pace::Steady,

@@ -114,18 +114,71 @@ fn check_result(result: &Members, asked: &Message, revision: Revision) {
             assert!(!array(result, "supportedVersions").is_empty());
         }
         "tools/list" => {
-            only(result, &["resultType", "tools", "ttlMs", "cacheScope", "_meta"]);
-            if is_modern {
-                check_cache_hints(result);
-            } else {
-                assert!(!result.contains_key("ttlMs") && !result.contains_key("cacheScope"));
+            for tool in page(result, "tools", is_modern) {
+                check_tool(&tool, revision);
             }
-            for tool in array(result, "tools") {
-                check_tool(&members_of(&tool).expect("a tool is an object"), revision);
+        }
+        "prompts/list" => {
+            for prompt in page(result, "prompts", is_modern) {
+                only(&prompt, &["name", "description", "arguments"]);
+                assert!(is_string(&prompt, "name") && is_string(&prompt, "description"));
             }
+        }
+        "resources/list" => {
+            for resource in page(result, "resources", is_modern) {
+                only(&resource, &["uri", "name", "mimeType"]);
+                assert!(is_string(&resource, "uri") && is_string(&resource, "name"));
+            }
+        }
+        "resources/templates/list" => {
+            for template in page(result, "resourceTemplates", is_modern) {
+                only(&template, &["uriTemplate", "name"]);
+                assert!(is_string(&template, "uriTemplate") && is_string(&template, "name"));
+            }
+        }
+        "prompts/get" => {
+            only(result, &["resultType", "messages", "_meta"]);
+            for message in array(result, "messages") {
+                let message = members_of(&message).expect("a message is an object");
+                only(&message, &["role", "content"]);
+                assert_eq!(raw(&message, "role"), Some("\"user\""));
+            }
+        }
+        "resources/read" => {
+            only(result, &["resultType", "contents", "ttlMs", "cacheScope", "_meta"]);
+            check_whether_cacheable(result, is_modern);
+            for contents in array(result, "contents") {
+                let contents = members_of(&contents).expect("contents are objects");
+                only(&contents, &["uri", "text"]);
+                assert!(is_string(&contents, "uri") && is_string(&contents, "text"));
+            }
+        }
+        "completion/complete" => {
+            only(result, &["resultType", "completion", "_meta"]);
+            let completion = object(result, "completion");
+            only(&completion, &["values", "total", "hasMore"]);
+            assert!(array(&completion, "values").len() <= 100);
         }
         "tools/call" => check_tool_result(result, revision),
         other => panic!("a result for {other:?}"),
+    }
+}
+
+/// The items of a list result.
+fn page(result: &Members, member: &str, is_modern: bool) -> Vec<Members> {
+    only(result, &["resultType", member, "nextCursor", "ttlMs", "cacheScope", "_meta"]);
+    check_whether_cacheable(result, is_modern);
+    assert!(!result.contains_key("nextCursor") || is_string(result, "nextCursor"));
+    let items = array(result, member).into_iter();
+    items.map(|item| members_of(&item).expect("an item is an object")).collect()
+}
+
+/// Only 2026-07-28 knows of caching.
+fn check_whether_cacheable(result: &Members, is_modern: bool) {
+    if is_modern {
+        check_cache_hints(result);
+    } else {
+        assert!(!result.contains_key("ttlMs") && !result.contains_key("cacheScope"));
     }
 }
 

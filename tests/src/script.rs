@@ -5,11 +5,14 @@
 //! and a failing one prints as Rust, to be pasted into `tests/regressions.rs`.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    Config, Deadlines, Endpoint, Limits, ResponseMode, ServerInfo, Tool, ToolsCapability,
+    CompletionsCapability, Config, Deadlines, Endpoint, Limits, LoggingCapability, Offer, Prompt,
+    PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResourcesCapability,
+    ResponseMode, ServerInfo, Tool, ToolsCapability,
 };
 use serde_json::json;
 
@@ -157,6 +160,10 @@ impl Setup {
         let mut info = ServerInfo::new("laws", "1.0.0");
         info.title = Some("The laws".into());
         info.capabilities.tools = Some(ToolsCapability::default());
+        info.capabilities.prompts = Some(PromptsCapability::default());
+        info.capabilities.resources = Some(ResourcesCapability::default());
+        info.capabilities.completions = Some(CompletionsCapability::default());
+        info.capabilities.logging = Some(LoggingCapability::default());
         let endpoint = |path| Endpoint::new(path, info.clone()).expect("a plain path");
         let mut first = endpoint("/mcp");
         first.response_mode = match self.mode {
@@ -235,15 +242,25 @@ impl Pace {
     }
 }
 
-/// The tools that the application offers.
+/// What the application offers.
 #[must_use]
-pub fn tools() -> Vec<Tool> {
+pub fn offer() -> Offer {
     let object = json!({ "type": "object" });
     let mut echo = Tool::new("echo", "Returns it", &object).with_output_schema(&object);
     echo.title = Some("Echo".into());
     let array = json!({ "type": "array" });
     let list = Tool::new("list", "Lists it", &object).with_output_schema(&array);
-    vec![echo, list]
+    let mut prompt = Prompt::new("echo", "Says it");
+    prompt.arguments = vec![PromptArgument::new("a", false)];
+    let template = "law:{number}".parse().expect("a template");
+    Offer {
+        tools: vec![echo, list],
+        prompts: vec![prompt, Prompt::new("other", "Says nothing")],
+        resources: vec![Resource::new("law:one", "one").mime_type("text/plain")],
+        resource_templates: vec![ResourceTemplate::new(template, "law")],
+        // One tool, one prompt at a time.
+        page_size: NonZeroUsize::new(1),
+    }
 }
 
 /// Prints Rust that makes this script.

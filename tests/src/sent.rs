@@ -38,7 +38,7 @@ pub struct Message {
     pub id: Option<String>,
     /// `method`, without its quotes.
     pub method: String,
-    /// `params.name`.
+    /// `params.name` or `params.uri`.
     pub name: Option<String>,
     /// `params.arguments`.
     pub arguments: Option<String>,
@@ -215,7 +215,9 @@ impl Sent {
             method: text(&members, "method")
                 .and_then(|json| serde_json::from_str(&json).ok())
                 .unwrap_or_default(),
-            name: text(&params, "name").and_then(|json| serde_json::from_str(&json).ok()),
+            name: text(&params, "name")
+                .or_else(|| text(&params, "uri"))
+                .and_then(|json| serde_json::from_str(&json).ok()),
             arguments: text(&params, "arguments"),
             progress_token: meta.and_then(|meta| text(&meta, "progressToken")),
         })

@@ -99,7 +99,17 @@ fn legacy_ask() -> impl Strategy<Value = String> {
         r#"{"jsonrpc":"2.0","id":$ID,"result":{}}"#,
         r#"{"jsonrpc":"2.0","id":$ID,"method":"tools/list"}"#,
         r#" {"jsonrpc":"2.0","id":$ID,"method":"tools/list","params":{"cursor":null}} "#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"tools/list","params":{"cursor":"ZWNobw=="}}"#,
         r#"{"jsonrpc":"2.0","id":$ID,"method":"prompts/list"}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"prompts/list","params":{"cursor":"?"}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"prompts/get","params":{"name":"echo"}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"resources/list"}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"resources/templates/list"}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"resources/read","params":{"uri":"law:one"}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"resources/read","params":{"uri":"law:7"}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"resources/read","params":{"uri":"no:7"}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"echo"},"argument":{"name":"a","value":"x"}}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":"sampling/createMessage"}"#,
     ];
     prop_oneof![
         2 => select(fixed.to_vec()).prop_map(String::from),
@@ -117,6 +127,11 @@ enum ModernAsk {
     Discover,
     ListTools,
     CallTool(&'static str, String),
+    ListPrompts,
+    GetPrompt(String),
+    ListResources,
+    ReadResource(&'static str),
+    Complete(&'static str),
     Unknown,
     Notify,
 }
@@ -127,6 +142,10 @@ fn modern_ask() -> impl Strategy<Value = ModernAsk> {
         1 => Just(ModernAsk::ListTools),
         4 => (select(vec!["echo", "list", "été", "e\\\"o"]), arguments())
             .prop_map(|(name, arguments)| ModernAsk::CallTool(name, arguments)),
+        1 => prop_oneof![Just(ModernAsk::ListPrompts), Just(ModernAsk::ListResources)],
+        1 => arguments().prop_map(ModernAsk::GetPrompt),
+        1 => select(vec!["law:one", "law:2", "no:3"]).prop_map(ModernAsk::ReadResource),
+        1 => select(vec!["echo", "nobody"]).prop_map(ModernAsk::Complete),
         1 => Just(ModernAsk::Unknown),
         1 => Just(ModernAsk::Notify),
     ]
@@ -134,14 +153,27 @@ fn modern_ask() -> impl Strategy<Value = ModernAsk> {
 
 impl ModernAsk {
     fn message(self, id: &str, token: &str) -> Message {
-        let (method, name, arguments) = match self {
+        let (method, name, rest) = match self {
             Self::Discover => ("server/discover", None, String::new()),
             Self::ListTools => ("tools/list", None, String::new()),
             Self::CallTool(name, arguments) => ("tools/call", Some(name), arguments),
+            Self::ListPrompts => ("prompts/list", None, String::new()),
+            Self::GetPrompt(arguments) => ("prompts/get", Some("echo"), arguments),
+            Self::ListResources => ("resources/list", None, String::new()),
+            Self::ReadResource(uri) => ("resources/read", Some(uri), String::new()),
+            Self::Complete(name) => (
+                "completion/complete",
+                None,
+                format!(
+                    ",\"ref\":{{\"type\":\"ref/prompt\",\"name\":\"{name}\"}},\
+                     \"argument\":{{\"name\":\"a\",\"value\":\"\"}}"
+                ),
+            ),
             Self::Unknown => ("tools/burn", None, String::new()),
             Self::Notify => ("notifications/whatever", None, String::new()),
         };
-        let named = name.map(|name| format!("\"name\":\"{name}\",")).unwrap_or_default();
+        let member = if method == "resources/read" { "uri" } else { "name" };
+        let named = name.map(|name| format!("\"{member}\":\"{name}\",")).unwrap_or_default();
         let id = match method {
             "notifications/whatever" => String::new(),
             _ => format!("\"id\":{id},"),
@@ -158,7 +190,7 @@ impl ModernAsk {
             json: format!(
                 "{{\"jsonrpc\":\"2.0\",{id}\"method\":\"{method}\",\"params\":{{{named}\
                  \"_meta\":{{{token}\"io.modelcontextprotocol/protocolVersion\":\"{MODERN}\",\
-                 \"io.modelcontextprotocol/clientCapabilities\":{{}}}}{arguments}}}}}"
+                 \"io.modelcontextprotocol/clientCapabilities\":{{}}}}{rest}}}}}"
             ),
         }
     }

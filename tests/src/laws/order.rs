@@ -52,7 +52,7 @@ fn check_pair(response: &Response, request: &Sent) {
     };
     assert!(request.end.is_some(), "a result for half a request");
     match &*message.method {
-        "tools/call" => {
+        "tools/call" | "prompts/get" | "resources/read" | "completion/complete" => {
             let name = message.name.as_deref().unwrap_or_default();
             let arguments = message.arguments.as_deref().filter(|json| *json != "null");
             let answer = answer_to(name, arguments.unwrap_or("{}"));
@@ -63,6 +63,9 @@ fn check_pair(response: &Response, request: &Sent) {
             assert!(result.contains(&json) || result.contains(nested), "{result} for {answer}");
         }
         "tools/list" => assert!(result.contains("\"tools\"")),
+        "prompts/list" => assert!(result.contains("\"prompts\"")),
+        "resources/list" => assert!(result.contains("\"resources\"")),
+        "resources/templates/list" => assert!(result.contains("\"resourceTemplates\"")),
         "ping" => assert_eq!(result, "{}"),
         "initialize" => assert!(result.contains("\"protocolVersion\"")),
         "server/discover" => assert!(result.contains("\"supportedVersions\"")),

@@ -20,6 +20,11 @@ use crate::revision::Revision;
 pub struct Request {
     pub(crate) head: Head,
     pub(crate) body: String,
+    pub(crate) parts: RequestParts,
+}
+
+/// What a request says, as far as it is not its bytes.
+pub(crate) struct RequestParts {
     pub(crate) revision: Revision,
     pub(crate) method: McpMethod,
     pub(crate) id: Id,
@@ -84,68 +89,68 @@ impl Request {
     /// The revision it is of.
     #[must_use]
     pub const fn revision(&self) -> Revision {
-        self.revision
+        self.parts.revision
     }
 
     /// What is asked for.
     #[must_use]
     pub const fn method(&self) -> McpMethod {
-        self.method
+        self.parts.method
     }
 
     /// The id its answer will carry. Clients reuse ids, even at the same time.
     #[must_use]
     pub const fn id(&self) -> &Id {
-        &self.id
+        &self.parts.id
     }
 
     /// What it is about: the name of the tool or prompt, or the URI of the resource. Empty for the
     /// other methods.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.name.as_str(&self.body)
+        self.parts.name.as_str(&self.body)
     }
 
     /// The arguments as JSON text, an object.
     #[must_use]
     pub fn arguments(&self) -> &str {
-        self.part(self.arguments).unwrap_or("{}")
+        self.part(self.parts.arguments).unwrap_or("{}")
     }
 
     /// The position in a list to go on from.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
-        self.cursor.as_ref().map(|cursor| cursor.as_str(&self.body))
+        self.parts.cursor.as_ref().map(|cursor| cursor.as_str(&self.body))
     }
 
     /// The `_meta` member as JSON text, an object.
     #[must_use]
     pub fn meta(&self) -> Option<&str> {
-        self.part(self.meta)
+        self.part(self.parts.meta)
     }
 
     /// What progress notifications have to carry. Without it, there are none.
     #[must_use]
     pub const fn progress_token(&self) -> Option<&Id> {
-        self.progress_token.as_ref()
+        self.parts.progress_token.as_ref()
     }
 
     /// What the client says of itself, as JSON text. Not verified by anybody.
     #[must_use]
     pub fn client_info(&self) -> Option<&str> {
-        self.part(self.client_info)
+        self.part(self.parts.client_info)
     }
 
     /// The least severe log messages that the client wants to hear of. Without it, there are none.
     #[must_use]
     pub const fn log_level(&self) -> Option<LogLevel> {
-        self.log_level
+        self.parts.log_level
     }
 
     /// What is to be completed, for [`McpMethod::Complete`].
     #[must_use]
     pub fn completion(&self) -> Option<&Completion> {
-        self.completion.as_deref()
+        self.parts.completion.as_deref()
     }
 
     /// The HTTP request it came in.
@@ -163,9 +168,9 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("revision", &self.revision)
-            .field("method", &self.method)
-            .field("id", &self.id)
+            .field("revision", &self.parts.revision)
+            .field("method", &self.parts.method)
+            .field("id", &self.parts.id)
             .field("name", &self.name())
             .finish_non_exhaustive()
     }

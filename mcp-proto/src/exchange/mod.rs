@@ -1,7 +1,7 @@
 //! One MCP request over one HTTP request and response, whatever carries the two.
 //!
-//! `incoming` takes the head and the pieces of the body and turns them into a [`Request`], or
-//! into the error to send. `answer` turns what the application then says into a JSON object or an
+//! `incoming` takes the head and the pieces of the body, `interpret` finds out what the message in
+//! it means: together they make a [`Request`], or the error to send. `answer` turns what the application then says into a JSON object or an
 //! event stream. Neither knows where the bytes come from or go to.
 //!
 //! [`Request`]: crate::Request
@@ -9,7 +9,9 @@
 mod answer;
 mod encode;
 mod incoming;
+mod interpret;
 
 pub(crate) use answer::Answer;
 pub(crate) use encode::{write_accepted, write_failure, write_immediate, write_refusal};
-pub(crate) use incoming::{Failure, Immediate, Incoming, Outcome};
+pub(crate) use incoming::{Failure, Incoming, Outcome};
+pub(crate) use interpret::Immediate;

@@ -57,12 +57,17 @@ impl<'a> Message<'a> {
         serde_json::from_str(json)
     }
 
+    /// The members of `params`, if that is an object.
+    pub(crate) fn params(&self) -> Option<&Members<'a>> {
+        match &self.params {
+            Params::Object(members) => Some(members),
+            Params::Absent | Params::Other => None,
+        }
+    }
+
     /// The first key that occurs twice in the message or its `params`.
     pub(crate) fn duplicate(&self) -> Option<&'static str> {
-        self.duplicate.or(match &self.params {
-            Params::Object(members) => members.duplicate,
-            Params::Absent | Params::Other => None,
-        })
+        self.duplicate.or_else(|| self.params().and_then(|params| params.duplicate))
     }
 }
 

@@ -1,0 +1,224 @@
+//! From a JSON-RPC message to what it means: JSON-RPC itself first, then the rules of the era, then
+//! those of the method.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::format;
+
+use serde_json::value::RawValue;
+
+use super::Failure;
+use crate::completion::Completion;
+use crate::error::RpcError;
+use crate::http::Head;
+use crate::jsonrpc::{Id, Members, Message, Params, string_of};
+use crate::method::{McpMethod, Subject};
+use crate::request::{Part, RequestParts, Text};
+use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
+use crate::server_info::Capabilities;
+
+/// What a message asks for.
+pub(super) enum Meaning {
+    /// Work for the application.
+    Call(RequestParts),
+    /// A request that the protocol itself answers.
+    Immediate(Immediate),
+    /// A notification, or the answer to something we did not ask.
+    Nothing,
+}
+
+/// Requests that need nothing but the description of the server.
+pub(crate) enum Immediate {
+    Initialize { id: Id, revision: Revision },
+    Discover { id: Id },
+    Ping { id: Id },
+}
+
+/// Finds out what a message means, in the order of the checks that the official suite expects.
+pub(super) fn interpret(
+    head: &Head,
+    message: &Message<'_>,
+    body: &str,
+    capabilities: &Capabilities,
+) -> Result<Meaning, Failure> {
+    let field = VersionField::parse(head.protocol_version());
+    let meta = message.params().and_then(|params| params.meta).map(Meta::parse).transpose();
+    let declared = match &meta {
+        Ok(Some(meta)) => meta.protocol_version.and_then(string_of),
+        _ => None,
+    };
+    let era = field.era(declared.as_deref());
+
+    // Until the id is known, an error goes without one.
+    let id = read_id(message).map_err(|error| Failure::Rpc { id: None, era, error })?;
+    let request = Received { head, message, body, capabilities, field, era };
+    let meaning = match request.method() {
+        Err(error) => Err(error),
+        // We ask nothing of clients without a session, so this answers somebody else.
+        Ok(None) => Ok(Meaning::Nothing),
+        Ok(Some(method)) => match &id {
+            Some(id) => meta.and_then(|meta| request.interpret_request(id, &method, meta)),
+            None => request.interpret_notification(),
+        },
+    };
+    meaning.map_err(|error| Failure::Rpc { id, era, error })
+}
+
+fn read_id(message: &Message<'_>) -> Result<Option<Id>, RpcError> {
+    let wrong =
+        || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
+    message.id.map(|id| Id::from_json(id.get()).ok_or_else(wrong)).transpose()
+}
+
+/// A message and what came with it.
+struct Received<'a> {
+    head: &'a Head,
+    message: &'a Message<'a>,
+    body: &'a str,
+    capabilities: &'a Capabilities,
+    field: VersionField<'a>,
+    era: Era,
+}
+
+impl<'a> Received<'a> {
+    /// The method of a request or notification, or nothing for a response that is let pass.
+    fn method(&self) -> Result<Option<Cow<'a, str>>, RpcError> {
+        let message = self.message;
+        if message.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+            return Err(RpcError::invalid_request("invalid request: `jsonrpc` must be \"2.0\""));
+        }
+        if let Some(key) = message.duplicate() {
+            return Err(RpcError::invalid_request(format!(
+                "invalid request: the key {key:?} comes twice"
+            )));
+        }
+        match (message.method, message.is_response) {
+            (None, true) if self.era == Era::Legacy => Ok(None),
+            (None, _) => Err(RpcError::invalid_request(
+                "invalid request: `method` is missing, send a request or a notification",
+            )),
+            (Some(_), true) => Err(RpcError::invalid_request(
+                "invalid request: a message has either `method` or `result` or `error`",
+            )),
+            (Some(method), false) => string_of(method).map(Some).ok_or_else(|| {
+                RpcError::invalid_request("invalid request: `method` must be a string")
+            }),
+        }
+    }
+
+    /// 2026-07-28 defines no notification that a client sends over HTTP, and none of the 2025 ones
+    /// says anything to a server that keeps no session.
+    fn interpret_notification(&self) -> Result<Meaning, RpcError> {
+        if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
+            modern::check_version(self.head, None)?;
+        }
+        Ok(Meaning::Nothing)
+    }
+
+    fn interpret_request(
+        &self,
+        id: &Id,
+        method: &str,
+        meta: Option<Meta<'_>>,
+    ) -> Result<Meaning, RpcError> {
+        if matches!(self.message.params, Params::Other) {
+            return Err(RpcError::invalid_params("invalid params: `params` must be an object"));
+        }
+        let revision = match self.era {
+            Era::Legacy => legacy::revision_of(self.field),
+            Era::Modern => {
+                modern::check_version(self.head, meta.as_ref())?;
+                modern::check_method(self.head, method)?;
+                Revision::V2026_07_28
+            }
+        };
+        let id = id.clone();
+        Ok(match (self.era, method) {
+            (Era::Legacy, "initialize") => {
+                let revision = legacy::negotiate(self.message.params())?;
+                Meaning::Immediate(Immediate::Initialize { id, revision })
+            }
+            (Era::Legacy, "ping") => Meaning::Immediate(Immediate::Ping { id }),
+            (Era::Modern, "server/discover") => Meaning::Immediate(Immediate::Discover { id }),
+            (_, method) => {
+                let method = McpMethod::find(method, self.capabilities)
+                    .ok_or_else(|| RpcError::method_not_found(method))?;
+                Meaning::Call(self.read_parts(id, method, revision, meta.unwrap_or_default())?)
+            }
+        })
+    }
+
+    fn read_parts(
+        &self,
+        id: Id,
+        method: McpMethod,
+        revision: Revision,
+        meta: Meta<'_>,
+    ) -> Result<RequestParts, RpcError> {
+        let absent = Members::default();
+        let params = self.message.params().unwrap_or(&absent);
+        let part_of = |value| Part::of(value, self.body);
+        let completion = match method {
+            McpMethod::Complete => Some(Box::new(Completion::parse(params)?)),
+            _ => None,
+        };
+        Ok(RequestParts {
+            revision,
+            method,
+            id,
+            name: self.read_subject(method, params)?,
+            cursor: optional(
+                params.cursor,
+                |cursor| Text::of(cursor, self.body),
+                "invalid params: `cursor` must be a string",
+            )?,
+            arguments: optional(
+                params.arguments,
+                |arguments| arguments.get().starts_with('{').then(|| part_of(arguments)),
+                "invalid params: `arguments` must be an object",
+            )?,
+            progress_token: optional(
+                meta.progress_token,
+                |token| Id::from_json(token.get()),
+                "invalid params: `_meta.progressToken` must be a string or an integer",
+            )?,
+            log_level: optional(
+                meta.log_level.filter(|_| self.capabilities.logging.is_some()),
+                |level| serde_json::from_str(level.get()).ok(),
+                "invalid params: the log level in `_meta` must be one of syslog, such as \"info\"",
+            )?,
+            completion,
+            meta: params.meta.map(part_of),
+            // Parsed on its own, but from a slice of the same body.
+            client_info: meta.client_info.map(part_of),
+        })
+    }
+
+    /// What the request is about, which on 2026-07-28 stands in the head as well.
+    fn read_subject(&self, method: McpMethod, params: &Members<'_>) -> Result<Text, RpcError> {
+        let (member, value) = match method.subject() {
+            Subject::Nothing => return Ok(Text::Decoded(Box::default())),
+            Subject::Name => ("name", params.name),
+            Subject::Uri => ("uri", params.uri),
+        };
+        let text = value.and_then(|value| Text::of(value, self.body)).ok_or_else(|| {
+            RpcError::invalid_params(format!("invalid params: `{member}` must be a string"))
+        })?;
+        if self.era == Era::Modern {
+            modern::check_name(self.head, text.as_str(self.body))?;
+        }
+        Ok(text)
+    }
+}
+
+/// Reads a member that may be left out. Some clients write null for that.
+fn optional<'a, T>(
+    value: Option<&'a RawValue>,
+    read: impl FnOnce(&'a RawValue) -> Option<T>,
+    complaint: &'static str,
+) -> Result<Option<T>, RpcError> {
+    match value.filter(|value| value.get() != "null") {
+        None => Ok(None),
+        Some(value) => read(value).map(Some).ok_or_else(|| RpcError::invalid_params(complaint)),
+    }
+}

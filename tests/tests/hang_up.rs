@@ -166,7 +166,7 @@ fn while_the_handler_runs() {
             ] {
                 log.clear();
                 let finished = fixture.handlers.finished.load(Ordering::SeqCst);
-                let milliseconds = if wire == Wire::Modern { 60_000 } else { 300 };
+                let milliseconds = if wire == Wire::Modern { 60_000 } else { 600 };
                 let call = ToolCall::new(wire, tool, json!({"milliseconds": milliseconds}));
                 let mut stream = connect(fixture.server.address);
                 stream.write_all(&call.sized()).unwrap();

@@ -105,7 +105,8 @@ fn while_the_handler_runs() {
     let server = Blocking::start();
     for wire in [Wire::Modern, Wire::Legacy] {
         for how in HangUp::BOTH {
-            for events in 0..3 {
+            // Later ones leave too little time to hang up in before the end.
+            for events in 0..2 {
                 let call = ToolCall::new(wire, "count", json!({}));
                 let mut stream = connect(server.address);
                 stream.write_all(&call.sized()).unwrap();

@@ -38,7 +38,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
     for &on in On::ALL {
         let server = server(on);
         let counters = server.counters();
-        let drain = Duration::from_millis(600);
+        let drain = Duration::from_millis(1_000);
         let running = on.serve_with(Endpoints::new().mount("/mcp", server), drain);
         let send = |wire, milliseconds, stream| {
             let arguments = json!({"milliseconds": milliseconds, "stream": stream});
@@ -61,7 +61,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
         let begun = Instant::now();
         running.begin_stop();
         assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed");
-        assert!(begun.elapsed() < Duration::from_millis(150), "at once");
+        assert!(begun.elapsed() < Duration::from_millis(500), "long before the deadline");
         for connection in &mut finishing {
             assert_eq!(Response::read(connection).text(), "waited");
         }
@@ -72,7 +72,7 @@ fn what_is_in_flight_finishes_or_is_cut() {
         }
         drop((finishing, cut));
         let report = running.stopped().unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         assert_eq!((report.finished, report.cut), (3, 3), "{on:?}");
         assert_eq!((counters.open_connections(), counters.calls_in_flight()), (0, 0));
     }

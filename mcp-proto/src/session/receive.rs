@@ -181,7 +181,7 @@ impl Session {
     }
 
     /// Waits for the next request.
-    pub(super) fn await_request(&mut self, now: Now) {
+    pub(super) fn wait_for_request(&mut self, now: Now) {
         self.state = State::Head { scan: HeadScan::default(), since: now.instant };
     }
 }

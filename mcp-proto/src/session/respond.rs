@@ -110,7 +110,7 @@ impl Session {
     /// The response is out: on to the next request, or to the end.
     fn flushed(&mut self, now: Now) {
         if self.exchange.keep_alive && self.shutdown.is_none() && !self.is_half_closed {
-            self.await_request(now);
+            self.wait_for_request(now);
             if !self.inbox.is_empty() {
                 self.advance_inbox(now);
             }

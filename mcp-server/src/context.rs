@@ -82,11 +82,10 @@ impl Context {
         self.inner.call.request().progress_token().is_some()
     }
 
-    /// Whether the call has ended without the handler: by cancellation, or because its client
-    /// left. The handler's future has been dropped by then; this is for what it has started on
-    /// other threads.
+    /// Whether the call has ended: it was answered or cancelled, or its client left. The handler's
+    /// future is gone by then; this is for what it has started on other threads.
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.outbox().is_closed
     }
 

@@ -21,7 +21,7 @@ fn report_on(thread_count: Arc<AtomicUsize>, ctx: Context) {
     thread_count.fetch_add(1, Ordering::SeqCst);
     std::thread::spawn(move || {
         let mut progress = 0.0;
-        while !ctx.is_cancelled() {
+        while !ctx.has_ended() {
             progress += 1.0;
             mcp_smol::block_on(ctx.progress(progress));
         }

@@ -16,9 +16,12 @@ use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
 use crate::tool::CallToolResult;
 
-/// How long a client may take lists and descriptions for fresh, in milliseconds (2026-07-28,
-/// server/utilities/caching). A minute: they only change when the server restarts.
-const TTL_MS: &str = "60000";
+/// How long, and for whom, a client may keep a result (2026-07-28, server/utilities/caching).
+///
+/// What a server offers is the same for all and only changes when it restarts: a minute.
+const OFFER_CACHING: &[u8] = b",\"ttlMs\":60000,\"cacheScope\":\"public\"";
+/// What is in a resource may change at any time, and may be for the eyes of its reader alone.
+const CONTENT_CACHING: &[u8] = b",\"ttlMs\":0,\"cacheScope\":\"private\"";
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead {
@@ -81,7 +84,7 @@ pub(crate) fn write_immediate(
             out.extend_from_slice(b",\"capabilities\":");
             write_json(out, &info.capabilities.to_json(Revision::V2026_07_28));
             write_instructions(out, info.instructions.as_deref());
-            write_cache_hints(out);
+            out.extend_from_slice(OFFER_CACHING);
             write_server_info(out, endpoint);
             out.push(b'}');
         }),
@@ -119,8 +122,10 @@ pub(super) fn write_reply(
             Reply::Error(_) => {}
         }
         if is_modern {
-            if let Reply::List(_) | Reply::Resource(_) = result {
-                write_cache_hints(out);
+            match result {
+                Reply::List(_) => out.extend_from_slice(OFFER_CACHING),
+                Reply::Resource(_) => out.extend_from_slice(CONTENT_CACHING),
+                _ => {}
             }
             write_server_info(out, endpoint);
         }
@@ -226,12 +231,6 @@ fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {
         out.extend_from_slice(b",\"instructions\":");
         write_json(out, instructions);
     }
-}
-
-fn write_cache_hints(out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"ttlMs\":");
-    out.extend_from_slice(TTL_MS.as_bytes());
-    out.extend_from_slice(b",\"cacheScope\":\"public\"");
 }
 
 /// 2026-07-28 asks for it on every result (basic, "Per-response protocol fields").

@@ -4,7 +4,7 @@ use super::{Event, Output, Session, State};
 use crate::call::{CallKey, Notification, Reply};
 use crate::error::Refusal;
 use crate::exchange::{
-    Failure, Immediate, write_accepted, write_failure, write_immediate, write_refusal,
+    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_refusal,
 };
 use crate::http::ResponseWriter;
 use crate::time::Now;
@@ -81,12 +81,8 @@ impl Session {
     }
 
     /// Lends out the answer of the call named `key`, if that is the one in hand.
-    pub(super) fn with_answer(
-        &mut self,
-        key: CallKey,
-        with: impl FnOnce(&mut Self, &mut crate::exchange::Answer),
-    ) {
-        // The state is put back unless `with` has moved on.
+    pub(super) fn with_answer(&mut self, key: CallKey, with: impl FnOnce(&mut Self, &mut Answer)) {
+        // `with` gets the session and the answer apart, so the answer has to leave the session.
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Call { key: current, mut answer } if current == key => {
                 with(self, &mut answer);

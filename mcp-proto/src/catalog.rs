@@ -1,9 +1,10 @@
 //! What a server offers, described once and for all revisions.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::caching::{CacheScope, Caching};
 use crate::call::{Call, Reply};
 use crate::completion::CompletionReference;
 use crate::error::{ErrorCode, Excerpt, RpcError};
@@ -38,6 +40,25 @@ pub struct Offer {
     pub resource_templates: Vec<ResourceTemplate>,
     /// How many are listed at once. By default, all.
     pub page_size: Option<NonZeroUsize>,
+    /// What is not for everybody: see [`Catalog::answer_to`]. Lists with such members are private
+    /// to their readers, whatever `list_caching` says.
+    pub restricted: BTreeSet<OfferKey>,
+    /// How long clients may keep lists. By default, [`Caching::LIST`].
+    pub list_caching: Option<Caching>,
+}
+
+/// Names one thing that is offered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "MCP offers these four")]
+pub enum OfferKey {
+    /// A tool, by its name.
+    Tool(String),
+    /// A prompt, by its name.
+    Prompt(String),
+    /// A resource, by its URI.
+    Resource(String),
+    /// A resource template, by its text.
+    ResourceTemplate(String),
 }
 
 /// An [`Offer`] that is ready to be served: serialised for each revision, page by page.
@@ -56,6 +77,7 @@ struct Inner {
     resources: List,
     resource_templates: List,
     templates: Vec<ResourceTemplate>,
+    restricted: BTreeSet<OfferKey>,
     /// By the name of the tool, for those that have any.
     param_headers: BTreeMap<String, Vec<ParamHeader>>,
 }
@@ -82,6 +104,7 @@ pub struct Listing {
     /// A JSON array.
     pub(crate) items: Arc<str>,
     pub(crate) next_cursor: Option<Arc<str>>,
+    pub(crate) caching: Caching,
 }
 
 /// An offer of which clients could not make use.
@@ -161,50 +184,62 @@ impl Catalog {
                 Err(reason) => return Err(CatalogError::InvalidParamHeader { name, reason }),
             }
         }
-        let Offer { tools, prompts, resources, resource_templates, page_size } = offer;
-        let page_size = page_size.map_or(usize::MAX, NonZeroUsize::get);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                tools: List::new(tools, page_size)?,
-                prompts: List::new(prompts, page_size)?,
-                resources: List::new(resources, page_size)?,
-                resource_templates: List::new(resource_templates, page_size)?,
-                templates: resource_templates.clone(),
-                param_headers,
-            }),
-        })
+        let inner = Inner {
+            tools: List::new(offer, &offer.tools)?,
+            prompts: List::new(offer, &offer.prompts)?,
+            resources: List::new(offer, &offer.resources)?,
+            resource_templates: List::new(offer, &offer.resource_templates)?,
+            templates: offer.resource_templates.clone(),
+            restricted: offer.restricted.clone(),
+            param_headers,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Answers `call` if nothing has to run for that: lists, and calls of what is not offered.
+    /// Answers `call` if nothing has to run for that: lists, and calls of what is not offered. To
+    /// this, whatever is [restricted](Offer::restricted) is not there.
     #[must_use]
     pub fn answer(&self, call: &Call) -> Option<Reply> {
+        self.answer_to(call, |_| false)
+    }
+
+    /// Answers a call as [`answer`](Self::answer) does, to a caller for whom `is_visible` says
+    /// which of the [restricted](Offer::restricted) things are there.
+    #[must_use]
+    pub fn answer_to(&self, call: &Call, is_visible: impl Fn(&OfferKey) -> bool) -> Option<Reply> {
         let request = call.request();
+        let is_visible = &|key: &OfferKey| {
+            !self.inner.restricted.contains(key) || is_visible(key)
+        };
+        let inner = &*self.inner;
         let result = match request.method() {
-            method @ McpMethod::ListTools => self.inner.tools.page(method, request),
-            method @ McpMethod::ListPrompts => self.inner.prompts.page(method, request),
-            method @ McpMethod::ListResources => self.inner.resources.page(method, request),
-            method @ McpMethod::ListResourceTemplates => {
-                self.inner.resource_templates.page(method, request)
-            }
-            McpMethod::CallTool if self.inner.tools.has(request.name()) => {
+            McpMethod::ListTools => inner.tools.page(request, is_visible),
+            McpMethod::ListPrompts => inner.prompts.page(request, is_visible),
+            McpMethod::ListResources => inner.resources.page(request, is_visible),
+            McpMethod::ListResourceTemplates => inner.resource_templates.page(request, is_visible),
+            McpMethod::CallTool if inner.tools.has(request.name(), is_visible) => {
                 match self.check_param_headers(request) {
                     Ok(()) => return None,
                     Err(error) => Err(error),
                 }
             }
             McpMethod::CallTool => Err(unknown("tool", request.name(), "tools/list")),
-            McpMethod::GetPrompt if self.inner.prompts.has(request.name()) => return None,
+            McpMethod::GetPrompt if inner.prompts.has(request.name(), is_visible) => return None,
             McpMethod::GetPrompt => Err(unknown("prompt", request.name(), "prompts/list")),
-            McpMethod::ReadResource if self.find_resource(request.name()).is_some() => return None,
-            McpMethod::ReadResource => Err(unknown_resource(request)),
+            McpMethod::ReadResource => match self.find_resource(request.name()) {
+                Some(found) if is_visible(&self.key_of(request.name(), &found)) => return None,
+                _ => Err(unknown_resource(request)),
+            },
             McpMethod::Complete => match &request.completion()?.reference {
-                CompletionReference::Prompt { name } if self.inner.prompts.has(name) => {
+                CompletionReference::Prompt { name } if inner.prompts.has(name, is_visible) => {
                     return None;
                 }
                 CompletionReference::Prompt { name } => {
                     Err(unknown("prompt", name, "prompts/list"))
                 }
-                CompletionReference::Resource { uri } if self.inner.resource_templates.has(uri) => {
+                CompletionReference::Resource { uri }
+                    if inner.resource_templates.has(uri, is_visible) =>
+                {
                     return None;
                 }
                 CompletionReference::Resource { uri } => {
@@ -213,6 +248,13 @@ impl Catalog {
             },
         };
         Some(result.unwrap_or_else(Reply::Error))
+    }
+
+    fn key_of(&self, uri: &str, found: &ResourceMatch) -> OfferKey {
+        match found {
+            ResourceMatch::Listed => OfferKey::Resource(uri.to_owned()),
+            ResourceMatch::Template { position, .. } => self.inner.templates[*position].key(),
+        }
     }
 
     fn check_param_headers(&self, request: &Request) -> Result<(), RpcError> {
@@ -227,7 +269,7 @@ impl Catalog {
     /// Finds what a URI means: the resource of that URI, or else the first template that fits.
     #[must_use]
     pub fn find_resource(&self, uri: &str) -> Option<ResourceMatch> {
-        if self.inner.resources.has(uri) {
+        if self.inner.resources.positions.contains_key(uri) {
             return Some(ResourceMatch::Listed);
         }
         self.inner.templates.iter().enumerate().find_map(|(position, template)| {
@@ -266,7 +308,10 @@ fn unknown_resource(request: &Request) -> RpcError {
 /// Something that is listed.
 pub(crate) trait Listed {
     /// What it is asked for by: its name or URI.
-    fn key(&self) -> &str;
+    fn name(&self) -> &str;
+
+    /// The same, with what it is.
+    fn key(&self) -> OfferKey;
 
     /// Its description as `revision` defines it.
     fn to_json(&self, revision: Revision) -> impl Serialize;
@@ -275,60 +320,120 @@ pub(crate) trait Listed {
 /// One kind of what is offered.
 #[derive(Debug)]
 struct List {
-    names: BTreeSet<String>,
-    pages: Vec<Page>,
+    items: Vec<Item>,
+    /// By name.
+    positions: BTreeMap<String, usize>,
+    page_size: usize,
+    /// For each revision, the pages of a list that is the same for all.
+    pages: [Vec<Arc<str>>; Revision::ALL.len()],
+    is_restricted: bool,
+    caching: Caching,
 }
 
 #[derive(Debug)]
-struct Page {
-    /// What a client asks for it with: the name of the last item of the page before, in Base64. So
-    /// it stays good when the server restarts.
-    cursor: Option<Arc<str>>,
+struct Item {
+    key: OfferKey,
     /// For each revision.
-    items: [Arc<str>; Revision::ALL.len()],
+    json: [Box<str>; Revision::ALL.len()],
+    /// What a client asks with for the items behind this one: its name in Base64. So it stays
+    /// good when the server restarts, and when other items come and go.
+    cursor: Arc<str>,
 }
 
 impl List {
-    fn new<T: Listed>(items: &[T], page_size: usize) -> Result<Self, CatalogError> {
-        let mut names = BTreeSet::new();
-        for item in items {
-            if !names.insert(item.key().to_owned()) {
-                return Err(CatalogError::Duplicate { name: item.key().to_owned() });
+    fn new<T: Listed>(offer: &Offer, items: &[T]) -> Result<Self, CatalogError> {
+        let mut positions = BTreeMap::new();
+        for (position, item) in items.iter().enumerate() {
+            if positions.insert(item.name().to_owned(), position).is_some() {
+                return Err(CatalogError::Duplicate { name: item.name().to_owned() });
             }
         }
-        // An empty list has a page, too.
-        let starts = (0..items.len().max(1)).step_by(page_size);
-        let pages = starts.map(|start| {
-            let page = &items[start..items.len().min(start.saturating_add(page_size))];
-            let before = start.checked_sub(1).map(|last| &items[last]);
-            Page {
-                cursor: before.map(|last| STANDARD.encode(last.key()).into()),
-                items: Revision::ALL.map(|revision| {
-                    let objects: Vec<_> = page.iter().map(|item| item.to_json(revision)).collect();
-                    serde_json::to_string(&objects).unwrap_or_else(|_| "[]".to_string()).into()
-                }),
-            }
-        });
-        Ok(Self { pages: pages.collect(), names })
+        let items: Vec<_> = items.iter().map(Item::new).collect();
+        let page_size = offer.page_size.map_or(usize::MAX, NonZeroUsize::get);
+        let is_restricted = items.iter().any(|item| offer.restricted.contains(&item.key));
+        let caching = offer.list_caching.unwrap_or(Caching::LIST);
+        let scope = if is_restricted { CacheScope::Private } else { caching.scope };
+        Ok(Self {
+            pages: [0, 1, 2, 3].map(|revision| {
+                let pages = items.chunks(page_size);
+                pages.map(|page| array_of(page.iter(), revision)).collect()
+            }),
+            positions,
+            page_size,
+            is_restricted,
+            caching: Caching { scope, ..caching },
+            items,
+        })
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.names.contains(name)
+    fn has(&self, name: &str, is_visible: &impl Fn(&OfferKey) -> bool) -> bool {
+        let position = self.positions.get(name);
+        position.is_some_and(|&position| is_visible(&self.items[position].key))
     }
 
-    fn page(&self, method: McpMethod, request: &Request) -> Result<Reply, RpcError> {
-        let position = self
-            .pages
-            .iter()
-            .position(|page| page.cursor.as_deref() == request.cursor())
-            .ok_or_else(|| RpcError::invalid_params("invalid cursor: start again without one"))?;
+    fn page(
+        &self,
+        request: &Request,
+        is_visible: &impl Fn(&OfferKey) -> bool,
+    ) -> Result<Reply, RpcError> {
+        let start = match request.cursor() {
+            None => 0,
+            Some(cursor) => self.behind(cursor).ok_or_else(|| {
+                RpcError::invalid_params("invalid cursor: start again without one")
+            })?,
+        };
         let revision = Revision::ALL.iter().position(|&it| it == request.revision()).unwrap_or(0);
-        Ok(Reply::List(Listing {
-            method,
-            items: self.pages[position].items[revision].clone(),
-            next_cursor: self.pages.get(position + 1).and_then(|next| next.cursor.clone()),
-        }))
+        let is_ready = !self.is_restricted && start.is_multiple_of(self.page_size);
+        let ready = self.pages[revision].get(start / self.page_size).filter(|_| is_ready);
+        let (items, next_cursor) = match ready {
+            Some(page) => {
+                let end = start.saturating_add(self.page_size);
+                let last = self.items.get(end.saturating_sub(1));
+                let last = last.filter(|_| end < self.items.len());
+                (page.clone(), last.map(|last| last.cursor.clone()))
+            }
+            None => {
+                let visible = || self.items[start..].iter().filter(|item| is_visible(&item.key));
+                let last = visible().nth(self.page_size.saturating_sub(1));
+                let has_more = visible().nth(self.page_size).is_some();
+                let items = array_of(visible().take(self.page_size), revision);
+                (items, last.filter(|_| has_more).map(|last| last.cursor.clone()))
+            }
+        };
+        let caching = self.caching;
+        Ok(Reply::List(Listing { method: request.method(), items, next_cursor, caching }))
     }
+
+    /// The position behind the item that a cursor names.
+    fn behind(&self, cursor: &str) -> Option<usize> {
+        let name = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
+        Some(self.positions.get(&name)? + 1)
+    }
+}
+
+impl Item {
+    fn new<T: Listed>(item: &T) -> Self {
+        Self {
+            key: item.key(),
+            json: Revision::ALL.map(|revision| {
+                serde_json::to_string(&item.to_json(revision)).unwrap_or_default().into()
+            }),
+            cursor: STANDARD.encode(item.name()).into(),
+        }
+    }
+}
+
+/// A JSON array of items, as the revision of that position has them.
+fn array_of<'a>(items: impl Iterator<Item = &'a Item>, revision: usize) -> Arc<str> {
+    let mut json = String::from("[");
+    for item in items {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(&item.json[revision]);
+    }
+    json.push(']');
+    json.into()
 }
 
 fn is_tool_name(name: &str) -> bool {
@@ -339,6 +444,7 @@ fn is_tool_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use alloc::vec;
     use serde_json::{Value, json};
 
@@ -372,7 +478,7 @@ mod tests {
         let catalog = offer(vec![titled]).unwrap();
         let json = |revision| {
             let position = Revision::ALL.iter().position(|&r| r == revision).unwrap();
-            catalog.inner.tools.pages[0].items[position].to_string()
+            catalog.inner.tools.pages[position][0].to_string()
         };
         let plain = r#"{"name":"a","description":"does it","inputSchema":{"type":"object"}}"#;
         assert_eq!(json(Revision::V2025_03_26), format!("[{plain}]"));
@@ -383,25 +489,100 @@ mod tests {
         assert!(json(Revision::V2026_07_28).contains(r#""outputSchema":{"type":"array"}"#));
     }
 
-    #[test]
-    fn pages_are_cut_by_size_and_named_by_what_came_before() {
+    /// Walks through a list of `count` tools, of which those named `hidden` are restricted, and
+    /// returns the names on each page.
+    fn walk(count: usize, page_size: usize, hidden: &[&str], sees: &[&str]) -> Vec<Vec<String>> {
         let object = json!({"type": "object"});
-        let cut = |count: usize, page_size| {
-            let tools = (0..count).map(|n| tool(&format!("t{n}"), &object)).collect();
-            let page_size = NonZeroUsize::new(page_size);
-            let catalog = Catalog::new(&Offer { tools, page_size, ..Offer::default() }).unwrap();
-            let pages = &catalog.inner.tools.pages;
-            let sizes: Vec<_> =
-                pages.iter().map(|page| page.items[0].matches("\"name\"").count()).collect();
-            let cursors: Vec<_> =
-                pages.iter().map(|page| page.cursor.as_deref().map(ToOwned::to_owned)).collect();
-            (sizes, cursors)
+        let restricted = hidden.iter().map(|name| OfferKey::Tool((*name).into())).collect();
+        let catalog = Catalog::new(&Offer {
+            tools: (0..count).map(|n| tool(&format!("t{n}"), &object)).collect(),
+            page_size: NonZeroUsize::new(page_size),
+            restricted,
+            ..Offer::default()
+        });
+        let catalog = catalog.unwrap();
+        let is_visible = |key: &OfferKey| {
+            !catalog.inner.restricted.contains(key)
+                || sees.iter().any(|name| *key == OfferKey::Tool((*name).into()))
         };
-        assert_eq!(cut(0, 2), (vec![0], vec![None]));
-        assert_eq!(cut(2, 2), (vec![2], vec![None]));
-        let t1 = Some(STANDARD.encode("t1"));
-        assert_eq!(cut(3, 2), (vec![2, 1], vec![None, t1.clone()]));
-        assert_eq!(cut(4, 2), (vec![2, 2], vec![None, t1]));
-        assert_eq!(cut(3, 0), (vec![3], vec![None]));
+        let mut pages = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let request = list_tools(cursor.as_deref());
+            let Ok(Reply::List(page)) = catalog.inner.tools.page(&request, &is_visible) else {
+                panic!("no page for {cursor:?}");
+            };
+            let scope = if hidden.is_empty() { CacheScope::Public } else { CacheScope::Private };
+            assert_eq!(page.caching.scope, scope);
+            let items: Vec<Value> = serde_json::from_str(&page.items).unwrap();
+            let names = items.iter().map(|item| item["name"].as_str().unwrap().into());
+            pages.push(names.collect());
+            match page.next_cursor {
+                Some(next) => cursor = Some(next.to_string()),
+                None => return pages,
+            }
+        }
+    }
+
+    fn list_tools(cursor: Option<&str>) -> Request {
+        let body = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"cursor": cursor},
+        });
+        let body = body.to_string();
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut info = crate::ServerInfo::new("t", "1");
+        info.capabilities.tools = Some(crate::ToolsCapability::default());
+        let config = crate::Config::new([crate::Endpoint::new("/mcp", info).unwrap()]);
+        let now = crate::Instant::from_micros(0).into();
+        let mut session = crate::Session::new(Arc::new(config), now);
+        session.handle(now, crate::Input::Bytes((head + &body).as_bytes()));
+        match session.poll_output() {
+            Some(crate::Output::Call(call)) => *call.request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pages_are_cut_by_size() {
+        let sizes = |count, page_size| -> Vec<usize> {
+            walk(count, page_size, &[], &[]).iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes(0, 2), [0]);
+        assert_eq!(sizes(2, 2), [2]);
+        assert_eq!(sizes(3, 2), [2, 1]);
+        assert_eq!(sizes(4, 2), [2, 2]);
+        assert_eq!(sizes(3, 0), [3]);
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_there_and_fills_no_page() {
+        let walk = |sees: &[&str]| walk(5, 2, &["t1", "t4"], sees);
+        assert_eq!(walk(&[]), [vec!["t0", "t2"], vec!["t3"]]);
+        assert_eq!(walk(&["t1"]), [vec!["t0", "t1"], vec!["t2", "t3"]]);
+        assert_eq!(walk(&["t1", "t4"]), [vec!["t0", "t1"], vec!["t2", "t3"], vec!["t4"]]);
+    }
+
+    #[test]
+    fn a_cursor_stays_good_while_its_item_is_there() {
+        let object = json!({"type": "object"});
+        let page = |names: &[&str], cursor: &str| {
+            let tools = names.iter().map(|name| tool(name, &object)).collect();
+            let page_size = NonZeroUsize::new(2);
+            let catalog = Catalog::new(&Offer { tools, page_size, ..Offer::default() }).unwrap();
+            let cursor = STANDARD.encode(cursor);
+            match catalog.inner.tools.page(&list_tools(Some(&cursor)), &|_| true) {
+                Ok(Reply::List(page)) => Ok(page.items.to_string().matches("name").count()),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.code),
+            }
+        };
+        assert_eq!(page(&["a", "b", "c"], "b"), Ok(1));
+        assert_eq!(page(&["b", "c", "d", "e"], "b"), Ok(2));
+        assert_eq!(page(&["a", "b"], "b"), Ok(0));
+        assert_eq!(page(&["a", "c"], "b"), Err(ErrorCode::INVALID_PARAMS));
     }
 }

@@ -38,11 +38,14 @@
 
 extern crate alloc;
 
+mod caching;
+pub use caching::{CacheScope, Caching};
+
 mod call;
 pub use call::{Call, CallKey, LogMessage, Notification, Progress, Reply};
 
 mod catalog;
-pub use catalog::{Catalog, CatalogError, Listing, Offer, ResourceMatch};
+pub use catalog::{Catalog, CatalogError, Listing, Offer, OfferKey, ResourceMatch};
 
 mod completion;
 pub use completion::{CompleteResult, Completion, CompletionReference};

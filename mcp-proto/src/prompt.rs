@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::catalog::Listed;
+use crate::catalog::{Listed, OfferKey};
 use crate::content::Content;
 use crate::revision::Revision;
 
@@ -59,8 +59,12 @@ impl Prompt {
 }
 
 impl Listed for Prompt {
-    fn key(&self) -> &str {
+    fn name(&self) -> &str {
         &self.name
+    }
+
+    fn key(&self) -> OfferKey {
+        OfferKey::Prompt(self.name.clone())
     }
 
     fn to_json(&self, revision: Revision) -> impl Serialize {

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::catalog::Listed;
+use crate::caching::Caching;
+use crate::catalog::{Listed, OfferKey};
 use crate::content::ResourceContents;
 use crate::revision::Revision;
 use crate::uri_template::UriTemplate;
@@ -58,8 +59,12 @@ impl Resource {
 }
 
 impl Listed for Resource {
-    fn key(&self) -> &str {
+    fn name(&self) -> &str {
         &self.uri
+    }
+
+    fn key(&self) -> OfferKey {
+        OfferKey::Resource(self.uri.clone())
     }
 
     fn to_json(&self, revision: Revision) -> impl Serialize {
@@ -114,8 +119,12 @@ impl ResourceTemplate {
 }
 
 impl Listed for ResourceTemplate {
-    fn key(&self) -> &str {
+    fn name(&self) -> &str {
         self.uri_template.as_str()
+    }
+
+    fn key(&self) -> OfferKey {
+        OfferKey::ResourceTemplate(self.uri_template.as_str().into())
     }
 
     fn to_json(&self, revision: Revision) -> impl Serialize {
@@ -151,17 +160,19 @@ struct Object<'a> {
 }
 
 /// The result of `resources/read` (`ReadResourceResult`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReadResourceResult {
     /// What is in it, or in several if it is a folder of them.
     pub contents: Vec<ResourceContents>,
+    /// How long the client may keep it.
+    pub caching: Caching,
 }
 
 impl ReadResourceResult {
     /// What was read.
     #[must_use]
     pub const fn new(contents: Vec<ResourceContents>) -> Self {
-        Self { contents }
+        Self { contents, caching: Caching::NONE }
     }
 }

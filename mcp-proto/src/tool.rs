@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::catalog::Listed;
+use crate::catalog::{Listed, OfferKey};
 use crate::content::Content;
 use crate::revision::Revision;
 
@@ -60,8 +60,12 @@ impl Tool {
 }
 
 impl Listed for Tool {
-    fn key(&self) -> &str {
+    fn name(&self) -> &str {
         &self.name
+    }
+
+    fn key(&self) -> OfferKey {
+        OfferKey::Tool(self.name.clone())
     }
 
     fn to_json(&self, revision: Revision) -> impl Serialize {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Failure, Immediate};
+use crate::caching::Caching;
 use crate::call::{LogMessage, Progress, Reply};
 use crate::catalog::Listing;
 use crate::endpoint::Endpoint;
@@ -15,13 +16,6 @@ use crate::media;
 use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
 use crate::tool::CallToolResult;
-
-/// How long, and for whom, a client may keep a result (2026-07-28, server/utilities/caching).
-///
-/// What a server offers is the same for all and only changes when it restarts: a minute.
-const OFFER_CACHING: &[u8] = b",\"ttlMs\":60000,\"cacheScope\":\"public\"";
-/// What is in a resource may change at any time, and may be for the eyes of its reader alone.
-const CONTENT_CACHING: &[u8] = b",\"ttlMs\":0,\"cacheScope\":\"private\"";
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead {
@@ -84,7 +78,7 @@ pub(crate) fn write_immediate(
             out.extend_from_slice(b",\"capabilities\":");
             write_json(out, &info.capabilities.to_json(Revision::V2026_07_28));
             write_instructions(out, info.instructions.as_deref());
-            out.extend_from_slice(OFFER_CACHING);
+            Caching::LIST.write(out);
             write_server_info(out, endpoint);
             out.push(b'}');
         }),
@@ -123,8 +117,8 @@ pub(super) fn write_reply(
         }
         if is_modern {
             match result {
-                Reply::List(_) => out.extend_from_slice(OFFER_CACHING),
-                Reply::Resource(_) => out.extend_from_slice(CONTENT_CACHING),
+                Reply::List(list) => list.caching.write(out),
+                Reply::Resource(result) => result.caching.write(out),
                 _ => {}
             }
             write_server_info(out, endpoint);

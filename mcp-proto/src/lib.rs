@@ -53,6 +53,12 @@ pub use config::Config;
 mod content;
 pub use content::{Content, ResourceContents};
 
+mod elicitation;
+pub use elicitation::{
+    ElicitAction, ElicitChoice, ElicitChoices, ElicitFormat, ElicitProperty, ElicitRequest,
+    ElicitResult, ElicitSchema, InvalidElicitSchema,
+};
+
 mod endpoint;
 pub use endpoint::{Endpoint, InvalidPath, ResponseMode};
 
@@ -84,7 +90,9 @@ pub use method::McpMethod;
 mod param_header;
 
 mod prompt;
-pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
+pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage};
+
+mod raw;
 
 mod request;
 pub use request::Request;
@@ -94,6 +102,9 @@ pub use resource::{ReadResourceResult, Resource, ResourceTemplate};
 
 mod revision;
 pub use revision::{Era, Revision};
+
+mod role;
+pub use role::Role;
 
 mod server_info;
 pub use server_info::{

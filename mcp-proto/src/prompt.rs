@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::catalog::Listed;
 use crate::content::Content;
 use crate::revision::Revision;
+use crate::role::Role;
 
 /// A prompt as `prompts/list` shows it.
 #[derive(Clone, Debug)]
@@ -81,16 +82,6 @@ impl Listed for Prompt {
             arguments: &self.arguments,
         }
     }
-}
-
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are those of the specification")]
-#[expect(clippy::exhaustive_enums, reason = "the specification knows these two")]
-pub enum Role {
-    User,
-    Assistant,
 }
 
 /// One message of a prompt.

@@ -38,6 +38,9 @@
 
 extern crate alloc;
 
+mod annotations;
+pub use annotations::Annotations;
+
 mod call;
 pub use call::{Call, CallKey, LogMessage, Notification, Progress, Reply};
 
@@ -51,7 +54,7 @@ mod config;
 pub use config::Config;
 
 mod content;
-pub use content::{Content, ResourceContents};
+pub use content::{Content, EmbeddedResource, MediaContent, ResourceContents, TextContent};
 
 mod elicitation;
 pub use elicitation::{
@@ -73,6 +76,8 @@ pub use guard::{Hosts, Origins};
 mod http;
 pub use http::{Head, Method};
 
+mod json;
+
 mod jsonrpc;
 pub use jsonrpc::Id;
 
@@ -91,8 +96,6 @@ mod param_header;
 
 mod prompt;
 pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage};
-
-mod raw;
 
 mod request;
 pub use request::Request;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::catalog::Listed;
 use crate::content::Content;
+use crate::json::each;
 use crate::revision::Revision;
 use crate::role::Role;
 
@@ -85,7 +86,7 @@ impl Listed for Prompt {
 }
 
 /// One message of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PromptMessage {
     /// Who says it.
@@ -106,14 +107,23 @@ impl PromptMessage {
     pub const fn assistant(content: Content) -> Self {
         Self { role: Role::Assistant, content }
     }
+
+    fn to_json(&self, revision: Revision) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Object<C> {
+            role: Role,
+            content: C,
+        }
+
+        Object { role: self.role, content: self.content.to_json(revision) }
+    }
 }
 
 /// The result of `prompts/get` (`GetPromptResult`).
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct GetPromptResult {
     /// What the prompt is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What is said.
     pub messages: Vec<PromptMessage>,
@@ -130,5 +140,20 @@ impl GetPromptResult {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(vec![PromptMessage::user(Content::text(text))])
+    }
+
+    /// The members as `revision` defines them.
+    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Object<'a, M> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            description: Option<&'a str>,
+            messages: M,
+        }
+
+        Object {
+            description: self.description.as_deref(),
+            messages: each(&self.messages, move |message| message.to_json(revision)),
+        }
     }
 }

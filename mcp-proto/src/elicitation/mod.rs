@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::raw::is_object;
+use crate::json::is_object;
 
 /// Something that is asked of the user: the parameters of `elicitation/create`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,8 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
 
-use serde::de::{Deserializer, Error};
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -57,5 +59,42 @@ pub(crate) fn read_by_type<'de, D: Deserializer<'de>, T>(
     match read(&kind, json.get()) {
         Some(value) => value.map_err(D::Error::custom),
         None => Err(D::Error::custom(format!("unknown type {}", Excerpt(&kind)))),
+    }
+}
+
+/// Whether a member that has to be an object is to be left out.
+#[expect(clippy::ref_option, reason = "it is what a field is")]
+pub(crate) fn is_no_object(member: &Option<Box<RawValue>>) -> bool {
+    object(member).is_none()
+}
+
+/// Reads a member that has to be an object.
+pub(crate) fn read_object<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Box<RawValue>, D::Error> {
+    let value = Box::<RawValue>::deserialize(deserializer)?;
+    if is_object(&value) { Ok(value) } else { Err(D::Error::custom("expected an object")) }
+}
+
+/// Reads an array, or one item without the array around it.
+pub(crate) fn read_one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    let items = match json.get().as_bytes() {
+        [b'[', ..] => serde_json::from_str(json.get()),
+        _ => serde_json::from_str(json.get()).map(|item| vec![item]),
+    };
+    items.map_err(D::Error::custom)
+}
+
+/// Writes an array, or one item without the array around it, which is all that older revisions know.
+pub(crate) fn write_one_or_many<S: Serializer, T: Serialize>(
+    items: &[T],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match items {
+        [item] => item.serialize(serializer),
+        items => items.serialize(serializer),
     }
 }

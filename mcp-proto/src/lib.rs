@@ -47,6 +47,12 @@ pub use call::{Call, CallKey, LogMessage, Notification, Progress, Reply};
 mod catalog;
 pub use catalog::{Catalog, CatalogError, Listing, Offer, ResourceMatch};
 
+mod client_capabilities;
+pub use client_capabilities::{
+    ClientCapabilities, ClientCapability, ElicitationCapability, MissingCapability,
+    SamplingCapability,
+};
+
 mod completion;
 pub use completion::{CompleteResult, Completion, CompletionReference};
 
@@ -75,6 +81,9 @@ pub use guard::{Hosts, Origins};
 
 mod http;
 pub use http::{Head, Method};
+
+mod input;
+pub use input::{InputRequest, InputRequired, InvalidInputRequired};
 
 mod json;
 
@@ -108,6 +117,15 @@ pub use revision::{Era, Revision};
 
 mod role;
 pub use role::Role;
+
+mod roots;
+pub use roots::{ListRootsResult, Root};
+
+mod sampling;
+pub use sampling::{
+    CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent,
+    SamplingMessage, ToolChoice, ToolResult, ToolUse,
+};
 
 mod server_info;
 pub use server_info::{

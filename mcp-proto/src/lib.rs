@@ -38,6 +38,9 @@
 
 extern crate alloc;
 
+mod annotations;
+pub use annotations::Annotations;
+
 mod caching;
 pub use caching::{CacheScope, Caching};
 
@@ -47,6 +50,12 @@ pub use call::{Call, CallKey, LogMessage, Notification, Progress, Reply};
 mod catalog;
 pub use catalog::{Catalog, CatalogError, Listing, Offer, OfferKey, ResourceMatch};
 
+mod client_capabilities;
+pub use client_capabilities::{
+    ClientCapabilities, ClientCapability, ElicitationCapability, MissingCapability,
+    SamplingCapability,
+};
+
 mod completion;
 pub use completion::{CompleteResult, Completion, CompletionReference};
 
@@ -54,7 +63,13 @@ mod config;
 pub use config::Config;
 
 mod content;
-pub use content::{Content, ResourceContents};
+pub use content::{Content, EmbeddedResource, MediaContent, ResourceContents, TextContent};
+
+mod elicitation;
+pub use elicitation::{
+    ElicitAction, ElicitChoice, ElicitChoices, ElicitFormat, ElicitProperty, ElicitRequest,
+    ElicitResult, ElicitSchema, InvalidElicitSchema,
+};
 
 mod endpoint;
 pub use endpoint::{Endpoint, InvalidPath, ResponseMode};
@@ -69,6 +84,11 @@ pub use guard::{Hosts, Origins};
 
 mod http;
 pub use http::{Head, Method};
+
+mod input;
+pub use input::{InputRequest, InputRequired, InvalidInputRequired};
+
+mod json;
 
 mod jsonrpc;
 pub use jsonrpc::Id;
@@ -87,7 +107,7 @@ pub use method::McpMethod;
 mod param_header;
 
 mod prompt;
-pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
+pub use prompt::{GetPromptResult, Prompt, PromptArgument, PromptMessage};
 
 mod request;
 pub use request::Request;
@@ -97,6 +117,18 @@ pub use resource::{ReadResourceResult, Resource, ResourceTemplate};
 
 mod revision;
 pub use revision::{Era, Revision};
+
+mod role;
+pub use role::Role;
+
+mod roots;
+pub use roots::{ListRootsResult, Root};
+
+mod sampling;
+pub use sampling::{
+    CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent,
+    SamplingMessage, ToolChoice, ToolResult, ToolUse,
+};
 
 mod server_info;
 pub use server_info::{

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::catalog::{Listed, OfferKey};
 use crate::content::Content;
+use crate::json::each;
 use crate::revision::Revision;
+use crate::role::Role;
 
 /// A prompt as `prompts/list` shows it.
 #[derive(Clone, Debug)]
@@ -87,18 +89,8 @@ impl Listed for Prompt {
     }
 }
 
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are those of the specification")]
-#[expect(clippy::exhaustive_enums, reason = "the specification knows these two")]
-pub enum Role {
-    User,
-    Assistant,
-}
-
 /// One message of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PromptMessage {
     /// Who says it.
@@ -119,14 +111,23 @@ impl PromptMessage {
     pub const fn assistant(content: Content) -> Self {
         Self { role: Role::Assistant, content }
     }
+
+    fn to_json(&self, revision: Revision) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Object<C> {
+            role: Role,
+            content: C,
+        }
+
+        Object { role: self.role, content: self.content.to_json(revision) }
+    }
 }
 
 /// The result of `prompts/get` (`GetPromptResult`).
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct GetPromptResult {
     /// What the prompt is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// What is said.
     pub messages: Vec<PromptMessage>,
@@ -143,5 +144,20 @@ impl GetPromptResult {
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(vec![PromptMessage::user(Content::text(text))])
+    }
+
+    /// The members as `revision` defines them.
+    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Object<'a, M> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            description: Option<&'a str>,
+            messages: M,
+        }
+
+        Object {
+            description: self.description.as_deref(),
+            messages: each(&self.messages, move |message| message.to_json(revision)),
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::catalog::Listing;
 use crate::endpoint::Endpoint;
 use crate::error::{ErrorCode, Refusal, RpcError, Status};
 use crate::http::{ResponseHead, ResponseWriter};
+use crate::json::each;
 use crate::jsonrpc::Id;
 use crate::media;
 use crate::method::McpMethod;
@@ -104,10 +105,10 @@ pub(super) fn write_reply(
         match result {
             Reply::List(list) => write_listing(out, list),
             Reply::Tool(result) => write_tool_result(out, result, revision),
-            Reply::Prompt(result) => write_members(out, result),
+            Reply::Prompt(result) => write_members(out, &result.to_json(revision)),
             Reply::Resource(result) => {
                 out.extend_from_slice(b"\"contents\":");
-                write_json(out, &result.contents);
+                write_json(out, &each(&result.contents, |it| it.to_json(revision)));
             }
             Reply::Completion(result) => {
                 out.extend_from_slice(b"\"completion\":");
@@ -189,7 +190,7 @@ pub(super) fn wrong_kind_of_reply() -> RpcError {
 
 fn write_tool_result(out: &mut Vec<u8>, result: &CallToolResult, revision: Revision) {
     out.extend_from_slice(b"\"content\":");
-    write_json(out, &result.content);
+    write_json(out, &each(&result.content, |it| it.to_json(revision)));
     if let Some(structured) = result.structured_for(revision) {
         out.extend_from_slice(b",\"structuredContent\":");
         out.extend_from_slice(structured.get().as_bytes());

@@ -8,10 +8,12 @@ use serde_json::value::RawValue;
 use crate::catalog::Listing;
 use crate::completion::CompleteResult;
 use crate::error::RpcError;
+use crate::input::InputRequired;
 use crate::logging::LogLevel;
 use crate::prompt::GetPromptResult;
 use crate::request::Request;
 use crate::resource::ReadResourceResult;
+use crate::subscription::Change;
 use crate::tool::CallToolResult;
 
 /// Names one call on its session, never another: a late reply finds nothing to answer.
@@ -60,6 +62,11 @@ pub enum Reply {
     Resource(ReadResourceResult),
     /// To `completion/complete`.
     Completion(CompleteResult),
+    /// To `tools/call`, `prompts/get` and `resources/read` on 2026-07-28: the client has to answer
+    /// questions first, and then to send its request again.
+    InputRequired(InputRequired),
+    /// To `subscriptions/listen`: it has ended, in order.
+    SubscriptionEnded,
     /// To any call.
     Error(RpcError),
 }
@@ -73,6 +80,11 @@ pub enum Notification {
     Progress(Progress),
     /// `notifications/message`. Left out if the client did not ask for messages of that level.
     Log(LogMessage),
+    /// `notifications/subscriptions/acknowledged`: the call to `subscriptions/listen` has become a
+    /// subscription.
+    Subscribed,
+    /// Something of the server has changed. Left out if the call is no subscription to that.
+    Changed(Change),
 }
 
 /// A log message for the client.

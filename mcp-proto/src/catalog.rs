@@ -61,6 +61,19 @@ pub enum OfferKey {
     ResourceTemplate(String),
 }
 
+impl OfferKey {
+    /// The name, URI or text.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tool(name)
+            | Self::Prompt(name)
+            | Self::Resource(name)
+            | Self::ResourceTemplate(name) => name,
+        }
+    }
+}
+
 /// An [`Offer`] that is ready to be served: serialised for each revision, page by page.
 ///
 /// A [`Session`](crate::Session) hands every call to the application; the catalog answers those
@@ -246,6 +259,7 @@ impl Catalog {
                     Err(unknown("resource template", uri, "resources/templates/list"))
                 }
             },
+            McpMethod::Listen => return None,
         };
         Some(result.unwrap_or_else(Reply::Error))
     }

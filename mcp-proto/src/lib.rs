@@ -90,6 +90,9 @@ pub use input::{InputRequest, InputRequired, InvalidInputRequired};
 
 mod json;
 
+mod hub;
+pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
+
 mod jsonrpc;
 pub use jsonrpc::Id;
 
@@ -140,6 +143,9 @@ mod session;
 pub use session::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session};
 
 mod sse;
+
+mod subscription;
+pub use subscription::{Change, SubscriptionFilter};
 
 mod time;
 pub use time::{Instant, Now};

@@ -1,5 +1,6 @@
 //! The methods of MCP that an application answers.
 
+use crate::revision::Era;
 use crate::server_info::Capabilities;
 
 /// A method whose answer is up to the application.
@@ -22,6 +23,8 @@ pub enum McpMethod {
     ReadResource,
     /// `completion/complete`.
     Complete,
+    /// `subscriptions/listen` (2026-07-28).
+    Listen,
 }
 
 /// Which parameter says what a method is about.
@@ -36,7 +39,7 @@ pub(crate) enum Subject {
 }
 
 impl McpMethod {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::ListTools,
         Self::CallTool,
         Self::ListPrompts,
@@ -45,6 +48,7 @@ impl McpMethod {
         Self::ListResourceTemplates,
         Self::ReadResource,
         Self::Complete,
+        Self::Listen,
     ];
 
     /// The name on the wire.
@@ -59,11 +63,12 @@ impl McpMethod {
             Self::ListResourceTemplates => "resources/templates/list",
             Self::ReadResource => "resources/read",
             Self::Complete => "completion/complete",
+            Self::Listen => "subscriptions/listen",
         }
     }
 
-    /// The method called `name`, if a server of these capabilities has it.
-    pub(crate) fn find(name: &str, capabilities: &Capabilities) -> Option<Self> {
+    /// The method called `name`, if a server of these capabilities has it in that era.
+    pub(crate) fn find(name: &str, capabilities: &Capabilities, era: Era) -> Option<Self> {
         let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
         let is_offered = match method {
             Self::ListTools | Self::CallTool => capabilities.tools.is_some(),
@@ -72,6 +77,7 @@ impl McpMethod {
                 capabilities.resources.is_some()
             }
             Self::Complete => capabilities.completions.is_some(),
+            Self::Listen => era == Era::Modern && capabilities.has_changes(),
         };
         is_offered.then_some(method)
     }
@@ -85,7 +91,14 @@ impl McpMethod {
             | Self::ListPrompts
             | Self::ListResources
             | Self::ListResourceTemplates
-            | Self::Complete => Subject::Nothing,
+            | Self::Complete
+            | Self::Listen => Subject::Nothing,
         }
+    }
+
+    /// Whether its answer may be that input is required (2026-07-28, basic/patterns/mrtr,
+    /// "Supported Requests").
+    pub(crate) const fn may_require_input(self) -> bool {
+        matches!(self, Self::CallTool | Self::GetPrompt | Self::ReadResource)
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Range;
 
@@ -13,6 +14,7 @@ use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
 use crate::revision::Revision;
+use crate::subscription::SubscriptionFilter;
 
 /// One MCP request, from its header fields to its arguments.
 ///
@@ -34,8 +36,12 @@ pub(crate) struct RequestParts {
     pub(crate) arguments: Option<Part>,
     pub(crate) meta: Option<Part>,
     pub(crate) client_info: Option<Part>,
+    pub(crate) client_capabilities: Option<Part>,
     pub(crate) log_level: Option<LogLevel>,
     pub(crate) completion: Option<Box<Completion>>,
+    pub(crate) subscription: Option<Arc<SubscriptionFilter>>,
+    pub(crate) input_responses: Option<Part>,
+    pub(crate) request_state: Option<Text>,
 }
 
 /// Where in the body a JSON value stands.
@@ -141,6 +147,13 @@ impl Request {
         self.part(self.parts.client_info)
     }
 
+    /// What the client can do (`ClientCapabilities`), as JSON text. The 2025 revisions do not say it
+    /// in each request.
+    #[must_use]
+    pub fn client_capabilities(&self) -> Option<&str> {
+        self.part(self.parts.client_capabilities)
+    }
+
     /// The least severe log messages that the client wants to hear of. Without it, there are none.
     #[must_use]
     pub const fn log_level(&self) -> Option<LogLevel> {
@@ -151,6 +164,26 @@ impl Request {
     #[must_use]
     pub fn completion(&self) -> Option<&Completion> {
         self.parts.completion.as_deref()
+    }
+
+    /// What the client wants to hear of, as far as the server offers it, for
+    /// [`McpMethod::Listen`].
+    #[must_use]
+    pub const fn subscription(&self) -> Option<&Arc<SubscriptionFilter>> {
+        self.parts.subscription.as_ref()
+    }
+
+    /// The answers to what was asked in a [`Reply::InputRequired`](crate::Reply::InputRequired), as
+    /// JSON text, an object. Nobody has verified that they are answers to anything.
+    #[must_use]
+    pub fn input_responses(&self) -> Option<&str> {
+        self.part(self.parts.input_responses)
+    }
+
+    /// The state that came with what was asked. The client may have made it up.
+    #[must_use]
+    pub fn request_state(&self) -> Option<&str> {
+        self.parts.request_state.as_ref().map(|state| state.as_str(&self.body))
     }
 
     /// The HTTP request it came in.

@@ -5,6 +5,7 @@ use alloc::string::String;
 use serde::Serialize;
 
 use crate::revision::{Era, Revision};
+use crate::subscription::SubscriptionFilter;
 
 /// Name, version and capabilities of an MCP server: what `initialize` and `server/discover` tell.
 #[derive(Clone, Debug)]
@@ -67,22 +68,38 @@ pub struct Capabilities {
     pub completions: Option<CompletionsCapability>,
     /// Present if handlers send log messages.
     pub logging: Option<LoggingCapability>,
+    /// x
+    pub extensions: alloc::collections::BTreeMap<String, alloc::boxed::Box<serde_json::value::RawValue>>,
 }
 
 /// The `tools` member of [`Capabilities`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct ToolsCapability {}
+pub struct ToolsCapability {
+    /// x
+    #[serde(rename = "listChanged")]
+    pub list_changed: bool,
+}
 
 /// The `prompts` member of [`Capabilities`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct PromptsCapability {}
+pub struct PromptsCapability {
+    /// x
+    #[serde(rename = "listChanged")]
+    pub list_changed: bool,
+}
 
 /// The `resources` member of [`Capabilities`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
-pub struct ResourcesCapability {}
+pub struct ResourcesCapability {
+    /// x
+    #[serde(rename = "listChanged")]
+    pub list_changed: bool,
+    /// x
+    pub subscribe: bool,
+}
 
 /// The `completions` member of [`Capabilities`].
 #[derive(Clone, Debug, Default, Serialize)]
@@ -95,6 +112,28 @@ pub struct CompletionsCapability {}
 pub struct LoggingCapability {}
 
 impl Capabilities {
+    /// Whether there is anything to listen for.
+    pub(crate) fn has_changes(&self) -> bool {
+        let mut everything = SubscriptionFilter::default();
+        everything.tools_list_changed = true;
+        everything.prompts_list_changed = true;
+        everything.resources_list_changed = true;
+        self.offered_of(everything) != SubscriptionFilter::default()
+            || self.resources.as_ref().is_some_and(|resources| resources.subscribe)
+    }
+
+    /// As much of a filter as the server has promised to tell of.
+    pub(crate) fn offered_of(&self, mut filter: SubscriptionFilter) -> SubscriptionFilter {
+        filter.tools_list_changed &= self.tools.as_ref().is_some_and(|it| it.list_changed);
+        filter.prompts_list_changed &= self.prompts.as_ref().is_some_and(|it| it.list_changed);
+        let resources = self.resources.as_ref();
+        filter.resources_list_changed &= resources.is_some_and(|it| it.list_changed);
+        if !resources.is_some_and(|it| it.subscribe) {
+            filter.resource_subscriptions.clear();
+        }
+        filter
+    }
+
     /// The object as `revision` defines it.
     pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]

@@ -45,11 +45,24 @@ impl Tool {
         }
     }
 
+    /// Gives it another schema of its arguments.
+    #[must_use]
+    pub fn with_input_schema(mut self, input_schema: &Value) -> Self {
+        self.input_schema = raw(input_schema);
+        self
+    }
+
     /// Gives it the schema of its structured result.
     #[must_use]
     pub fn with_output_schema(mut self, output_schema: &Value) -> Self {
         self.output_schema = Some(raw(output_schema));
         self
+    }
+
+    /// The JSON Schema of its structured result, if it has one.
+    #[must_use]
+    pub fn output_schema(&self) -> Option<&RawValue> {
+        self.output_schema.as_deref()
     }
 
     /// The JSON Schema of its arguments.

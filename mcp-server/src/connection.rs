@@ -12,13 +12,16 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Call, CompleteResult, Event, Input, Instant, Lost, McpMethod, Now, Output, PeerClosed, Refusal,
-    Reply, RpcError, Session,
+    Call, CallKey, CompleteResult, Event, Input, Instant, Lost, McpMethod, Notification, Now,
+    Output, PeerClosed, Refusal, Reply, RpcError, Session, SubscribeError,
 };
 
 use crate::counters::Counted;
 use crate::endpoints::Shared;
+use crate::handler::Begin;
 use crate::in_flight::InFlight;
+use crate::listeners::Listener;
+use crate::live::Answered;
 use crate::registry::Entry;
 use crate::runtime::Timer;
 
@@ -48,6 +51,8 @@ pub struct Connection<S, T> {
     /// What the timer is set to, if it is. May be too early, never too late.
     timer_at: Option<Instant>,
     call: Option<InFlight>,
+    /// What the client listens to, in place of a call.
+    listener: Option<Listener>,
     /// Calls that go on though their client has gone.
     handed_over: Vec<InFlight>,
     /// Whether bytes were written that the stream may still hold.
@@ -73,6 +78,7 @@ impl<S, T: Timer> Connection<S, T> {
             timer,
             timer_at: None,
             call: None,
+            listener: None,
             handed_over: Vec::new(),
             needs_flush: false,
             is_closing: false,
@@ -94,6 +100,7 @@ impl<S, T: Timer> Connection<S, T> {
                     if self.call.take_if(|call| call.key == key).is_some() && is_over {
                         self.entry.count_cut();
                     }
+                    self.listener.take_if(|listener| listener.call == key);
                 }
                 Output::HandedOver(key) => {
                     self.handed_over.extend(self.call.take_if(|call| call.key == key));
@@ -111,22 +118,60 @@ impl<S, T: Timer> Connection<S, T> {
     fn begin_call(&mut self, now: Now, call: Call) {
         let key = call.key();
         let mount = &self.shared.mounts[call.endpoint()];
-        if let Some(reply) = mount.catalog.answer(&call) {
-            return self.handle(now, Input::Reply(key, reply));
+        if let Some(filter) = call.request().subscription() {
+            let counted = mount.counters.count_subscription();
+            let listener = Listener::new(mount.live.clone(), key, filter, counted);
+            return self.begin_subscription(now, key, listener);
         }
-        match mount.handler(call.request()) {
-            Some(handler) => {
-                self.call = Some(InFlight::start(&*handler, call, mount.counters.count_call()));
-            }
+        let reply = match mount.live.answer(&call) {
+            Answered::Already(reply) => reply,
+            Answered::By(handler) => match mount.rounds.open(now, call.request()) {
+                Ok(asking) => {
+                    let counted = mount.counters.count_call();
+                    self.call = Some(InFlight::start(&*handler, Begin { call, asking }, counted));
+                    return;
+                }
+                Err(error) => Reply::Error(error),
+            },
             // Whatever has nobody to complete it has no completions.
-            None if call.request().method() == McpMethod::Complete => {
-                let reply = Reply::Completion(CompleteResult::default());
-                self.handle(now, Input::Reply(key, reply));
+            Answered::Nobody if call.request().method() == McpMethod::Complete => {
+                Reply::Completion(CompleteResult::default())
             }
-            None => {
-                let error = RpcError::internal("internal error: it is listed, but not there");
-                self.handle(now, Input::Reply(key, Reply::Error(error)));
+            Answered::Nobody => {
+                Reply::Error(RpcError::internal("internal error: it is listed, but not there"))
             }
+        };
+        self.handle(now, Input::Reply(key, reply));
+    }
+
+    fn begin_subscription(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        listener: Result<Listener, SubscribeError>,
+    ) {
+        let input = match listener {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                Input::Notify(key, Notification::Subscribed)
+            }
+            Err(error) => Input::Reply(key, Reply::Error(error.into())),
+        };
+        self.handle(now, input);
+    }
+
+    /// Passes on changes that the client listens for, as fast as it reads.
+    fn poll_listener(&mut self, cx: &Context<'_>, now: Now) -> bool {
+        let Some(listener) = self.listener.as_ref().filter(|_| self.session.can_notify()) else {
+            return false;
+        };
+        let key = listener.call;
+        match listener.poll_change(cx) {
+            Some(change) => {
+                self.handle(now, Input::Notify(key, Notification::Changed(change)));
+                true
+            }
+            None => false,
         }
     }
 
@@ -136,7 +181,15 @@ impl<S, T: Timer> Connection<S, T> {
             return false;
         };
         let key = call.key;
-        let polled = call.poll(cx);
+        let mut polled = call.poll(cx);
+        if let (Poll::Pending, Some(context)) = (&polled, call.asking()) {
+            // It cannot go on before the client has answered, and that is another call.
+            let rounds = &self.shared.mounts[call.endpoint].rounds;
+            let reply = context.asking(|asking| {
+                rounds.close(now, context.request(), asking)
+            });
+            polled = Poll::Ready(reply);
+        }
         let mut happened = false;
         // A client that reads too slowly makes its handler wait, but never the final reply.
         while polled.is_ready() || self.session.can_notify() {
@@ -318,6 +371,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
             let mut happened = this.poll_shutdown(cx, now);
             this.take_outputs(now);
             happened |= this.poll_call(cx, now);
+            happened |= this.poll_listener(cx, now);
             happened |= this.poll_write(cx, now);
             happened |= this.poll_read(cx, now);
             happened |= this.poll_timer(cx, now);

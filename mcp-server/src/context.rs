@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker};
 
-use mcp_proto::{Call, LogLevel, LogMessage, Notification, Progress, Revision};
+use mcp_proto::{Call, LogLevel, LogMessage, Notification, Progress, Request, Revision};
 use serde::Serialize;
+
+use crate::ask::Asking;
 
 /// The call that a handler serves. Cheap to clone, and may be sent to other threads.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub struct Context {
 struct Inner {
     call: Call,
     outbox: Mutex<Outbox>,
+    asking: Mutex<Asking>,
 }
 
 /// How many notifications wait for a client that does not read. One is enough for a handler that
@@ -39,8 +42,13 @@ struct Outbox {
 }
 
 impl Context {
-    pub(crate) fn new(call: Call) -> Self {
-        Self { inner: Arc::new(Inner { call, outbox: Mutex::default() }) }
+    pub(crate) fn new(call: Call, asking: Asking) -> Self {
+        let (outbox, asking) = (Mutex::default(), Mutex::new(asking));
+        Self { inner: Arc::new(Inner { call, outbox, asking }) }
+    }
+
+    pub(crate) fn request(&self) -> &Request {
+        self.inner.call.request()
     }
 
     /// Reports how much is done. Add what more there is to tell, and await it:
@@ -69,7 +77,7 @@ impl Context {
     /// Cancel-safe: a message that is dropped while it waits may or may not be sent.
     #[must_use = "a message is sent when it is awaited"]
     pub fn log(&self, level: LogLevel, data: impl Serialize) -> Sent<'_> {
-        let is_wanted = self.inner.call.request().log_level().is_some_and(|least| level >= least);
+        let is_wanted = self.request().log_level().is_some_and(|least| level >= least);
         let data = is_wanted.then(|| serde_json::value::to_raw_value(&data));
         // What is no JSON cannot be sent.
         let message = data.and_then(Result::ok).map(|data| LogMessage::new(level, data));
@@ -79,7 +87,7 @@ impl Context {
     /// Whether the client asked for progress.
     #[must_use]
     pub fn wants_progress(&self) -> bool {
-        self.inner.call.request().progress_token().is_some()
+        self.request().progress_token().is_some()
     }
 
     /// Whether the call has ended: it was answered or cancelled, or its client left. The handler's
@@ -92,7 +100,7 @@ impl Context {
     /// A header field of the HTTP request, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let value = self.inner.call.request().head().field(name)?;
+        let value = self.request().head().field(name)?;
         std::str::from_utf8(value).ok()
     }
 
@@ -100,20 +108,20 @@ impl Context {
     /// the 2025 revisions do not send it with each request.
     #[must_use]
     pub fn client_info(&self) -> Option<&str> {
-        self.inner.call.request().client_info()
+        self.request().client_info()
     }
 
     /// The `_meta` of the request as JSON, an object; a trace context, for one, comes in it. Read it
     /// with `serde_json::from_str`.
     #[must_use]
     pub fn meta(&self) -> Option<&str> {
-        self.inner.call.request().meta()
+        self.request().meta()
     }
 
     /// The revision of the protocol that the client speaks.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.inner.call.request().revision()
+        self.request().revision()
     }
 
     /// Has `driver` woken when there is something to take.
@@ -146,6 +154,11 @@ impl Context {
         handlers.into_iter().for_each(Waker::wake);
     }
 
+    /// Lends out what is asked and known.
+    pub(crate) fn asking<R>(&self, with: impl FnOnce(&mut Asking) -> R) -> R {
+        with(&mut self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         // No code that could panic runs under the lock.
         self.inner.outbox.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,7 +168,7 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("request", self.inner.call.request())
+            .field("request", self.request())
             .finish_non_exhaustive()
     }
 }

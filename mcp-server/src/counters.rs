@@ -13,6 +13,7 @@ pub struct Counters {
 struct Inner {
     open_connections: AtomicUsize,
     calls_in_flight: AtomicUsize,
+    open_subscriptions: AtomicUsize,
     requests_lost: AtomicU64,
 }
 
@@ -29,6 +30,12 @@ impl Counters {
         self.inner.calls_in_flight.load(Ordering::Acquire)
     }
 
+    /// Streams on which clients listen for changes.
+    #[must_use]
+    pub fn open_subscriptions(&self) -> usize {
+        self.inner.open_subscriptions.load(Ordering::Acquire)
+    }
+
     /// Requests whose clients left before the answer was out, since the server was made. Those
     /// that ended within the head are counted nowhere: they name no server.
     #[must_use]
@@ -42,6 +49,10 @@ impl Counters {
 
     pub(crate) fn count_call(&self) -> Counted {
         Counted::new(self.clone(), |inner| &inner.calls_in_flight)
+    }
+
+    pub(crate) fn count_subscription(&self) -> Counted {
+        Counted::new(self.clone(), |inner| &inner.open_subscriptions)
     }
 
     pub(crate) fn count_lost_request(&self) {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
-    Catalog, CatalogError, Config, Deadlines, Endpoint, Hosts, Instant, InvalidPath,
-    InvalidTemplate, Limits, McpMethod, Now, Origins, Request, ResourceMatch,
+    Config, Deadlines, Endpoint, Hosts, HubLimits, Instant, InvalidPath, Limits, Now, Origins,
 };
 
 use crate::connection::Connection;
 use crate::counters::Counters;
+use crate::live::Live;
+use crate::offered::OfferError;
 use crate::registry::{Registry, Report};
+use crate::request_state::{Rounds, StateKeys};
 use crate::runtime::Timer;
-use crate::server::{BoxError, HandlerFn, Handlers, Server, StopHook};
+use crate::server::{BoxError, Server, StopHook};
 
 /// Servers and the paths they are mounted at.
 ///
@@ -31,6 +33,7 @@ pub struct Endpoints {
     hosts: Hosts,
     origins: Origins,
     limits: Limits,
+    hub_limits: HubLimits,
     deadlines: Deadlines,
 }
 
@@ -71,6 +74,13 @@ impl Endpoints {
         self
     }
 
+    /// How much clients may subscribe to, at each server.
+    #[must_use]
+    pub fn hub_limits(mut self, limits: HubLimits) -> Self {
+        self.hub_limits = limits;
+        self
+    }
+
     /// How long things may take.
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
@@ -103,13 +113,22 @@ impl Endpoints {
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
             }
-            if let Some(error) = server.invalid_template {
-                return Err(wrong(Reason::Template(error)));
+            if let Some(error) = server.problem {
+                return Err(wrong(Reason::Offer(error)));
             }
-            let catalog =
-                Catalog::new(&server.offer).map_err(|error| wrong(Reason::Catalog(error)))?;
+            let started = server.live.start(self.hub_limits.clone());
+            started.map_err(|error| wrong(Reason::Offer(error.into())))?;
+            let keys = match server.state_keys {
+                Some(keys) => keys,
+                None => StateKeys::generate().map_err(|error| wrong(Reason::Keys(error)))?,
+            };
+            let server_name = endpoint.info().name.clone();
             config.endpoints.push(endpoint);
-            mounts.push(Mount { catalog, handlers: server.handlers, counters: server.counters });
+            mounts.push(Mount {
+                live: server.live,
+                rounds: Rounds { server: server_name, keys, principal: server.principal },
+                counters: server.counters,
+            });
             hooks.push((path, server.on_start, server.on_stop));
         }
 
@@ -170,7 +189,8 @@ pub struct Service {
     on_stop: Vec<Vec<StopHook>>,
 }
 
-/// What the connections of a service share. Nothing in it changes but counters.
+/// What the connections of a service share. Nothing in it changes but counters, and what servers
+/// offer.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     /// In the order of the endpoints in `config`.
@@ -181,33 +201,9 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Mount {
-    pub(crate) catalog: Catalog,
-    pub(crate) handlers: Handlers,
+    pub(crate) live: Arc<Live>,
+    pub(crate) rounds: Rounds,
     pub(crate) counters: Counters,
-}
-
-impl Mount {
-    /// Finds who answers a request that the catalog does not.
-    pub(crate) fn handler(&self, request: &Request) -> Option<HandlerFn> {
-        let (handlers, name) = (&self.handlers, request.name());
-        let handler = match request.method() {
-            McpMethod::CallTool => handlers.tools.get(name),
-            McpMethod::GetPrompt => handlers.prompts.get(name),
-            McpMethod::ReadResource => match self.catalog.find_resource(name)? {
-                ResourceMatch::Listed => handlers.resources.get(name),
-                ResourceMatch::Template { position, .. } => {
-                    handlers.resource_templates.get(position)
-                }
-            },
-            McpMethod::Complete => {
-                let completion = request.completion()?;
-                let key = (completion.reference.clone(), completion.argument.clone());
-                handlers.completions.get(&key)
-            }
-            _ => None,
-        };
-        handler.cloned()
-    }
 }
 
 impl Service {
@@ -275,8 +271,8 @@ pub struct StartError {
 enum Reason {
     Path(InvalidPath),
     Taken,
-    Template(InvalidTemplate),
-    Catalog(CatalogError),
+    Offer(OfferError),
+    Keys(getrandom::Error),
     Hook(BoxError),
 }
 
@@ -297,8 +293,11 @@ impl fmt::Display for StartError {
                 f,
                 "cannot mount at {mount:?}: another server is mounted there, choose another path"
             ),
-            Reason::Template(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
-            Reason::Catalog(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
+            Reason::Offer(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
+            Reason::Keys(error) => write!(
+                f,
+                "cannot start the server at {mount:?}: no randomness for its state keys: {error}"
+            ),
             Reason::Hook(error) => {
                 write!(f, "cannot start the server at {mount:?}: its start-up hook failed: {error}")
             }
@@ -311,8 +310,8 @@ impl std::error::Error for StartError {
         match &self.reason {
             Reason::Path(error) => Some(error),
             Reason::Taken => None,
-            Reason::Template(error) => Some(error),
-            Reason::Catalog(error) => Some(error),
+            Reason::Offer(error) => Some(error),
+            Reason::Keys(error) => Some(error),
             Reason::Hook(error) => Some(&**error),
         }
     }

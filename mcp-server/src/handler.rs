@@ -8,6 +8,7 @@ use std::future::{Future, ready};
 
 use mcp_proto::{Call, Reply};
 
+use crate::ask::Asking;
 use crate::context::{ClosesUnlessBegun, Context};
 use crate::runtime::BoxFuture;
 
@@ -37,7 +38,7 @@ pub trait Handler<K: Kind, Form>: Send + Sync + 'static {
 
     /// Begins a call. The work itself is done by the future.
     #[doc(hidden)]
-    fn call(&self, call: Call, info: &K::Info) -> Started;
+    fn call(&self, begin: Begin, info: &K::Info) -> Started;
 }
 
 /// What a handler is for.
@@ -63,6 +64,14 @@ pub trait IntoReply<K: Kind> {
     fn into_reply(self, subject: K::Subject) -> Reply;
 }
 
+/// A call that is about to begin, and what earlier rounds of it have left.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "what is remembered is secret")]
+pub struct Begin {
+    pub(crate) call: Call,
+    pub(crate) asking: Asking,
+}
+
 /// A call that has begun.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "a future in a box")]
@@ -73,8 +82,15 @@ pub struct Started {
 }
 
 impl Started {
-    fn refused(reply: Reply) -> Self {
+    pub(crate) fn refused(reply: Reply) -> Self {
         Self { future: Box::pin(ready(reply)), context: None }
+    }
+
+    /// Has its reply changed.
+    #[cfg(feature = "validation")]
+    pub(crate) fn then(self, change: impl FnOnce(Reply) -> Reply + Send + 'static) -> Self {
+        let Self { future, context } = self;
+        Self { future: Box::pin(async move { change(future.await) }), context }
     }
 
     fn without_context<K, Fut>(subject: K::Subject, future: Fut) -> Self
@@ -86,17 +102,17 @@ impl Started {
         Self { future: Box::pin(future), context: None }
     }
 
-    /// Begins with `begin`, which is handed the context. If it panics, whoever else has got hold of
+    /// Begins with `run`, which is handed the context. If it panics, whoever else has got hold of
     /// the context learns that the call has ended.
-    fn with_context<K, Fut>(call: Call, info: &K::Info, begin: impl FnOnce(Context) -> Fut) -> Self
+    fn with_context<K, Fut>(begin: Begin, info: &K::Info, run: impl FnOnce(Context) -> Fut) -> Self
     where
         K: Kind,
         Fut: Future<Output: IntoReply<K>> + Send + 'static,
     {
-        let subject = K::subject(&call, info);
-        let context = Context::new(call);
+        let subject = K::subject(&begin.call, info);
+        let context = Context::new(begin.call, begin.asking);
         let guard = ClosesUnlessBegun::new(context.clone());
-        let started = Self::without_context(subject, begin(context));
+        let started = Self::without_context(subject, run(context));
         Self { context: guard.begun(), ..started }
     }
 }
@@ -128,8 +144,8 @@ where
     type Arguments = NoArguments;
     type Output = Fut::Output;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        Started::without_context(K::subject(&call, info), self())
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        Started::without_context(K::subject(&begin.call, info), self())
     }
 }
 
@@ -142,8 +158,8 @@ where
     type Arguments = NoArguments;
     type Output = R;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        Started::without_context(K::subject(&call, info), ready(self()))
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        Started::without_context(K::subject(&begin.call, info), ready(self()))
     }
 }
 
@@ -156,8 +172,8 @@ where
     type Arguments = NoArguments;
     type Output = Fut::Output;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        Started::with_context(call, info, self)
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        Started::with_context(begin, info, self)
     }
 }
 
@@ -170,8 +186,8 @@ where
     type Arguments = NoArguments;
     type Output = R;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        Started::with_context(call, info, |context| ready(self(context)))
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        Started::with_context(begin, info, |context| ready(self(context)))
     }
 }
 
@@ -185,9 +201,9 @@ where
     type Arguments = A;
     type Output = Fut::Output;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        match A::parse(&call, info) {
-            Ok(arguments) => Started::without_context(K::subject(&call, info), self(arguments)),
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        match A::parse(&begin.call, info) {
+            Ok(arguments) => Started::without_context(K::subject(&begin.call, info), self(arguments)),
             Err(reply) => Started::refused(reply),
         }
     }
@@ -203,10 +219,10 @@ where
     type Arguments = A;
     type Output = R;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        match A::parse(&call, info) {
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        match A::parse(&begin.call, info) {
             Ok(arguments) => {
-                Started::without_context(K::subject(&call, info), ready(self(arguments)))
+                Started::without_context(K::subject(&begin.call, info), ready(self(arguments)))
             }
             Err(reply) => Started::refused(reply),
         }
@@ -223,9 +239,9 @@ where
     type Arguments = A;
     type Output = Fut::Output;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        match A::parse(&call, info) {
-            Ok(arguments) => Started::with_context(call, info, |context| self(arguments, context)),
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        match A::parse(&begin.call, info) {
+            Ok(arguments) => Started::with_context(begin, info, |context| self(arguments, context)),
             Err(reply) => Started::refused(reply),
         }
     }
@@ -241,10 +257,10 @@ where
     type Arguments = A;
     type Output = R;
 
-    fn call(&self, call: Call, info: &K::Info) -> Started {
-        match A::parse(&call, info) {
+    fn call(&self, begin: Begin, info: &K::Info) -> Started {
+        match A::parse(&begin.call, info) {
             Ok(arguments) => {
-                Started::with_context(call, info, |context| ready(self(arguments, context)))
+                Started::with_context(begin, info, |context| ready(self(arguments, context)))
             }
             Err(reply) => Started::refused(reply),
         }

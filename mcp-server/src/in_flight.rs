@@ -3,16 +3,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{self, Poll};
 
-use mcp_proto::{Call, CallKey, Notification, Reply, RpcError};
+use mcp_proto::{CallKey, Notification, Reply, RpcError};
 
 use crate::context::Context;
 use crate::counters::Counted;
-use crate::handler::Started;
+use crate::handler::{Begin, Started};
 use crate::runtime::BoxFuture;
 
 /// A handler's future with what belongs to it. To drop it is to cancel the call.
 pub(crate) struct InFlight {
     pub(crate) key: CallKey,
+    /// The position of its endpoint.
+    pub(crate) endpoint: usize,
     name: String,
     /// Gone when it has panicked.
     future: Option<BoxFuture<'static, Reply>>,
@@ -23,18 +25,19 @@ pub(crate) struct InFlight {
 impl InFlight {
     /// Begins a call.
     pub(crate) fn start(
-        handler: &(dyn Fn(Call) -> Started + Send + Sync),
-        call: Call,
+        handler: &(dyn Fn(Begin) -> Started + Send + Sync),
+        begin: Begin,
         counted: Counted,
     ) -> Self {
-        let key = call.key();
-        let name = call.request().name().to_owned();
-        let started = catch_unwind(AssertUnwindSafe(|| handler(call))).ok();
+        let key = begin.call.key();
+        let endpoint = begin.call.endpoint();
+        let name = begin.call.request().name().to_owned();
+        let started = catch_unwind(AssertUnwindSafe(|| handler(begin))).ok();
         let (future, context) = match started {
             Some(started) => (Some(started.future), started.context),
             None => (None, None),
         };
-        Self { key, name, future, context, _counted: counted }
+        Self { key, endpoint, name, future, context, _counted: counted }
     }
 
     /// The name of the tool or prompt, or the URI of the resource.
@@ -62,6 +65,11 @@ impl InFlight {
                 Poll::Ready(Reply::Error(RpcError::internal(error)))
             }
         }
+    }
+
+    /// The context of a handler that has to wait for answers of the client.
+    pub(crate) fn asking(&self) -> Option<&Context> {
+        self.context.as_ref().filter(|context| context.asking(|asking| !asking.asked.is_empty()))
     }
 
     /// Takes the oldest notification that the handler has sent.

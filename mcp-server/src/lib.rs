@@ -20,6 +20,9 @@
 //! refused; other refusals at debug level. What clients do is never an error.
 #![forbid(unsafe_code)]
 
+mod ask;
+pub use ask::{Ask, AskError, Elicited};
+
 mod arguments;
 #[doc(hidden)]
 pub use arguments::Described;
@@ -39,12 +42,24 @@ pub use counters::Counters;
 mod endpoints;
 pub use endpoints::{Endpoints, Service, StartError};
 
+mod failure;
+
 mod handler;
 pub use handler::Handler;
 #[doc(hidden)]
-pub use handler::{Arguments, IntoReply, Kind, NoArguments, Started, form};
+pub use handler::{Arguments, Begin, IntoReply, Kind, NoArguments, Started, form};
 
 mod in_flight;
+
+mod listeners;
+
+mod live;
+pub use live::ServerHandle;
+
+mod offered;
+#[doc(hidden)]
+pub use offered::{Offerable, Offering};
+pub use offered::{OfferError, Offered, prompt, resource, resource_template, tool};
 
 mod registry;
 pub use registry::Report;
@@ -57,6 +72,9 @@ mod resources;
 pub use resources::ResourceInfo;
 pub use resources::{IntoResourceContents, ResourceSubject, Resources};
 
+mod request_state;
+pub use request_state::StateKeys;
+
 pub mod runtime;
 
 mod serve;
@@ -68,8 +86,14 @@ pub use server::{BoxError, Server};
 mod tools;
 pub use tools::{IntoToolResult, Structured, Tools};
 
+#[cfg(feature = "validation")]
+mod validation;
+
 pub use mcp_proto::{
-    CallToolResult, Completion, Content, Deadlines, GetPromptResult, Hosts, Limits, LogLevel,
-    Origins, PromptMessage, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision,
-    UriTemplate,
+    CacheScope, Caching, CallToolResult, ClientCapability, CatalogError,
+    ClientCapabilities, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
+    ElicitProperty, ElicitSchema, ErrorCode, GetPromptResult, Head, Hosts, HubLimits, Limits, LogLevel,
+    MissingCapability, OfferKey, Origins, Prompt, PromptMessage, Request, Resource,
+    ResourceContents, ResourceTemplate, ResponseMode, Revision, Root, RpcError, SamplingContent,
+    SamplingMessage, Tool, UriTemplate,
 };

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::arguments::{self, Described};
+use crate::failure::any_rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
 /// The kind of handler that is a prompt.
@@ -30,7 +31,8 @@ impl<A: DeserializeOwned + JsonSchema> Arguments<Prompts> for A {
 /// A value that a prompt may return.
 ///
 /// Text becomes one message of the user. An `Err` is answered as -32603 with its text, which the
-/// client gets to read: keep secrets out of it.
+/// client gets to read: keep secrets out of it. [`RpcError`] and [`AskError`](crate::AskError) are
+/// answered as what they are.
 #[diagnostic::on_unimplemented(
     message = "a prompt cannot return `{Self}`",
     note = "return text, `PromptMessage`, `Vec<PromptMessage>`, `GetPromptResult`, or a `Result` \
@@ -81,9 +83,9 @@ impl IntoPromptResult for &'static str {
     }
 }
 
-impl<T: IntoPromptResult, E: std::fmt::Display> IntoPromptResult for Result<T, E> {
+impl<T: IntoPromptResult, E: std::fmt::Display + 'static> IntoPromptResult for Result<T, E> {
     fn into_prompt_result(self) -> Result<GetPromptResult, RpcError> {
-        self.map_err(|error| RpcError::internal(error.to_string()))?.into_prompt_result()
+        self.map_err(|error| any_rpc_error(&error))?.into_prompt_result()
     }
 }
 

@@ -6,6 +6,7 @@ use mcp_proto::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::failure::any_rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
 /// The kind of handler that is a resource.
@@ -77,7 +78,8 @@ impl<A: DeserializeOwned> Arguments<Resources> for A {
 ///
 /// Text and bytes become one content with the URI that was asked for and the media type that the
 /// resource was added with. An `Err` is answered as -32603 with its text, which the client gets to
-/// read: keep secrets out of it.
+/// read: keep secrets out of it. [`RpcError`] and [`AskError`](crate::AskError) are answered as what
+/// they are.
 #[diagnostic::on_unimplemented(
     message = "a resource cannot return `{Self}`",
     note = "return text, bytes, `ResourceContents`, `Vec<ResourceContents>`, or a `Result` of \
@@ -141,8 +143,8 @@ impl IntoResourceContents for &'static [u8] {
     }
 }
 
-impl<T: IntoResourceContents, E: std::fmt::Display> IntoResourceContents for Result<T, E> {
+impl<T: IntoResourceContents, E: std::fmt::Display + 'static> IntoResourceContents for Result<T, E> {
     fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
-        self.map_err(|error| RpcError::internal(error.to_string()))?.into_contents(subject)
+        self.map_err(|error| any_rpc_error(&error))?.into_contents(subject)
     }
 }

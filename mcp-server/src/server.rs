@@ -1,46 +1,31 @@
 //! The server that a user writes.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Call, CompletionReference, CompletionsCapability, InvalidTemplate, LoggingCapability, Offer,
-    PromptsCapability, Resource, ResourceTemplate, ResourcesCapability, ResponseMode, ServerInfo,
-    ToolsCapability,
+    Caching, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate,
+    ResponseMode, ServerInfo,
 };
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::arguments::Described;
-use crate::completions::Completions;
 use crate::counters::Counters;
-use crate::handler::{Handler, Kind, Started};
-use crate::prompts::{self, Prompts};
-use crate::resources::{ResourceInfo, Resources};
+use crate::handler::Handler;
+use crate::live::{Live, ServerHandle};
+use crate::offered::{self, OfferError, Offerable, Offered};
+use crate::prompts::Prompts;
+use crate::request_state::{PrincipalFn, StateKeys, authorization};
+use crate::resources::Resources;
 use crate::runtime::BoxFuture;
-use crate::tools::{self, IntoToolResult, Tools};
+use crate::tools::{IntoToolResult, Tools};
 
 /// Any error, from any thread.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) type StartHook = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), BoxError>> + Send>;
 pub(crate) type StopHook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
-pub(crate) type HandlerFn = Arc<dyn Fn(Call) -> Started + Send + Sync>;
-
-/// The functions behind an [`Offer`].
-#[derive(Default)]
-pub(crate) struct Handlers {
-    pub(crate) tools: HashMap<String, HandlerFn>,
-    pub(crate) prompts: HashMap<String, HandlerFn>,
-    pub(crate) resources: HashMap<String, HandlerFn>,
-    /// In the order of the offer.
-    pub(crate) resource_templates: Vec<HandlerFn>,
-    /// By what is completed.
-    pub(crate) completions: HashMap<(CompletionReference, String), HandlerFn>,
-}
-
-fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(handler: H, info: K::Info) -> HandlerFn {
-    Arc::new(move |call| handler.call(call, &info))
-}
 
 /// An MCP server: a name, and what it offers.
 ///
@@ -65,10 +50,11 @@ fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(handler: H, info: K::Info) -> 
 /// ```
 pub struct Server {
     pub(crate) info: ServerInfo,
-    pub(crate) offer: Offer,
-    pub(crate) handlers: Handlers,
-    /// The first template that was none; reported when the server is started.
-    pub(crate) invalid_template: Option<InvalidTemplate>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) state_keys: Option<StateKeys>,
+    pub(crate) principal: PrincipalFn,
+    /// The first thing that cannot be offered; reported when the server is started.
+    pub(crate) problem: Option<OfferError>,
     pub(crate) on_start: Vec<StartHook>,
     pub(crate) on_stop: Vec<StopHook>,
     pub(crate) response_mode: ResponseMode,
@@ -82,9 +68,10 @@ impl Server {
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             info: ServerInfo::new(name, version),
-            offer: Offer::default(),
-            handlers: Handlers::default(),
-            invalid_template: None,
+            live: Arc::default(),
+            state_keys: None,
+            principal: Box::new(authorization),
+            problem: None,
             on_start: Vec::new(),
             on_stop: Vec::new(),
             response_mode: ResponseMode::default(),
@@ -125,7 +112,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn tool<Form, H>(
-        mut self,
+        self,
         name: impl Into<String>,
         description: impl Into<String>,
         handler: H,
@@ -133,11 +120,7 @@ impl Server {
     where
         H: Handler<Tools, Form, Arguments: Described, Output: IntoToolResult>,
     {
-        let tool = tools::describe::<H::Arguments, H::Output>(name.into(), description.into());
-        self.info.capabilities.tools = Some(ToolsCapability::default());
-        self.handlers.tools.insert(tool.name.clone(), handler_fn::<Tools, _, _>(handler, ()));
-        self.offer.tools.push(tool);
-        self
+        self.add(offered::tool(name, description, handler))
     }
 
     /// Offers a function as a prompt. Its arguments are text, each a field of the type it takes.
@@ -158,7 +141,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn prompt<Form, H>(
-        mut self,
+        self,
         name: impl Into<String>,
         description: impl Into<String>,
         handler: H,
@@ -166,11 +149,7 @@ impl Server {
     where
         H: Handler<Prompts, Form, Arguments: Described>,
     {
-        let prompt = prompts::describe::<H::Arguments>(name.into(), description.into());
-        self.info.capabilities.prompts = Some(PromptsCapability::default());
-        self.handlers.prompts.insert(prompt.name.clone(), handler_fn::<Prompts, _, _>(handler, ()));
-        self.offer.prompts.push(prompt);
-        self
+        self.add(offered::prompt(name, description, handler))
     }
 
     /// Offers a function as a resource.
@@ -182,16 +161,11 @@ impl Server {
     /// ```
     #[must_use]
     pub fn resource<Form, H: Handler<Resources, Form>>(
-        mut self,
+        self,
         resource: Resource,
         handler: H,
     ) -> Self {
-        let info = ResourceInfo::from(&resource);
-        self.info.capabilities.resources = Some(ResourcesCapability::default());
-        let handler = handler_fn::<Resources, _, _>(handler, info);
-        self.handlers.resources.insert(resource.uri.clone(), handler);
-        self.offer.resources.push(resource);
-        self
+        self.add(offered::resource(resource, handler))
     }
 
     /// Offers a function as all resources whose URIs fit a template, such as
@@ -223,71 +197,121 @@ impl Server {
         handler: H,
     ) -> Self {
         match uri_template.parse() {
-            Ok(uri_template) => {
-                let template = describe(ResourceTemplate::new(uri_template, name));
-                let info = ResourceInfo::from(&template);
-                self.info.capabilities.resources = Some(ResourcesCapability::default());
-                let handler = handler_fn::<Resources, _, _>(handler, info);
-                self.handlers.resource_templates.push(handler);
-                self.offer.resource_templates.push(template);
+            Ok(template) => {
+                self.add(offered::resource_template(template, name, describe, handler))
             }
-            Err(error) => drop(self.invalid_template.get_or_insert(error)),
+            Err(error) => {
+                self.problem.get_or_insert(OfferError::Template(error));
+                self
+            }
         }
-        self
     }
 
-    /// Completes an argument of a prompt with a function of [`Completion`](crate::Completion).
+    /// Offers what [`tool`](crate::tool), [`prompt`](crate::prompt), [`resource`](crate::resource)
+    /// and [`resource_template`](crate::resource_template) make, which can say more of it than the
+    /// methods of these names here.
     ///
     /// ```
-    /// # use mcp_server::{Completion, Server};
-    /// let server = Server::new("demo", "1.0.0")
-    ///     .prompt("greet", "Greets", || "Hello!")
-    ///     .complete_prompt("greet", "language", |typed: Completion| {
+    /// # use mcp_server::{Completion, Server, prompt};
+    /// # use schemars::JsonSchema;
+    /// # use serde::Deserialize;
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Greet { language: String }
+    ///
+    /// let greet = prompt("greet", "Greets", |args: Greet| format!("Greet me in {}.", args.language))
+    ///     .complete("language", |typed: Completion| {
     ///         let mut languages = vec!["de", "en", "fr"];
     ///         languages.retain(|language| language.starts_with(&typed.value));
     ///         languages
     ///     });
+    /// let server = Server::new("demo", "1.0.0").add(greet);
     /// ```
     #[must_use]
-    pub fn complete_prompt<Form, H: Handler<Completions, Form>>(
-        self,
-        prompt: impl Into<String>,
-        argument: impl Into<String>,
-        handler: H,
-    ) -> Self {
-        let reference = CompletionReference::Prompt { name: prompt.into() };
-        self.complete(reference, argument.into(), handler)
+    pub fn add<D: Offerable>(mut self, item: Offered<D>) -> Self {
+        let capabilities = &mut self.info.capabilities;
+        match item.description.key() {
+            OfferKey::Tool(_) => drop(capabilities.tools.get_or_insert_default()),
+            OfferKey::Prompt(_) => drop(capabilities.prompts.get_or_insert_default()),
+            OfferKey::Resource(_) | OfferKey::ResourceTemplate(_) => {
+                capabilities.resources.get_or_insert_default();
+            }
+        }
+        if !item.completions.is_empty() {
+            capabilities.completions.get_or_insert_default();
+        }
+        if let Err(error) = self.live.describe(|offering| offering.put(item, false)) {
+            self.problem.get_or_insert(error);
+        }
+        self
     }
 
-    /// Completes a variable of a resource template with a function of
-    /// [`Completion`](crate::Completion).
+    /// A handle to change the server by while it runs. Clients are told that what it offers may
+    /// change, and can listen for that.
+    ///
+    /// ```
+    /// # use mcp_server::{Resource, Server};
+    /// let mut server = Server::new("news", "1.0.0");
+    /// let handle = server.handle();
+    /// let server = server.resource(Resource::new("news://latest", "latest"), || "Nothing new.");
+    /// // Later, from anywhere:
+    /// handle.notify_resource_updated("news://latest");
+    /// ```
+    pub fn handle(&mut self) -> ServerHandle {
+        let capabilities = &mut self.info.capabilities;
+        capabilities.tools.get_or_insert_default().list_changed = true;
+        capabilities.prompts.get_or_insert_default().list_changed = true;
+        let resources = capabilities.resources.get_or_insert_default();
+        (resources.list_changed, resources.subscribe) = (true, true);
+        capabilities.completions.get_or_insert_default();
+        ServerHandle::new(self.live.clone())
+    }
+
+    /// Seals with these keys what clients carry from one round of questions to the next, so that
+    /// other replicas, and this one when it has been restarted, can go on. By default, a new key is
+    /// made at each start.
     #[must_use]
-    pub fn complete_template<Form, H: Handler<Completions, Form>>(
-        self,
-        uri_template: impl Into<String>,
-        variable: impl Into<String>,
-        handler: H,
-    ) -> Self {
-        let reference = CompletionReference::Resource { uri: uri_template.into() };
-        self.complete(reference, variable.into(), handler)
+    pub fn state_keys(mut self, keys: StateKeys) -> Self {
+        self.state_keys = Some(keys);
+        self
     }
 
-    fn complete<Form, H: Handler<Completions, Form>>(
+    /// Says who sends a request, by its head. By default, whoever sends the same `Authorization` is
+    /// the same; where tokens are renewed while people answer questions, take what stays the same,
+    /// such as the subject of the token.
+    ///
+    /// What a client carries between rounds is good for the same principal only.
+    #[must_use]
+    pub fn principal(
         mut self,
-        reference: CompletionReference,
-        argument: String,
-        handler: H,
+        principal: impl Fn(&Head) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.info.capabilities.completions = Some(CompletionsCapability::default());
-        let handler = handler_fn::<Completions, _, _>(handler, ());
-        self.handlers.completions.insert((reference, argument), handler);
+        self.principal = Box::new(principal);
+        self
+    }
+
+    /// Declares an extension of the protocol that the server has (2026-07-28). `settings` is a JSON
+    /// object; what is none is declared as `{}`.
+    #[must_use]
+    pub fn extension(mut self, name: impl Into<String>, settings: impl Serialize) -> Self {
+        let settings = serde_json::value::to_raw_value(&settings).ok();
+        let settings = settings.filter(|settings| settings.get().starts_with('{'));
+        let settings = settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
+        self.info.capabilities.extensions.insert(name.into(), settings);
+        self
+    }
+
+    /// How long clients may keep lists, and for whom. By default, a minute and for everybody; lists
+    /// in which not all is [for all](Offered::visible_if) are never for everybody.
+    #[must_use]
+    pub fn list_caching(self, caching: Caching) -> Self {
+        self.live.describe(|offering| offering.offer.list_caching = Some(caching));
         self
     }
 
     /// Lists at most that many tools, prompts, resources or templates at once. By default, all.
     #[must_use]
-    pub const fn page_size(mut self, page_size: std::num::NonZeroUsize) -> Self {
-        self.offer.page_size = Some(page_size);
+    pub fn page_size(self, page_size: std::num::NonZeroUsize) -> Self {
+        self.live.describe(|offering| offering.offer.page_size = Some(page_size));
         self
     }
 
@@ -352,7 +376,6 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
             .field("info", &self.info)
-            .field("offer", &self.offer)
             .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,12 @@
 //! Functions as tools: what they take, and what they may return.
 
-use mcp_proto::{Call, CallToolResult, Content, Reply, Tool};
+use mcp_proto::{Call, CallToolResult, Content, Reply, RpcError, Tool};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::arguments::{self, Described, schema_of};
+use crate::failure::rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
 /// The kind of handler that is a tool.
@@ -29,7 +30,7 @@ impl<A: DeserializeOwned + JsonSchema> Arguments<Tools> for A {
 
 impl<R: IntoToolResult> IntoReply<Tools> for R {
     fn into_reply(self, (): ()) -> Reply {
-        Reply::Tool(self.into_tool_result())
+        self.into_tool_result().map_or_else(Reply::Error, Reply::Tool)
     }
 }
 
@@ -46,7 +47,8 @@ pub(crate) fn describe<A: Described, R: IntoToolResult>(name: String, descriptio
 ///
 /// Text and numbers become one piece of text, [`Structured`] a structured result with a schema. An
 /// `Err` becomes a failure of the tool (`isError`), whose text the model gets to read: say what it
-/// could do better, and keep secrets out of it.
+/// could do better, and keep secrets out of it. An [`RpcError`] or [`AskError`](crate::AskError), also
+/// in a [`BoxError`](crate::BoxError), is none of the tool and is answered as what it is.
 #[diagnostic::on_unimplemented(
     message = "a tool cannot return `{Self}`",
     note = "return text, a number, `Content`, `Vec<Content>`, `Structured<T>`, `CallToolResult`, \
@@ -54,7 +56,11 @@ pub(crate) fn describe<A: Described, R: IntoToolResult>(name: String, descriptio
 )]
 pub trait IntoToolResult {
     /// Makes the result of the call.
-    fn into_tool_result(self) -> CallToolResult;
+    ///
+    /// # Errors
+    ///
+    /// If the call fails before the tool could.
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError>;
 
     /// The JSON Schema of the structured result, if there always is one.
     #[must_use]
@@ -84,11 +90,11 @@ pub struct Structured<T>(
 );
 
 impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
-    fn into_tool_result(self) -> CallToolResult {
-        match serde_json::value::to_raw_value(&self.0) {
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(match serde_json::value::to_raw_value(&self.0) {
             Ok(value) => CallToolResult::structured(value),
             Err(error) => CallToolResult::error(format!("the result is not JSON: {error}")),
-        }
+        })
     }
 
     fn output_schema() -> Option<Schema> {
@@ -96,11 +102,14 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
     }
 }
 
-impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
-    fn into_tool_result(self) -> CallToolResult {
+impl<T: IntoToolResult, E: std::fmt::Display + 'static> IntoToolResult for Result<T, E> {
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
         match self {
             Ok(value) => value.into_tool_result(),
-            Err(error) => CallToolResult::error(error.to_string()),
+            Err(error) => match rpc_error(&error) {
+                Some(error) => Err(error),
+                None => Ok(CallToolResult::error(error.to_string())),
+            },
         }
     }
 
@@ -110,35 +119,35 @@ impl<T: IntoToolResult, E: std::fmt::Display> IntoToolResult for Result<T, E> {
 }
 
 impl IntoToolResult for CallToolResult {
-    fn into_tool_result(self) -> CallToolResult {
-        self
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(self)
     }
 }
 
 impl IntoToolResult for Content {
-    fn into_tool_result(self) -> CallToolResult {
-        CallToolResult::new(vec![self])
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(CallToolResult::new(vec![self]))
     }
 }
 
 impl IntoToolResult for Vec<Content> {
-    fn into_tool_result(self) -> CallToolResult {
-        CallToolResult::new(self)
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(CallToolResult::new(self))
     }
 }
 
 /// No content: it worked, and there is nothing to say.
 impl IntoToolResult for () {
-    fn into_tool_result(self) -> CallToolResult {
-        CallToolResult::default()
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(CallToolResult::default())
     }
 }
 
 macro_rules! as_text {
     ($($type:ty),*) => {$(
         impl IntoToolResult for $type {
-            fn into_tool_result(self) -> CallToolResult {
-                CallToolResult::text(self.to_string())
+            fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+                Ok(CallToolResult::text(self.to_string()))
             }
         }
     )*};
@@ -148,7 +157,7 @@ as_text!(&'static str, bool, char, u8, u16, u32, u64, u128, usize);
 as_text!(i8, i16, i32, i64, i128, isize, f32, f64);
 
 impl IntoToolResult for String {
-    fn into_tool_result(self) -> CallToolResult {
-        CallToolResult::text(self)
+    fn into_tool_result(self) -> Result<CallToolResult, RpcError> {
+        Ok(CallToolResult::text(self))
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use mcp_proto::{
-    Call, CallKey, CallToolResult, Catalog, CompleteResult, ErrorCode, GetPromptResult, Input,
-    Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
-    ResourceContents, Revision, RpcError, Session,
+    Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, ElicitProperty, ElicitRequest,
+    ElicitSchema, ErrorCode, GetPromptResult, Input, InputRequest, InputRequired, Instant,
+    McpMethod, Notification, Output, Progress, ReadResourceResult, Reply, ResourceContents,
+    Revision, RpcError, Session,
 };
 use serde_json::value::RawValue;
 
@@ -34,6 +35,8 @@ pub struct Task {
     /// What it is about.
     name: String,
     progress: f64,
+    /// Whether its client has been told that it listens.
+    is_subscribed: bool,
     is_open: bool,
 }
 
@@ -49,6 +52,7 @@ impl Task {
                 Reply::Resource(ReadResourceResult::new(vec![contents]))
             }
             McpMethod::Complete => Reply::Completion(CompleteResult::new(vec![text.into()])),
+            McpMethod::Listen => Reply::SubscriptionEnded,
             _ => return None,
         })
     }
@@ -69,16 +73,22 @@ impl Application {
             method: request.method(),
             name: request.name().to_owned(),
             progress: 0.0,
+            is_subscribed: false,
             is_open: true,
         });
         let description = format!(
-            "endpoint {}, {request:?}, {}, cursor {:?}, token {:?}, meta {:?}, client {:?}, {:?}",
+            "endpoint {}, {request:?}, {}, cursor {:?}, token {:?}, meta {:?}, client {:?}, \
+             can {:?}, listens {:?}, answers {:?}, state {:?}, {:?}",
             call.endpoint(),
             request.arguments(),
             request.cursor(),
             request.progress_token(),
             request.meta(),
             request.client_info(),
+            request.client_capabilities(),
+            request.subscription(),
+            request.input_responses(),
+            request.request_state(),
             request.head(),
         );
         Seen::Call(self.calls.len() - 1, description)
@@ -110,13 +120,24 @@ impl Application {
         let task = call.map(|call| &self.calls[call]);
         let text = task.map_or("", |task| &task.text);
         let raw = |json: String| RawValue::from_string(json).expect("JSON");
-        if let (Some(task), false) = (task, matches!(with, With::Error | With::WrongKind))
+        let is_own = !matches!(with, With::Error | With::WrongKind | With::Question);
+        if let (Some(task), true) = (task, is_own)
             && let Some(reply) = task.reply_of_its_own_kind()
         {
             return reply;
         }
         match (with, task.and_then(|task| task.looked_up.clone())) {
             (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
+            (With::Question, _) => {
+                let schema = ElicitSchema::new().required("a", ElicitProperty::string());
+                let form = ElicitRequest::form("Which \"a\"?\n", schema);
+                let asked = vec![
+                    ("a".to_owned(), InputRequest::Elicit(form)),
+                    ("roots".to_owned(), InputRequest::ListRoots),
+                ];
+                let required = InputRequired::new(asked, Some(text.to_owned()));
+                Reply::InputRequired(required.expect("two questions"))
+            }
             (With::WrongKind, None) => Reply::List(FIXTURES.tools.clone()),
             (With::WrongKind, Some(_)) => Reply::Tool(CallToolResult::text(text)),
             (_, Some(reply)) => reply,
@@ -141,6 +162,19 @@ impl Application {
 
     /// The next progress of a call.
     pub(crate) fn progress(&mut self, call: Option<usize>, news: News) -> Notification {
+        let listening = call.map(|call| &mut self.calls[call]);
+        if let Some(task) = listening.filter(|task| task.method == McpMethod::Listen) {
+            if !std::mem::replace(&mut task.is_subscribed, true) {
+                return Notification::Subscribed;
+            }
+            return match news {
+                News::More => Notification::Changed(Change::Tools),
+                News::Same => Notification::Changed(Change::resource("law:one")),
+                News::Less => Notification::Changed(Change::Prompts),
+                News::Nan => Notification::Changed(Change::resource("law:\"\n")),
+                News::Infinite => Notification::Subscribed,
+            };
+        }
         let last = call.map_or(0.0, |call| self.calls[call].progress);
         let value = match news {
             News::More => last + 0.5,

@@ -14,7 +14,7 @@ use crate::script::{Mode, News, Pace, Script, Setup, Size, Step, To, With};
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
 const MODES: [Mode; 3] = [Mode::Auto, Mode::Json, Mode::Stream];
-const WITH: [With; 7] = [
+const WITH: [With; 8] = [
     With::Text,
     With::Object,
     With::Array,
@@ -22,6 +22,7 @@ const WITH: [With; 7] = [
     With::Error,
     With::WrongKind,
     With::Huge,
+    With::Question,
 ];
 const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];
 

@@ -146,6 +146,7 @@ fn with() -> impl Strategy<Value = With> {
         With::Error,
         With::WrongKind,
         With::Huge,
+        With::Question,
     ])
 }
 

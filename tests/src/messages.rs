@@ -2,6 +2,7 @@
 //! far as this server uses it. Anything invalid is a panic that says so.
 
 use mcp_proto::Revision;
+use serde_json::value::RawValue;
 
 use crate::http::Response;
 use crate::sent::{Members, Message, Sent, members_of};
@@ -29,7 +30,10 @@ pub fn check(response: &Response, request: &Sent) -> Ending {
         assert_eq!(ending, Ending::Open, "behind the final message comes {json}");
         let message = members_of(json).unwrap_or_else(|| panic!("not a JSON object: {json}"));
         assert_eq!(raw(&message, "jsonrpc"), Some("\"2.0\""), "{json}");
-        if message.contains_key("method") {
+        if asked.method == "subscriptions/listen" && message.contains_key("method") {
+            check_change(&message, &asked, last_progress == f64::NEG_INFINITY);
+            last_progress = 0.0;
+        } else if message.contains_key("method") {
             let progress = check_progress(&message, &asked);
             assert!(progress > last_progress, "{progress} is no progress after {last_progress}");
             last_progress = progress;
@@ -41,6 +45,45 @@ pub fn check(response: &Response, request: &Sent) -> Ending {
         // The answer to a HEAD has no body.
         (Ending::Open, None | Some("application/json")) => Ending::Empty,
         _ => ending,
+    }
+}
+
+/// Checks a notification of a subscription, of which the first says what it is to.
+fn check_change(message: &Members, asked: &Message, is_first: bool) {
+    only(message, &["jsonrpc", "method", "params"]);
+    let params = object(message, "params");
+    let meta = object(&params, "_meta");
+    only(&meta, &["io.modelcontextprotocol/subscriptionId"]);
+    assert_eq!(raw(&meta, "io.modelcontextprotocol/subscriptionId"), asked.id.as_deref());
+    let filter = asked.filter.clone().unwrap_or_default();
+    let has = |key: &str| raw(&filter, key) == Some("true");
+    let uris = filter.contains_key("resourceSubscriptions");
+    let uris = if uris { array(&filter, "resourceSubscriptions") } else { Vec::new() };
+    match raw(message, "method") {
+        Some("\"notifications/subscriptions/acknowledged\"") => {
+            assert!(is_first, "acknowledged twice");
+            only(&params, &["_meta", "notifications"]);
+            let granted = object(&params, "notifications");
+            // All that the application offers: see `Setup::config`.
+            only(&granted, &["toolsListChanged", "resourceSubscriptions"]);
+            assert_eq!(granted.contains_key("toolsListChanged"), has("toolsListChanged"));
+            assert_eq!(granted.contains_key("resourceSubscriptions"), !uris.is_empty());
+        }
+        method => {
+            assert!(!is_first, "{method:?} before it is acknowledged");
+            match method {
+                Some("\"notifications/tools/list_changed\"") => {
+                    only(&params, &["_meta"]);
+                    assert!(has("toolsListChanged"));
+                }
+                Some("\"notifications/resources/updated\"") => {
+                    only(&params, &["_meta", "uri"]);
+                    let uri = raw(&params, "uri").expect("a URI").to_owned();
+                    assert!(uris.contains(&uri), "{uri} is not listened to");
+                }
+                other => panic!("{other:?} on a subscription"),
+            }
+        }
     }
 }
 
@@ -85,8 +128,12 @@ fn check_final(message: &Members, asked: &Message, request: &Sent) -> Ending {
 fn check_result(result: &Members, asked: &Message, revision: Revision) {
     let is_modern = revision == Revision::V2026_07_28;
     let result_type = raw(result, "resultType");
-    let expected = is_modern.then_some("\"complete\"");
-    assert_eq!(result_type, expected, "resultType on {revision}");
+    let may_ask = matches!(&*asked.method, "tools/call" | "prompts/get" | "resources/read");
+    let is_question = is_modern && may_ask && result_type == Some("\"input_required\"");
+    if !is_question {
+        let expected = is_modern.then_some("\"complete\"");
+        assert_eq!(result_type, expected, "resultType on {revision}");
+    }
     if is_modern {
         let meta = object(result, "_meta");
         let info = object(&meta, "io.modelcontextprotocol/serverInfo");
@@ -95,6 +142,20 @@ fn check_result(result: &Members, asked: &Message, revision: Revision) {
         assert!(!result.contains_key("_meta"));
     }
     match &*asked.method {
+        _ if is_question => {
+            only(result, &["resultType", "inputRequests", "requestState", "_meta"]);
+            for (key, request) in object(result, "inputRequests") {
+                let request = members_of(request.get()).expect("a request is an object");
+                only(&request, &["method", "params"]);
+                assert!(is_string(&request, "method"), "{key}");
+            }
+            assert!(is_string(result, "requestState"));
+        }
+        "subscriptions/listen" => {
+            only(result, &["resultType", "_meta"]);
+            let id = object(result, "_meta").remove("io.modelcontextprotocol/subscriptionId");
+            assert_eq!(id.as_deref().map(RawValue::get), asked.id.as_deref());
+        }
         "ping" => only(result, &[]),
         "initialize" => {
             only(result, &["protocolVersion", "capabilities", "serverInfo"]);
@@ -238,7 +299,7 @@ fn object(members: &Members, key: &str) -> Members {
 
 fn array(members: &Members, key: &str) -> Vec<String> {
     let items = raw(members, key)
-        .and_then(|json| serde_json::from_str::<Vec<Box<serde_json::value::RawValue>>>(json).ok());
+        .and_then(|json| serde_json::from_str::<Vec<Box<RawValue>>>(json).ok());
     let items = items.unwrap_or_else(|| panic!("{key} is no array in {members:?}"));
     items.iter().map(|item| item.get().to_owned()).collect()
 }

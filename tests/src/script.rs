@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use mcp_proto::{
     CompletionsCapability, Config, Deadlines, Endpoint, Limits, LoggingCapability, Offer, Prompt,
-    PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResourcesCapability,
-    ResponseMode, ServerInfo, Tool, ToolsCapability,
+    PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResponseMode, ServerInfo, Tool,
 };
 use serde_json::json;
 
@@ -136,9 +135,12 @@ pub enum With {
     WrongKind,
     /// More than a socket takes at once.
     Huge,
+    /// A question, with state to be brought back.
+    Question,
 }
 
-/// What progress the application reports.
+/// What progress the application reports. To a subscription, the first report is that it has begun,
+/// and each of these stands for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     /// More than before.
@@ -159,9 +161,9 @@ impl Setup {
     pub fn config(self) -> Arc<Config> {
         let mut info = ServerInfo::new("laws", "1.0.0");
         info.title = Some("The laws".into());
-        info.capabilities.tools = Some(ToolsCapability::default());
+        info.capabilities.tools.get_or_insert_default().list_changed = true;
         info.capabilities.prompts = Some(PromptsCapability::default());
-        info.capabilities.resources = Some(ResourcesCapability::default());
+        info.capabilities.resources.get_or_insert_default().subscribe = true;
         info.capabilities.completions = Some(CompletionsCapability::default());
         info.capabilities.logging = Some(LoggingCapability::default());
         let endpoint = |path| Endpoint::new(path, info.clone()).expect("a plain path");
@@ -260,6 +262,7 @@ pub fn offer() -> Offer {
         resource_templates: vec![ResourceTemplate::new(template, "law")],
         // One tool, one prompt at a time.
         page_size: NonZeroUsize::new(1),
+        ..Offer::default()
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Message {
     pub arguments: Option<String>,
     /// `params._meta.progressToken`.
     pub progress_token: Option<String>,
+    /// `params.notifications`.
+    pub filter: Option<Members>,
 }
 
 /// Takes `stream` apart. What follows a request that cannot be read is left out.
@@ -220,6 +222,7 @@ impl Sent {
                 .and_then(|json| serde_json::from_str(&json).ok()),
             arguments: text(&params, "arguments"),
             progress_token: meta.and_then(|meta| text(&meta, "progressToken")),
+            filter: params.get("notifications").and_then(|filter| members_of(filter.get())),
         })
     }
 

@@ -132,6 +132,8 @@ enum ModernAsk {
     ListResources,
     ReadResource(&'static str),
     Complete(&'static str),
+    Listen(&'static str),
+    Retry(&'static str),
     Unknown,
     Notify,
 }
@@ -146,10 +148,32 @@ fn modern_ask() -> impl Strategy<Value = ModernAsk> {
         1 => arguments().prop_map(ModernAsk::GetPrompt),
         1 => select(vec!["law:one", "law:2", "no:3"]).prop_map(ModernAsk::ReadResource),
         1 => select(vec!["echo", "nobody"]).prop_map(ModernAsk::Complete),
+        2 => select(FILTERS.to_vec()).prop_map(ModernAsk::Listen),
+        1 => select(RETRIES.to_vec()).prop_map(ModernAsk::Retry),
         1 => Just(ModernAsk::Unknown),
         1 => Just(ModernAsk::Notify),
     ]
 }
+
+/// What clients listen to: all that is offered, some of it, nothing of it, nothing that could be.
+const FILTERS: [&str; 6] = [
+    "{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourceSubscriptions\":\
+     [\"law:one\",\"law:\\\"\\n\",\"law:one\"]}",
+    "{\"toolsListChanged\":true}",
+    "{\"resourceSubscriptions\":[\"law:one\"],\"toolsListChanged\":false,\"x\":1}",
+    "{}",
+    "{\"toolsListChanged\":1}",
+    "[]",
+];
+
+/// What clients bring with them when they ask again.
+const RETRIES: [&str; 5] = [
+    "\"inputResponses\":{\"a\":{\"action\":\"decline\"}},\"requestState\":\"s\\u00e9\"",
+    "\"inputResponses\":null,\"requestState\":null",
+    "\"inputResponses\":{}",
+    "\"inputResponses\":[]",
+    "\"requestState\":7",
+];
 
 impl ModernAsk {
     fn message(self, id: &str, token: &str) -> Message {
@@ -169,6 +193,10 @@ impl ModernAsk {
                      \"argument\":{{\"name\":\"a\",\"value\":\"\"}}"
                 ),
             ),
+            Self::Listen(filter) => {
+                ("subscriptions/listen", None, format!(",\"notifications\":{filter}"))
+            }
+            Self::Retry(rest) => ("tools/call", Some("echo"), format!(",{rest}")),
             Self::Unknown => ("tools/burn", None, String::new()),
             Self::Notify => ("notifications/whatever", None, String::new()),
         };

@@ -8,7 +8,8 @@ use std::num::NonZeroUsize;
 use common::client::{Request, Response, Wire, connect};
 use common::{On, Running};
 use mcp_smol::{
-    Completion, Content, Context, Endpoints, LogLevel, PromptMessage, Resource, Server,
+    Completion, Content, Context, Endpoints, LogLevel, PromptMessage, Resource, Server, prompt,
+    resource_template,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,31 +32,35 @@ fn server() -> Server {
     let text = Resource::new("demo://text", "text").description("Text").mime_type("text/plain");
     Server::new("offers", "1.0.0")
         .logging()
-        .prompt("review", "Reviews code", |args: Review| {
-            let tone = args.tone.unwrap_or_else(|| "kind".into());
-            vec![
-                PromptMessage::user(Content::text(args.code)),
-                PromptMessage::assistant(Content::text(tone)),
-            ]
-        })
+        .add(
+            prompt("review", "Reviews code", |args: Review| {
+                let tone = args.tone.unwrap_or_else(|| "kind".into());
+                vec![
+                    PromptMessage::user(Content::text(args.code)),
+                    PromptMessage::assistant(Content::text(tone)),
+                ]
+            })
+            .complete("tone", |typed: Completion| async move {
+                (0..150).map(|n| format!("{}{n}", typed.value)).collect::<Vec<_>>()
+            }),
+        )
         .prompt("fails", "Fails", || async { Err::<String, _>("out of prompts") })
-        .complete_prompt("review", "tone", |typed: Completion| async move {
-            (0..150).map(|n| format!("{}{n}", typed.value)).collect::<Vec<_>>()
-        })
         .resource(text, || "a text")
         .resource(Resource::new("demo://bytes", "bytes"), || vec![1_u8, 2, 3])
-        .resource_template(
-            "demo://orders/{number}{?part}",
-            "order",
-            |template| template.mime_type("application/json"),
-            |order: Order| async move {
-                match order.number {
-                    0 => Err("there is no order 0"),
-                    number => Ok(json!({"number": number, "part": order.part}).to_string()),
-                }
-            },
+        .add(
+            resource_template(
+                "demo://orders/{number}{?part}".parse().expect("a template"),
+                "order",
+                |template| template.mime_type("application/json"),
+                |order: Order| async move {
+                    match order.number {
+                        0 => Err("there is no order 0"),
+                        number => Ok(json!({"number": number, "part": order.part}).to_string()),
+                    }
+                },
+            )
+            .complete("part", |_: Completion| vec!["lid"]),
         )
-        .complete_template("demo://orders/{number}{?part}", "part", |_: Completion| vec!["lid"])
         .tool("log", "Logs at every level", |ctx: Context| async move {
             ctx.log(LogLevel::Debug, "fine").await;
             ctx.log(LogLevel::Warning, json!({"disk": 0.93})).await;

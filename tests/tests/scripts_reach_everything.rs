@@ -14,7 +14,7 @@ use proptest::test_runner::TestRunner;
 
 /// What at least one of a thousand scripts must come to.
 const EVERYTHING: &str = "
-    call, cancelled, handed over, closed, half-closed by us,
+    call, cancelled, handed over, subscription, change, end of subscription, question, closed, half-closed by us,
     reply that counts, reply that does not, progress, keep-alive comment,
     lost InHead, lost InBody, lost InCall, lost InResponse, refused SlowHead, refused SlowBody,
     framing Chunked, framing UntilClose, 100 Continue, four responses,
@@ -52,6 +52,7 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
                 Seen::HandedOver(_) => "handed over".into(),
                 Seen::Event(Event::RequestLost(lost)) => format!("lost {:?}", lost.stage),
                 Seen::Event(Event::Refused { refusal, .. }) => format!("refused {refusal:?}"),
+                Seen::Event(Event::SubscriptionEnded { .. }) => "end of subscription".into(),
                 Seen::Event(other) => format!("{other:?}"),
                 Seen::ShutdownWrite => "half-closed by us".into(),
                 Seen::Close => "closed".into(),
@@ -72,6 +73,15 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
         }
         if response.messages().iter().any(|json| json.contains("notifications/progress")) {
             all.push("progress".into());
+        }
+        for (sign, what) in [
+            ("subscriptions/acknowledged", "subscription"),
+            ("list_changed", "change"),
+            ("input_required", "question"),
+        ] {
+            if response.messages().iter().any(|json| json.contains(sign)) {
+                all.push(what.into());
+            }
         }
         if response.body.starts_with(b": keep-alive") {
             all.push("keep-alive comment".into());

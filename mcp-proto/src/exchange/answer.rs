@@ -3,6 +3,7 @@
 //! Which of the two follows the handler: the first thing it does decides. Once the head of a
 //! stream is out, everything else goes into that stream.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::call::{Notification, Reply};
@@ -15,11 +16,15 @@ use crate::logging::LogLevel;
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
 use crate::request::Request;
-use crate::revision::Revision;
+use crate::revision::{Era, Revision};
 use crate::sse;
+use crate::subscription::SubscriptionFilter;
 use crate::time::Instant;
 
-use super::encode::{json_head, write_log, write_progress, write_reply, wrong_kind_of_reply};
+use super::encode::{
+    json_head, write_acknowledged, write_changed, write_log, write_progress, write_reply,
+    wrong_kind_of_reply,
+};
 
 /// What a response needs to know of its request, and how far it has come.
 pub(crate) struct Answer {
@@ -31,7 +36,15 @@ pub(crate) struct Answer {
     accepts: Accepts,
     mode: ResponseMode,
     last_progress: Option<f64>,
+    /// Of a call to `subscriptions/listen`.
+    subscription: Option<Subscription>,
     shape: Shape,
+}
+
+struct Subscription {
+    filter: Arc<SubscriptionFilter>,
+    /// Whether the client has been told. Nothing else goes out before that.
+    is_acknowledged: bool,
 }
 
 enum Shape {
@@ -57,12 +70,21 @@ impl Answer {
             accepts,
             mode,
             last_progress: None,
+            subscription: request.subscription().map(|filter| Subscription {
+                filter: filter.clone(),
+                is_acknowledged: false,
+            }),
             shape: Shape::Open { since: now },
         }
     }
 
     pub(crate) const fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Whether it is a stream of changes, which has no other end than that of its connection.
+    pub(crate) const fn is_subscription(&self) -> bool {
+        self.subscription.is_some()
     }
 
     /// Sends a notification, if the client wants it and there is a stream to send it on.
@@ -73,6 +95,24 @@ impl Answer {
         notification: &Notification,
     ) {
         if !self.accepts.event_stream {
+            return;
+        }
+        if let Some(subscription) = &mut self.subscription {
+            let filter = subscription.filter.clone();
+            match notification {
+                Notification::Subscribed if !subscription.is_acknowledged => {
+                    subscription.is_acknowledged = true;
+                    let id = self.id.clone();
+                    self.send_event(writer, now, |out| write_acknowledged(out, &id, &filter));
+                }
+                Notification::Changed(change)
+                    if subscription.is_acknowledged && filter.includes(change) =>
+                {
+                    let id = self.id.clone();
+                    self.send_event(writer, now, |out| write_changed(out, &id, change));
+                }
+                _ => {}
+            }
             return;
         }
         match notification {
@@ -92,6 +132,7 @@ impl Answer {
                     self.send_event(writer, now, |out| write_log(out, log));
                 }
             }
+            Notification::Subscribed | Notification::Changed(_) => {}
         }
     }
 
@@ -120,9 +161,16 @@ impl Answer {
             Reply::Prompt(_) => self.method == McpMethod::GetPrompt,
             Reply::Resource(_) => self.method == McpMethod::ReadResource,
             Reply::Completion(_) => self.method == McpMethod::Complete,
+            Reply::InputRequired(_) => {
+                self.revision.era() == Era::Modern && self.method.may_require_input()
+            }
+            Reply::SubscriptionEnded => self.method == McpMethod::Listen,
         };
         if !fits {
             reply = Reply::Error(wrong_kind_of_reply());
+        }
+        if matches!(reply, Reply::SubscriptionEnded) {
+            self.notify(writer, now, &Notification::Subscribed);
         }
         let status = match &reply {
             Reply::Error(error) => error.status(self.revision.era()),

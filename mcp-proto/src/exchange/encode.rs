@@ -16,6 +16,7 @@ use crate::jsonrpc::Id;
 use crate::media;
 use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
+use crate::subscription::{Change, SubscriptionFilter};
 use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
@@ -80,7 +81,7 @@ pub(crate) fn write_immediate(
             write_json(out, &info.capabilities.to_json(Revision::V2026_07_28));
             write_instructions(out, info.instructions.as_deref());
             Caching::LIST.write(out);
-            write_server_info(out, endpoint);
+            write_meta(out, endpoint, None);
             out.push(b'}');
         }),
     });
@@ -95,7 +96,12 @@ pub(super) fn write_reply(
     reply: &Reply,
 ) {
     let is_modern = revision.era() == Era::Modern;
-    let begin: &[u8] = if is_modern { b"{\"resultType\":\"complete\"," } else { b"{" };
+    let begin: &[u8] = match reply {
+        Reply::InputRequired(_) => b"{\"resultType\":\"input_required\",",
+        Reply::SubscriptionEnded => b"{\"resultType\":\"complete\"",
+        _ if is_modern => b"{\"resultType\":\"complete\",",
+        _ => b"{",
+    };
     let result = match reply {
         Reply::Error(error) => return write_error(out, Some(id), error),
         result => result,
@@ -114,7 +120,8 @@ pub(super) fn write_reply(
                 out.extend_from_slice(b"\"completion\":");
                 write_json(out, result);
             }
-            Reply::Error(_) => {}
+            Reply::InputRequired(required) => write_members(out, required),
+            Reply::SubscriptionEnded | Reply::Error(_) => {}
         }
         if is_modern {
             match result {
@@ -122,7 +129,8 @@ pub(super) fn write_reply(
                 Reply::Resource(result) => result.caching.write(out),
                 _ => {}
             }
-            write_server_info(out, endpoint);
+            let subscription = matches!(result, Reply::SubscriptionEnded).then_some(id);
+            write_meta(out, endpoint, subscription);
         }
         out.push(b'}');
     });
@@ -183,6 +191,32 @@ pub(super) fn write_progress(out: &mut Vec<u8>, token: &Id, progress: &Progress)
     out.extend_from_slice(b"}}");
 }
 
+/// Appends `notifications/subscriptions/acknowledged`.
+pub(super) fn write_acknowledged(out: &mut Vec<u8>, id: &Id, filter: &SubscriptionFilter) {
+    begin_of_subscription(out, "notifications/subscriptions/acknowledged", id);
+    out.extend_from_slice(b",\"notifications\":");
+    write_json(out, filter);
+    out.extend_from_slice(b"}}");
+}
+
+/// Appends the notification of a change.
+pub(super) fn write_changed(out: &mut Vec<u8>, id: &Id, change: &Change) {
+    begin_of_subscription(out, change.method(), id);
+    if let Change::Resource { uri } = change {
+        out.extend_from_slice(b",\"uri\":");
+        write_json(out, &**uri);
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn begin_of_subscription(out: &mut Vec<u8>, method: &str, id: &Id) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":\"");
+    out.extend_from_slice(method.as_bytes());
+    out.extend_from_slice(b"\",\"params\":{\"_meta\":{");
+    write_subscription_id(out, id);
+    out.push(b'}');
+}
+
 /// The error for a reply that does not fit its call.
 pub(super) fn wrong_kind_of_reply() -> RpcError {
     RpcError::new(ErrorCode::INTERNAL_ERROR, "internal error: the reply does not fit the method")
@@ -228,11 +262,22 @@ fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {
     }
 }
 
-/// 2026-07-28 asks for it on every result (basic, "Per-response protocol fields").
-fn write_server_info(out: &mut Vec<u8>, endpoint: &Endpoint) {
+/// 2026-07-28 asks for `serverInfo` on every result (basic, "Per-response protocol fields"), and for
+/// the id of the subscription on all that belongs to one.
+fn write_meta(out: &mut Vec<u8>, endpoint: &Endpoint, subscription: Option<&Id>) {
     out.extend_from_slice(b",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
     out.extend_from_slice(endpoint.implementation_json().as_bytes());
+    if let Some(id) = subscription {
+        out.push(b',');
+        write_subscription_id(out, id);
+    }
     out.push(b'}');
+}
+
+/// The id is that of the request to listen (basic/patterns/subscriptions).
+fn write_subscription_id(out: &mut Vec<u8>, id: &Id) {
+    out.extend_from_slice(b"\"io.modelcontextprotocol/subscriptionId\":");
+    id.write_json(out);
 }
 
 /// Appends the members of an object, without its braces.

@@ -16,6 +16,7 @@ use crate::guard;
 use crate::http::{Framing, Head, Method};
 use crate::jsonrpc::{Id, Message, is_deeper_than};
 use crate::media::{self, Accepts};
+use crate::method::McpMethod;
 use crate::request::Request;
 use crate::revision::Era;
 
@@ -69,7 +70,8 @@ impl Incoming {
             return Err(Refusal::MethodNotAllowed);
         }
         media::check_content_type(&head)?;
-        let accepts = Accepts::parse(&head)?.pinned(config.endpoints[endpoint].response_mode)?;
+        let accepts = Accepts::parse(&head)?;
+        accepts.pinned(config.endpoints[endpoint].response_mode)?;
         // Request::part addresses the body with 32 bits.
         let body_limit = config.limits.body.min(u32::MAX as usize);
         let body = match head.framing() {
@@ -122,11 +124,17 @@ impl Incoming {
             }
             refused(Refusal::NotJson { reason })
         })?;
-        let capabilities = &config.endpoints[self.endpoint].info().capabilities;
-        Ok(match interpret(&self.head, &message, &body, capabilities)? {
+        let endpoint = &config.endpoints[self.endpoint];
+        Ok(match interpret(&self.head, &message, &body, &endpoint.info().capabilities)? {
             Meaning::Call(parts) => {
+                let accepts = match parts.method {
+                    // A stream by nature, wherever other responses are pinned to.
+                    McpMethod::Listen if self.accepts.event_stream => self.accepts,
+                    McpMethod::Listen => return Err(refused(Refusal::NotAcceptable)),
+                    _ => self.accepts.pinned(endpoint.response_mode).map_err(refused)?,
+                };
                 let request = Request { head: self.head, body, parts };
-                Outcome::Call(Box::new(request), self.accepts)
+                Outcome::Call(Box::new(request), accepts)
             }
             Meaning::Immediate(immediate) => Outcome::Immediate(immediate),
             Meaning::Nothing => Outcome::Accepted,

@@ -4,6 +4,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 
 use serde_json::value::RawValue;
 
@@ -16,6 +17,7 @@ use crate::method::{McpMethod, Subject};
 use crate::request::{Part, RequestParts, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
 use crate::server_info::Capabilities;
+use crate::subscription::SubscriptionFilter;
 
 /// What a message asks for.
 pub(super) enum Meaning {
@@ -141,7 +143,7 @@ impl<'a> Received<'a> {
             (Era::Legacy, "ping") => Meaning::Immediate(Immediate::Ping { id }),
             (Era::Modern, "server/discover") => Meaning::Immediate(Immediate::Discover { id }),
             (_, method) => {
-                let method = McpMethod::find(method, self.capabilities)
+                let method = McpMethod::find(method, self.capabilities, self.era)
                     .ok_or_else(|| RpcError::method_not_found(method))?;
                 Meaning::Call(self.read_parts(id, method, revision, meta.unwrap_or_default())?)
             }
@@ -162,6 +164,11 @@ impl<'a> Received<'a> {
             McpMethod::Complete => Some(Box::new(Completion::parse(params)?)),
             _ => None,
         };
+        let subscription = match method {
+            McpMethod::Listen => Some(Arc::new(self.read_filter(params)?)),
+            _ => None,
+        };
+        let may_retry = self.era == Era::Modern && method.may_require_input();
         Ok(RequestParts {
             revision,
             method,
@@ -188,10 +195,30 @@ impl<'a> Received<'a> {
                 "invalid params: the log level in `_meta` must be one of syslog, such as \"info\"",
             )?,
             completion,
+            subscription,
+            input_responses: optional(
+                params.input_responses.filter(|_| may_retry),
+                |responses| responses.get().starts_with('{').then(|| part_of(responses)),
+                "invalid params: `inputResponses` must be an object",
+            )?,
+            request_state: optional(
+                params.request_state.filter(|_| may_retry),
+                |state| Text::of(state, self.body),
+                "invalid params: `requestState` must be a string",
+            )?,
             meta: params.meta.map(part_of),
             // Parsed on its own, but from a slice of the same body.
             client_info: meta.client_info.map(part_of),
+            client_capabilities: meta.client_capabilities.map(part_of),
         })
+    }
+
+    /// What a client wants to hear of, as far as it is offered: that much is acknowledged.
+    fn read_filter(&self, params: &Members<'_>) -> Result<SubscriptionFilter, RpcError> {
+        let filter = params.notifications.ok_or_else(|| {
+            RpcError::invalid_params("invalid params: `notifications` must be an object")
+        })?;
+        Ok(self.capabilities.offered_of(SubscriptionFilter::parse(filter.get())?))
     }
 
     /// What the request is about, which on 2026-07-28 stands in the head as well.

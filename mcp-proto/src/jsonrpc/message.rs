@@ -48,6 +48,9 @@ pub(crate) struct Members<'a> {
     pub(crate) reference: Option<&'a RawValue>,
     pub(crate) argument: Option<&'a RawValue>,
     pub(crate) context: Option<&'a RawValue>,
+    pub(crate) notifications: Option<&'a RawValue>,
+    pub(crate) input_responses: Option<&'a RawValue>,
+    pub(crate) request_state: Option<&'a RawValue>,
     pub(crate) duplicate: Option<&'static str>,
 }
 
@@ -169,6 +172,9 @@ enum ParamsKey {
     Reference,
     Argument,
     Context,
+    Notifications,
+    InputResponses,
+    RequestState,
     #[serde(other)]
     Other,
 }
@@ -200,6 +206,15 @@ impl<'de> Deserialize<'de> for Params<'de> {
                         ParamsKey::Reference => (&mut members.reference, "ref"),
                         ParamsKey::Argument => (&mut members.argument, "argument"),
                         ParamsKey::Context => (&mut members.context, "context"),
+                        ParamsKey::Notifications => {
+                            (&mut members.notifications, "notifications")
+                        }
+                        ParamsKey::InputResponses => {
+                            (&mut members.input_responses, "inputResponses")
+                        }
+                        ParamsKey::RequestState => {
+                            (&mut members.request_state, "requestState")
+                        }
                         ParamsKey::Other => {
                             map.next_value::<IgnoredAny>()?;
                             continue;

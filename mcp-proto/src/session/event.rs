@@ -20,6 +20,11 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
+    /// A subscription has ended because its client has left, or the server shuts down.
+    SubscriptionEnded {
+        /// The position of the endpoint in [`Config::endpoints`](crate::Config::endpoints).
+        endpoint: Option<usize>,
+    },
 }
 
 /// A request whose client left before the answer was out.

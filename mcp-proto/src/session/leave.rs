@@ -94,6 +94,11 @@ impl Session {
             _ if only_half => {}
             State::Head { .. } | State::Drain { .. } | State::Closed => {}
             State::Body { .. } => self.lose(Lost::InBody),
+            State::Call { key, answer } if answer.is_subscription() => {
+                let key = *key;
+                // To leave is how a client ends a subscription: nothing is lost.
+                self.unsubscribed(key);
+            }
             State::Call { key, answer } => {
                 let (key, era) = (*key, answer.revision().era());
                 self.lose(Lost::InCall);
@@ -156,9 +161,28 @@ impl Session {
         if matches!(self.state, State::Head { .. }) && self.waiting() == 0 {
             self.close();
         } else {
+            self.end_subscription(now);
             // An instant that has passed means now.
             self.handle(now, Input::Timeout);
         }
+    }
+
+    /// Ends a subscription, if there is one, with the answer to its request (2026-07-28,
+    /// basic/patterns/subscriptions, "Graceful Closure").
+    pub(super) fn end_subscription(&mut self, now: Now) {
+        if let State::Call { key, answer } = &self.state
+            && answer.is_subscription()
+        {
+            let key = *key;
+            self.unsubscribed(key);
+            self.reply(now, key, Reply::SubscriptionEnded);
+        }
+    }
+
+    fn unsubscribed(&mut self, key: CallKey) {
+        let endpoint = self.exchange.endpoint;
+        self.outputs.push_back(Output::Event(Event::SubscriptionEnded { endpoint }));
+        self.outputs.push_back(Output::Cancelled(key));
     }
 
     /// The time that a shutdown leaves is over.

@@ -128,7 +128,8 @@ pub enum PeerClosed {
 pub enum Output {
     /// Do this work and hand in an [`Input::Reply`].
     Call(Call),
-    /// Stop that work; its client has gone or its time is up. A reply to it does nothing.
+    /// Stop that work; its client has gone or its time is up. A reply to it does nothing. For a
+    /// subscription this is the usual end.
     Cancelled(CallKey),
     /// That work outlives its connection: in the 2025 revisions a disconnect cancels nothing. Let
     /// it run to its end; a reply to it does nothing.
@@ -264,10 +265,15 @@ impl Session {
     }
 
     /// Whether the client keeps up with what it is sent. While it does not, a handler that reports
-    /// progress should be made to wait.
+    /// progress should be made to wait, and changes should stay in the [`Hub`](crate::Hub), where
+    /// they take no more room however many there are: so a subscription is ready for the next when
+    /// the last has been written.
     #[must_use]
     pub fn can_notify(&self) -> bool {
-        self.outbox.len() < self.config.limits.unsent
+        match &self.state {
+            State::Call { answer, .. } if answer.is_subscription() => self.outbox.is_empty(),
+            _ => self.outbox.len() < self.config.limits.unsent,
+        }
     }
 
     /// Whether [`Output::Close`] has been queued.

@@ -32,7 +32,7 @@ fn check_trace(trace: &Trace, script: &Script) {
                 for output in &turn.outputs {
                     let is_due = matches!(
                         output,
-                        Seen::Event(Event::RequestLost(_))
+                        Seen::Event(Event::RequestLost(_) | Event::SubscriptionEnded { .. })
                             | Seen::Cancelled(_)
                             | Seen::HandedOver(_)
                             | Seen::Close
@@ -122,6 +122,8 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         .filter(|_| stage.is_none())
         .unwrap_or_else(|| Some(usize::from(request.is_for_other())));
 
+    let message = request.message().unwrap_or_default();
+    let is_subscription = message.method == "subscriptions/listen";
     let has_half_closed = was_given(|given| matches!(given, Given::PeerClosed(_)));
     let keeps_alive = match &begun {
         Some((_, response, _)) => !response.closes(),
@@ -139,6 +141,8 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         Some(Lost::InHead) => {
             expected.push((None, Lost::InHead, (turn.fed - request.start) as u64, None));
         }
+        // Nothing is lost of a subscription: to leave is the way to end it.
+        Some(Lost::InCall) if is_subscription => {}
         Some(stage) if is_end => {
             let received = request.body.len() as u64;
             expected.push((endpoint, stage, received, request.announced));

@@ -1,0 +1,386 @@
+//! Questions to the client, from within a handler.
+//!
+//! On 2026-07-28 nothing is sent while a handler runs. A question without an answer ends the round:
+//! the driver replies with all that was asked and drops the handler's future. The client gathers the
+//! answers and sends its request again; the handler runs anew, and what it asks is there at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+use mcp_proto::{
+    ClientCapability, ClientCapabilities, CreateMessageRequest, CreateMessageResult, ElicitAction,
+    ElicitRequest, ElicitResult, ElicitSchema, Era, InputRequest, InvalidElicitSchema,
+    ListRootsResult, MissingCapability, Root, RpcError,
+};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::arguments::schema_of;
+use crate::context::Context;
+use crate::request_state::Remembered;
+
+/// What a handler has asked, and what it knows.
+#[derive(Default)]
+pub(crate) struct Asking {
+    /// From earlier rounds, and for later ones.
+    pub(crate) remembered: Remembered,
+    /// What the client has answered in this round. What nobody asks for is left here.
+    pub(crate) responses: BTreeMap<String, Box<RawValue>>,
+    /// In the order asked, each once.
+    pub(crate) asked: Vec<(String, InputRequest)>,
+}
+
+impl Asking {
+    fn answer(&mut self, key: &str) -> Option<Box<RawValue>> {
+        if let Some((key, response)) = self.responses.remove_entry(key) {
+            self.remembered.answers.entry(key).or_insert(response);
+        }
+        self.remembered.answers.get(key).cloned()
+    }
+}
+
+/// # Questions to the client
+///
+/// Each has a key, which names it among the questions of one call: the answer is found by it when the
+/// call is repeated. Keep keys and their order the same from round to round, and several questions
+/// can be asked at once, by awaiting them together.
+///
+/// On 2026-07-28 the handler starts from its beginning when the answers are there, as another call:
+/// whatever came before the question is done again, unless it was done [once](Self::once). Code
+/// behind a question that is not answered never runs.
+///
+/// ```
+/// use mcp_server::{AskError, Context, Elicited};
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Contact {
+///     /// Where to send the confirmation.
+///     email: String,
+/// }
+///
+/// async fn book(ctx: Context) -> Result<String, AskError> {
+///     match ctx.elicit::<Contact>("contact", "How can we reach you?").await? {
+///         Elicited::Accepted(contact) => Ok(format!("Booked for {}.", contact.email)),
+///         Elicited::Declined | Elicited::Cancelled => Ok("Nothing was booked.".into()),
+///     }
+/// }
+/// ```
+impl Context {
+    /// Asks the user to fill in a form, whose fields are those of `T`: texts, numbers, booleans,
+    /// and enums without data, or lists of those.
+    ///
+    /// Not for secrets: for them there is [`elicit_url`](Self::elicit_url).
+    ///
+    /// # Errors
+    ///
+    /// If the client cannot be asked, or has answered with something else.
+    ///
+    /// Cancel-safe: a question that is dropped before it was polled is not asked.
+    pub fn elicit<T: DeserializeOwned + JsonSchema>(
+        &self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Ask<'_, Elicited<T>> {
+        let schema = ElicitSchema::try_from(schema_of::<T>().as_value());
+        let request = schema.map(|schema| ElicitRequest::form(message, schema));
+        self.ask(key, request.map(InputRequest::Elicit).map_err(AskError::Form), form)
+    }
+
+    /// Asks the user to fill in a form that is described by hand.
+    ///
+    /// # Errors
+    ///
+    /// As for [`elicit`](Self::elicit).
+    pub fn elicit_form<T: DeserializeOwned>(
+        &self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        schema: ElicitSchema,
+    ) -> Ask<'_, Elicited<T>> {
+        let request = ElicitRequest::form(message, schema);
+        self.ask(key, Ok(InputRequest::Elicit(request)), form)
+    }
+
+    /// Asks the user to visit a page, where what they do is between them and that page. That it was
+    /// accepted does not mean that they are done there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`elicit`](Self::elicit).
+    pub fn elicit_url(
+        &self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        url: impl Into<String>,
+    ) -> Ask<'_, Elicited<()>> {
+        let request = ElicitRequest::url(message, url);
+        self.ask(key, Ok(InputRequest::Elicit(request)), |answer| {
+            elicited(answer, |_| Ok(()))
+        })
+    }
+
+    /// Asks the client's model.
+    ///
+    /// # Errors
+    ///
+    /// As for [`elicit`](Self::elicit).
+    pub fn sample(
+        &self,
+        key: impl Into<String>,
+        request: CreateMessageRequest,
+    ) -> Ask<'_, CreateMessageResult> {
+        self.ask(key, Ok(InputRequest::Sample(Box::new(request))), json)
+    }
+
+    /// Asks the client which files and folders the user is at work on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`elicit`](Self::elicit).
+    pub fn list_roots(&self, key: impl Into<String>) -> Ask<'_, Vec<Root>> {
+        self.ask(key, Ok(InputRequest::ListRoots), |answer| {
+            json::<ListRootsResult>(answer).map(|result| result.roots)
+        })
+    }
+
+    /// Does something once, however often the handler starts anew to get the answers to its
+    /// questions: later rounds are given the outcome of the first.
+    ///
+    /// The outcome travels sealed through the client, who can neither read nor change it, but who
+    /// can begin again from the start.
+    ///
+    /// ```
+    /// # async fn order() -> u64 { 7 }
+    /// # async fn example(ctx: mcp_server::Context) -> Result<(), mcp_server::AskError> {
+    /// let number: u64 = ctx.once("order", || order()).await?;
+    /// let roots = ctx.list_roots("roots").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the outcome cannot be kept as JSON.
+    ///
+    /// Cancel-safe: what is dropped before it was done is not remembered.
+    pub async fn once<T, F, Fut>(&self, key: &str, step: F) -> Result<T, AskError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T>,
+    {
+        let not_kept = |error: serde_json::Error| AskError::Step {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        };
+        let known = self.asking(|asking| asking.remembered.done.get(key).cloned());
+        if let Some(done) = known {
+            return serde_json::from_str(done.get()).map_err(not_kept);
+        }
+        let outcome = step().await;
+        let done = serde_json::value::to_raw_value(&outcome).map_err(not_kept)?;
+        self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done));
+        Ok(outcome)
+    }
+
+    /// What the client can do. The 2025 revisions do not say it with each request.
+    #[must_use]
+    pub fn client_capabilities(&self) -> ClientCapabilities {
+        let capabilities = self.request().client_capabilities();
+        // What is malformed has not been declared.
+        capabilities.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    /// Fails unless the client can do that, with an error that tells it what to declare. Asking does
+    /// so by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the client has not declared the capability.
+    pub fn require(&self, capability: ClientCapability) -> Result<(), MissingCapability> {
+        self.client_capabilities().require(capability)
+    }
+
+    fn ask<T>(
+        &self,
+        key: impl Into<String>,
+        request: Result<InputRequest, AskError>,
+        read: fn(&RawValue) -> Result<T, String>,
+    ) -> Ask<'_, T> {
+        Ask { context: self, key: key.into(), request: Some(request), read, answer: PhantomData }
+    }
+}
+
+/// A question on its way. Resolves to the answer of the client.
+#[must_use = "a question is asked when it is awaited"]
+pub struct Ask<'a, T> {
+    context: &'a Context,
+    key: String,
+    /// Gone when it has been asked.
+    request: Option<Result<InputRequest, AskError>>,
+    read: fn(&RawValue) -> Result<T, String>,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T> Future for Ask<'_, T> {
+    type Output = Result<T, AskError>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let Some(request) = self.request.take() else {
+            // The round ends with this poll of the handler; there is nothing to be woken for.
+            return Poll::Pending;
+        };
+        let context = self.context;
+        let answer = context.asking(|asking| asking.answer(&self.key));
+        if let Some(answer) = answer {
+            return Poll::Ready((self.read)(&answer).map_err(|reason| AskError::Answer {
+                key: std::mem::take(&mut self.key),
+                reason,
+            }));
+        }
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        if context.revision().era() == Era::Legacy {
+            return Poll::Ready(Err(AskError::NobodyToAsk));
+        }
+        if let Err(missing) = context.client_capabilities().check(&request) {
+            return Poll::Ready(Err(AskError::Missing(missing)));
+        }
+        let key = std::mem::take(&mut self.key);
+        context.asking(|asking| {
+            // Who asks the same twice gets one answer for both.
+            if asking.asked.iter().all(|(other, _)| *other != key) {
+                asking.asked.push((key, request));
+            }
+        });
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for Ask<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// What a user did with a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the specification knows these three")]
+pub enum Elicited<T> {
+    /// Answered it.
+    Accepted(T),
+    /// Said no.
+    Declined,
+    /// Put it away without a choice.
+    Cancelled,
+}
+
+impl<T> Elicited<T> {
+    /// The answer, if there is one.
+    pub fn accepted(self) -> Option<T> {
+        match self {
+            Self::Accepted(answer) => Some(answer),
+            Self::Declined | Self::Cancelled => None,
+        }
+    }
+}
+
+fn json<T: DeserializeOwned>(answer: &RawValue) -> Result<T, String> {
+    serde_json::from_str(answer.get()).map_err(|error| error.to_string())
+}
+
+fn form<T: DeserializeOwned>(answer: &RawValue) -> Result<Elicited<T>, String> {
+    elicited(answer, |content| crate::arguments::parse(content))
+}
+
+fn elicited<T>(
+    answer: &RawValue,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Elicited<T>, String> {
+    let result: ElicitResult = json(answer)?;
+    Ok(match result.action {
+        ElicitAction::Accept => {
+            Elicited::Accepted(read(result.content.as_deref().map_or("{}", RawValue::get))?)
+        }
+        ElicitAction::Decline => Elicited::Declined,
+        ElicitAction::Cancel => Elicited::Cancelled,
+    })
+}
+
+/// Why a question has no answer.
+///
+/// A handler that returns it, as it is or in a [`BoxError`](crate::BoxError), fails its call with
+/// the error that the protocol has for that.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The client has not declared that it can be asked this.
+    Missing(MissingCapability),
+    /// There is no way to ask: the revision needs a session for that, and there is none.
+    NobodyToAsk,
+    /// The type of a form has fields that forms cannot have.
+    Form(InvalidElicitSchema),
+    /// The client has answered with something else.
+    Answer {
+        /// The key of the question.
+        key: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// The outcome of a step that is done once cannot be kept.
+    Step {
+        /// The key of the step.
+        key: String,
+        /// Why it cannot.
+        reason: String,
+    },
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(missing) => missing.fmt(f),
+            Self::NobodyToAsk => f.write_str(
+                "the client cannot be asked: its revision needs a session for that, and this \
+                 server keeps none; 2026-07-28 needs none",
+            ),
+            Self::Form(error) => error.fmt(f),
+            Self::Answer { key, reason } => {
+                write!(f, "the answer to {key:?} is not what was asked for: {reason}")
+            }
+            Self::Step { key, reason } => {
+                write!(f, "the outcome of {key:?} cannot be kept as JSON: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AskError {}
+
+impl From<MissingCapability> for AskError {
+    fn from(missing: MissingCapability) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<AskError> for RpcError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Missing(missing) => missing.into(),
+            AskError::Answer { .. } => Self::invalid_params(format!("invalid params: {error}")),
+            AskError::NobodyToAsk | AskError::Form(_) | AskError::Step { .. } => {
+                Self::internal(format!("internal error: {error}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The subscriptions of one server: its hub, and who is to be woken when there is news.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use mcp_proto::{
+    CallKey, Change, Hub, HubLimits, SubscribeError, SubscriptionFilter, SubscriptionKey,
+};
+
+use crate::counters::Counted;
+use crate::live::Live;
+
+/// A hub that the connections of a server share. Only subscriptions and changes take its lock.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    hub: Hub,
+    /// Of those subscriptions that wait for news.
+    wakers: HashMap<SubscriptionKey, Waker>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { hub: Hub::new(HubLimits::default()), wakers: HashMap::new() }
+    }
+}
+
+impl Listeners {
+    /// Sets the limits, before there is a subscription.
+    pub(crate) fn start(&self, limits: HubLimits) {
+        self.inner().hub = Hub::new(limits);
+    }
+
+    /// Tells all who asked for it that something has changed.
+    pub(crate) fn publish(&self, change: &Change) {
+        let mut inner = self.inner();
+        inner.hub.publish(change);
+        let mut wakers = Vec::new();
+        while let Some(key) = inner.hub.poll_news() {
+            wakers.extend(inner.wakers.remove(&key));
+        }
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // No code that could panic runs under the lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One subscription, which ends when this is dropped.
+pub(crate) struct Listener {
+    live: Arc<Live>,
+    subscription: SubscriptionKey,
+    pub(crate) call: CallKey,
+    _counted: Counted,
+}
+
+impl Listener {
+    pub(crate) fn new(
+        live: Arc<Live>,
+        call: CallKey,
+        filter: &SubscriptionFilter,
+        counted: Counted,
+    ) -> Result<Self, SubscribeError> {
+        let subscription = live.listeners.inner().hub.subscribe(filter)?;
+        Ok(Self { live, subscription, call, _counted: counted })
+    }
+
+    /// Takes the next change or, if there is none, has the task woken when there is one.
+    pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
+        let mut inner = self.live.listeners.inner();
+        let change = inner.hub.next_change(self.subscription);
+        if change.is_none() {
+            inner.wakers.insert(self.subscription, cx.waker().clone());
+        }
+        change
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut inner = self.live.listeners.inner();
+        inner.hub.unsubscribe(self.subscription);
+        let waker = inner.wakers.remove(&self.subscription);
+        drop(inner);
+        drop(waker);
+    }
+}

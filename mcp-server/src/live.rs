@@ -1,0 +1,206 @@
+//! What a server offers while it runs: looked up at every request, and changed through a handle.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use mcp_proto::{Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request};
+
+use crate::listeners::Listeners;
+use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
+
+/// What one server offers, now.
+#[derive(Default)]
+pub(crate) struct Live {
+    /// What the server was told to offer.
+    offering: Mutex<Offering>,
+    /// The same, ready to be served: as it was when the server started.
+    started: OnceLock<Ready>,
+    /// As it is since the first change. A server that never changes never takes this lock.
+    changed: OnceLock<RwLock<Ready>>,
+    pub(crate) listeners: Listeners,
+}
+
+/// An offering and its catalog, which belong together.
+struct Ready {
+    offering: Offering,
+    catalog: Catalog,
+}
+
+/// Who answers a call.
+pub(crate) enum Answered {
+    /// It needed no handler.
+    Already(Reply),
+    By(HandlerFn),
+    Nobody,
+}
+
+impl Live {
+    /// Changes what the server will offer, before it starts.
+    pub(crate) fn describe<R>(&self, change: impl FnOnce(&mut Offering) -> R) -> R {
+        change(&mut self.offering())
+    }
+
+    /// Makes it ready to be served.
+    pub(crate) fn start(&self, limits: HubLimits) -> Result<(), CatalogError> {
+        self.listeners.start(limits);
+        let ready = Ready::new(self.offering().clone())?;
+        // A server is started once: it is consumed by that.
+        let _ = self.started.set(ready);
+        Ok(())
+    }
+
+    /// Changes what the server offers; if clients could not use the result, nothing changes.
+    fn change<R>(
+        &self,
+        change: impl FnOnce(&mut Offering) -> Result<R, OfferError>,
+    ) -> Result<R, OfferError> {
+        let mut offering = self.offering();
+        let mut changed = offering.clone();
+        let result = change(&mut changed)?;
+        if self.started.get().is_some() {
+            let ready = Ready::new(changed.clone())?;
+            match self.changed.get() {
+                Some(current) => *current.write().unwrap_or_else(PoisonError::into_inner) = ready,
+                None => drop(self.changed.set(RwLock::new(ready))),
+            }
+        }
+        *offering = changed;
+        Ok(result)
+    }
+
+    /// Finds who answers a call.
+    pub(crate) fn answer(&self, call: &Call) -> Answered {
+        match (self.changed.get(), self.started.get()) {
+            (Some(changed), _) => {
+                changed.read().unwrap_or_else(PoisonError::into_inner).answer(call)
+            }
+            (None, Some(started)) => started.answer(call),
+            (None, None) => Answered::Nobody,
+        }
+    }
+
+    fn offering(&self) -> MutexGuard<'_, Offering> {
+        // A panic of `change` leaves a clone behind, and not the offering.
+        self.offering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ready {
+    fn new(offering: Offering) -> Result<Self, CatalogError> {
+        Ok(Self { catalog: Catalog::new(&offering.offer)?, offering })
+    }
+
+    fn answer(&self, call: &Call) -> Answered {
+        let request = call.request();
+        if let Some(reply) = self.catalog.answer_to(call, |key| self.is_visible(key, request)) {
+            return Answered::Already(reply);
+        }
+        match self.offering.handler(&self.catalog, request) {
+            Some(handler) => Answered::By(handler.clone()),
+            None => Answered::Nobody,
+        }
+    }
+
+    fn is_visible(&self, key: &OfferKey, request: &Request) -> bool {
+        self.offering.visible.get(key).is_some_and(|is_visible| is_visible(request))
+    }
+}
+
+/// Changes a server while it runs, from anywhere. Cheap to clone.
+///
+/// Made by [`Server::handle`](crate::Server::handle). Each change is told to the clients that
+/// listen for it (2026-07-28, basic/patterns/subscriptions).
+///
+/// ```
+/// use mcp_server::{Server, tool};
+///
+/// let mut server = Server::new("plugins", "1.0.0");
+/// let handle = server.handle();
+/// // Later, while it is served:
+/// handle.add(tool("new", "Has just been installed", || "Hello!"))?;
+/// # Ok::<(), mcp_server::OfferError>(())
+/// ```
+#[derive(Clone)]
+pub struct ServerHandle {
+    live: Arc<Live>,
+}
+
+impl ServerHandle {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Offers something more, at the end of its list.
+    ///
+    /// # Errors
+    ///
+    /// If clients could not make use of it, such as for a name that is taken. Then nothing changes.
+    pub fn add<D: Offerable>(&self, item: Offered<D>) -> Result<(), OfferError> {
+        let change = change_of(&item.description.key());
+        self.live.change(|offering| offering.put(item, false))?;
+        self.notify(&change);
+        Ok(())
+    }
+
+    /// Offers something in the place of what has its name, or at the end if nothing has.
+    ///
+    /// # Errors
+    ///
+    /// If clients could not make use of it. Then nothing changes.
+    pub fn replace<D: Offerable>(&self, item: Offered<D>) -> Result<(), OfferError> {
+        let change = change_of(&item.description.key());
+        self.live.change(|offering| offering.put(item, true))?;
+        self.notify(&change);
+        Ok(())
+    }
+
+    /// Offers something no more, and returns whether it was offered. Calls that are in flight go
+    /// on.
+    pub fn remove(&self, key: &OfferKey) -> bool {
+        // What is left is as good as it was.
+        let was_there = self.live.change(|offering| Ok(offering.remove(key))).unwrap_or(false);
+        if was_there {
+            self.notify(&change_of(key));
+        }
+        was_there
+    }
+
+    /// Tells clients that the list of tools has changed. Only needed when something has that this
+    /// handle does not know of, such as who may see what.
+    pub fn notify_tools_list_changed(&self) {
+        self.notify(&Change::Tools);
+    }
+
+    /// Tells clients that the list of prompts has changed, likewise.
+    pub fn notify_prompts_list_changed(&self) {
+        self.notify(&Change::Prompts);
+    }
+
+    /// Tells clients that the list of resources or of templates has changed, likewise.
+    pub fn notify_resources_list_changed(&self) {
+        self.notify(&Change::Resources);
+    }
+
+    /// Tells clients that what they get when they read `uri` has changed.
+    pub fn notify_resource_updated(&self, uri: &str) {
+        self.notify(&Change::resource(uri));
+    }
+
+    fn notify(&self, change: &Change) {
+        self.live.listeners.publish(change);
+    }
+}
+
+fn change_of(key: &OfferKey) -> Change {
+    match key {
+        OfferKey::Tool(_) => Change::Tools,
+        OfferKey::Prompt(_) => Change::Prompts,
+        OfferKey::Resource(_) | OfferKey::ResourceTemplate(_) => Change::Resources,
+    }
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Arguments and results held to their JSON Schemas (feature `validation`).
+//!
+//! The dialects are 2020-12, which is that of a schema that names none, and draft-07. A `$ref` to
+//! another document is never followed (2026-07-28, basic, "JSON Schema Usage"). Patterns are matched
+//! in linear time, and how deep a value can be is bounded by
+//! [`Limits::json_depth`](mcp_proto::Limits::json_depth).
+
+use std::sync::Arc;
+
+use jsonschema::{PatternOptions, Validator};
+use mcp_proto::{CallToolResult, Reply, RpcError, Tool};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::handler::Started;
+use crate::offered::{HandlerFn, OfferError};
+
+/// How many mistakes a model is told of at once.
+const MOST_MISTAKES: usize = 5;
+
+const DIALECTS: [&str; 2] =
+    ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema"];
+
+/// Holds a tool's calls to its schemas.
+pub(crate) fn validated(tool: &Tool, handler: HandlerFn) -> Result<HandlerFn, OfferError> {
+    let compile = |which, schema: &RawValue| {
+        compile(schema).map_err(|reason| OfferError::Schema {
+            tool: tool.name.clone(),
+            which,
+            reason,
+        })
+    };
+    let input = compile("input", tool.input_schema())?;
+    let output = tool.output_schema().map(|schema| compile("output", schema)).transpose()?;
+    let output = output.map(Arc::new);
+    Ok(Arc::new(move |begin| {
+        if let Err(mistakes) = check(&input, begin.call.request().arguments()) {
+            // Not an error of the protocol: the model has to see it to mend its call.
+            let result = CallToolResult::error(format!("invalid arguments: {mistakes}"));
+            return Started::refused(Reply::Tool(result));
+        }
+        let started = handler(begin);
+        match output.clone() {
+            None => started,
+            Some(output) => started.then(move |reply| check_result(&output, reply)),
+        }
+    }))
+}
+
+fn compile(schema: &RawValue) -> Result<Validator, String> {
+    let schema: Value = serde_json::from_str(schema.get()).map_err(|error| error.to_string())?;
+    let dialect = schema.get("$schema").and_then(Value::as_str);
+    if let Some(dialect) = dialect
+        && !DIALECTS.contains(&dialect.trim_end_matches('#'))
+    {
+        return Err(format!("its dialect {dialect:?} is neither {} nor {}", DIALECTS[0], DIALECTS[1]));
+    }
+    jsonschema::options()
+        .with_pattern_options(PatternOptions::regex())
+        .offline()
+        .build(&schema)
+        .map_err(|error| error.to_string())
+}
+
+/// Checks JSON text, or says what is wrong with it and where.
+fn check(validator: &Validator, json: &str) -> Result<(), String> {
+    let value: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    if validator.is_valid(&value) {
+        return Ok(());
+    }
+    let mistakes = validator.iter_errors(&value).take(MOST_MISTAKES).map(|mistake| {
+        let place = mistake.instance_path().as_str();
+        // Without the value: it may be long, and who sent it has it.
+        match place {
+            "" => mistake.masked().to_string(),
+            place => format!("`{place}`: {}", mistake.masked()),
+        }
+    });
+    Err(mistakes.collect::<Vec<_>>().join("; "))
+}
+
+/// A result that is not what was promised is a failure of the server.
+fn check_result(output: &Validator, reply: Reply) -> Reply {
+    let structured = match &reply {
+        Reply::Tool(result) if !result.is_error => result.structured.as_deref(),
+        _ => return reply,
+    };
+    let checked = match structured {
+        Some(structured) => check(output, structured.get()),
+        None => Err("there is no structured result".to_owned()),
+    };
+    match checked {
+        Ok(()) => reply,
+        Err(mistakes) => {
+            tracing::warn!("a tool's result does not fit its output schema: {mistakes}");
+            Reply::Error(RpcError::internal(
+                "internal error: the result does not fit the output schema of the tool",
+            ))
+        }
+    }
+}

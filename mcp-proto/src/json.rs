@@ -19,7 +19,6 @@ pub(crate) fn is_object(value: &RawValue) -> bool {
 }
 
 /// A member that has to be an object, and is left out if it is none.
-#[expect(clippy::ref_option, reason = "it is what a field is")]
 pub(crate) fn object(member: &Option<Box<RawValue>>) -> Option<&RawValue> {
     member.as_deref().filter(|value| is_object(value))
 }
@@ -63,7 +62,6 @@ pub(crate) fn read_by_type<'de, D: Deserializer<'de>, T>(
 }
 
 /// Whether a member that has to be an object is to be left out.
-#[expect(clippy::ref_option, reason = "it is what a field is")]
 pub(crate) fn is_no_object(member: &Option<Box<RawValue>>) -> bool {
     object(member).is_none()
 }

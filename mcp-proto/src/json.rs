@@ -86,7 +86,7 @@ pub(crate) fn read_one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     items.map_err(D::Error::custom)
 }
 
-/// Writes an array, or one item without the array around it, which is all that older revisions know.
+/// Writes an array, or one item without the array around it: older revisions know no more.
 pub(crate) fn write_one_or_many<S: Serializer, T: Serialize>(
     items: &[T],
     serializer: S,

@@ -201,6 +201,7 @@ mod tests {
     use super::*;
     use crate::resource::Resource;
     use alloc::borrow::ToOwned;
+    use alloc::format;
 
     #[test]
     fn prompts_have_the_shape_of_their_revision() {
@@ -222,13 +223,10 @@ mod tests {
             r#"{"name":"p","description":"says it","arguments":[{"name":"a","description":"An a","required":true},{"name":"b","required":false}]}"#
         );
         let titled = r#"{"name":"p","title":"P","description":"says it","arguments":[{"name":"a","title":"A","description":"An a","required":true},{"name":"b","required":false}]"#;
-        assert_eq!(
-            json(&prompt, Revision::V2025_06_18),
-            alloc::format!(r#"{titled},"_meta":{{}}}}"#)
-        );
+        assert_eq!(json(&prompt, Revision::V2025_06_18), format!(r#"{titled},"_meta":{{}}}}"#));
         assert_eq!(
             json(&prompt, Revision::V2026_07_28),
-            alloc::format!(r#"{titled},"icons":[{{"src":"a:i"}}],"_meta":{{}}}}"#)
+            format!(r#"{titled},"icons":[{{"src":"a:i"}}],"_meta":{{}}}}"#)
         );
     }
 

@@ -252,6 +252,7 @@ impl ReadResourceResult {
 mod tests {
     use super::*;
     use alloc::borrow::ToOwned;
+    use alloc::format;
 
     fn meta() -> Box<RawValue> {
         serde_json::from_str::<&RawValue>(r#"{"a.b/c":1}"#).unwrap().to_owned()
@@ -283,12 +284,12 @@ mod tests {
             r#"{"uri":"a:b","name":"b","title":"B","description":"The b","mimeType":"text/plain""#;
         assert_eq!(
             json(&whole, Revision::V2025_06_18),
-            alloc::format!(r#"{named},{annotations},"size":7}}"#)
+            format!(r#"{named},{annotations},"size":7}}"#)
         );
         for revision in [Revision::V2025_11_25, Revision::V2026_07_28] {
             assert_eq!(
                 json(&whole, revision),
-                alloc::format!(r#"{named},"icons":[{{"src":"a:i"}}],{annotations},"size":7}}"#)
+                format!(r#"{named},"icons":[{{"src":"a:i"}}],{annotations},"size":7}}"#)
             );
         }
     }

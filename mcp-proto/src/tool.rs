@@ -241,6 +241,7 @@ impl CallToolResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use serde_json::json;
 
     #[test]
@@ -255,17 +256,17 @@ mod tests {
         let meta = r#""_meta":{"a.b/c":1}"#;
         let icons = r#""icons":[{"src":"a:i"}]"#;
         for (revision, rest) in [
-            (Revision::V2025_03_26, alloc::format!("{annotations}}}")),
-            (Revision::V2025_06_18, alloc::format!("{annotations},{meta}}}")),
-            (Revision::V2025_11_25, alloc::format!("{icons},{annotations},{meta}}}")),
-            (Revision::V2026_07_28, alloc::format!("{icons},{annotations},{meta}}}")),
+            (Revision::V2025_03_26, format!("{annotations}}}")),
+            (Revision::V2025_06_18, format!("{annotations},{meta}}}")),
+            (Revision::V2025_11_25, format!("{icons},{annotations},{meta}}}")),
+            (Revision::V2026_07_28, format!("{icons},{annotations},{meta}}}")),
         ] {
             let json = serde_json::to_string(&tool.to_json(revision)).unwrap();
-            assert_eq!(json, alloc::format!("{plain},{rest}"));
+            assert_eq!(json, format!("{plain},{rest}"));
         }
         tool.meta = Some(raw(&json!([])));
         tool.annotations = Some(ToolAnnotations::new());
         let json = serde_json::to_string(&tool.to_json(Revision::V2026_07_28)).unwrap();
-        assert_eq!(json, alloc::format!(r#"{plain},{icons},"annotations":{{}}}}"#));
+        assert_eq!(json, format!(r#"{plain},{icons},"annotations":{{}}}}"#));
     }
 }

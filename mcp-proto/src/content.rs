@@ -1,6 +1,8 @@
 //! Pieces of content: what tools return, what prompts and models say.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 
 use base64::Engine;
@@ -12,6 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::annotations::{Annotations, AnnotationsObject};
 use crate::json::{object, read_by_type};
+use crate::resource::Resource;
 use crate::revision::Revision;
 
 /// One piece of content (`ContentBlock`).
@@ -26,6 +29,8 @@ pub enum Content {
     Image(MediaContent),
     /// A sound.
     Audio(MediaContent),
+    /// A resource without its content. Before 2025-06-18 it becomes a text that names it.
+    ResourceLink(Box<Resource>),
     /// A resource with its content.
     Resource(EmbeddedResource),
 }
@@ -91,6 +96,12 @@ impl Content {
         Self::Audio(MediaContent::new(bytes, mime_type))
     }
 
+    /// A resource that the client can read; it need not be one that is listed.
+    #[must_use]
+    pub fn resource_link(resource: Resource) -> Self {
+        Self::ResourceLink(Box::new(resource))
+    }
+
     /// A resource with its content.
     #[must_use]
     pub const fn resource(resource: ResourceContents) -> Self {
@@ -115,6 +126,7 @@ impl Content {
         match self {
             Self::Text(text) => (&mut text.annotations, &mut text.meta),
             Self::Image(media) | Self::Audio(media) => (&mut media.annotations, &mut media.meta),
+            Self::ResourceLink(resource) => (&mut resource.annotations, &mut resource.meta),
             Self::Resource(resource) => (&mut resource.annotations, &mut resource.meta),
         }
     }
@@ -123,14 +135,23 @@ impl Content {
     pub fn to_json(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(untagged)]
-        enum Object<T, M, R> {
+        enum Object<T, M, L, R> {
             Text(T),
             Media(M),
+            Link(L),
             Resource(R),
         }
 
         match self {
             Self::Text(text) => Object::Text(text.to_json(revision)),
+            Self::ResourceLink(link) if revision < Revision::V2025_06_18 => {
+                let text = format!("{}: {}", link.name, link.uri);
+                let hints = Hints::new(&link.annotations, &link.meta, revision);
+                Object::Text(TextObject { text: text.into(), hints })
+            }
+            Self::ResourceLink(link) => {
+                Object::Link(link.describe(Some("resource_link"), revision))
+            }
             Self::Image(image) => Object::Media(image.to_json("image", revision)),
             Self::Audio(audio) => Object::Media(audio.to_json("audio", revision)),
             Self::Resource(resource) => Object::Resource(resource.to_json(revision)),
@@ -151,6 +172,7 @@ impl<'de> Deserialize<'de> for Content {
                 "text" => serde_json::from_str(json).map(Self::Text),
                 "image" => serde_json::from_str(json).map(Self::Image),
                 "audio" => serde_json::from_str(json).map(Self::Audio),
+                "resource_link" => serde_json::from_str(json).map(Self::ResourceLink),
                 "resource" => serde_json::from_str(json).map(Self::Resource),
                 _ => return None,
             })
@@ -160,7 +182,7 @@ impl<'de> Deserialize<'de> for Content {
 
 /// What all kinds of content can carry, on the wire.
 #[derive(Serialize)]
-struct Hints<'a> {
+pub(crate) struct Hints<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<AnnotationsObject<'a>>,
     #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
@@ -168,7 +190,7 @@ struct Hints<'a> {
 }
 
 impl<'a> Hints<'a> {
-    fn new(
+    pub(crate) fn new(
         annotations: &'a Option<Annotations>,
         meta: &'a Option<Box<RawValue>>,
         revision: Revision,
@@ -181,7 +203,6 @@ impl<'a> Hints<'a> {
 }
 
 /// A `_meta` member as far as `revision` knows it.
-#[expect(clippy::ref_option, reason = "it is what a field is")]
 pub(crate) fn meta_for(meta: &Option<Box<RawValue>>, revision: Revision) -> Option<&RawValue> {
     object(meta).filter(|_| revision >= Revision::V2025_06_18)
 }
@@ -193,18 +214,19 @@ impl From<String> for TextContent {
     }
 }
 
-impl TextContent {
-    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
-        #[derive(Serialize)]
-        #[serde(tag = "type", rename = "text")]
-        struct Object<'a> {
-            text: &'a str,
-            #[serde(flatten)]
-            hints: Hints<'a>,
-        }
+/// [`TextContent`] on the wire.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "text")]
+pub(crate) struct TextObject<'a> {
+    text: Cow<'a, str>,
+    #[serde(flatten)]
+    hints: Hints<'a>,
+}
 
+impl TextContent {
+    pub(crate) fn to_json(&self, revision: Revision) -> TextObject<'_> {
         let hints = Hints::new(&self.annotations, &self.meta, revision);
-        Object { text: &self.text, hints }
+        TextObject { text: self.text.as_str().into(), hints }
     }
 }
 
@@ -369,6 +391,10 @@ mod tests {
                 r#"{"type":"audio","data":"","mimeType":"audio/wav"}"#,
             ),
             (
+                Content::resource_link(Resource::new("a:b", "c").mime_type("d/e").size(7)),
+                r#"{"type":"resource_link","uri":"a:b","name":"c","mimeType":"d/e","size":7}"#,
+            ),
+            (
                 Content::resource(text()),
                 r#"{"type":"resource","resource":{"uri":"a:b","mimeType":"text/plain","text":"c"}}"#,
             ),
@@ -407,6 +433,23 @@ mod tests {
             let odd = serde_json::to_string(&content.meta(raw("[]"))).unwrap();
             assert!(odd.ends_with(r#""lastModified":"2026"}}"#), "{odd}");
         }
+    }
+
+    #[test]
+    fn links_can_say_more_and_become_texts_where_they_are_not_known() {
+        let link = Content::resource_link(Resource::new("a:b", "c").title("C"))
+            .annotated(Annotations::new().priority(1.0))
+            .meta(raw(r#"{"m":1}"#));
+        let json = |revision| serde_json::to_string(&link.to_json(revision)).unwrap();
+        let whole = r#"{"type":"resource_link","uri":"a:b","name":"c","title":"C","annotations":{"priority":1.0},"_meta":{"m":1}}"#;
+        assert_eq!(json(Revision::V2025_06_18), whole);
+        assert_eq!(json(Revision::V2026_07_28), whole);
+        assert_eq!(
+            json(Revision::V2025_03_26),
+            r#"{"type":"text","text":"c: a:b","annotations":{"priority":1.0}}"#
+        );
+        let read: Content = serde_json::from_str(whole).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), whole);
     }
 
     #[test]

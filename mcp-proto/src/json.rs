@@ -19,7 +19,6 @@ pub(crate) fn is_object(value: &RawValue) -> bool {
 }
 
 /// A member that has to be an object, and is left out if it is none.
-#[expect(clippy::ref_option, reason = "it is what a field is")]
 pub(crate) fn object(member: &Option<Box<RawValue>>) -> Option<&RawValue> {
     member.as_deref().filter(|value| is_object(value))
 }
@@ -63,7 +62,6 @@ pub(crate) fn read_by_type<'de, D: Deserializer<'de>, T>(
 }
 
 /// Whether a member that has to be an object is to be left out.
-#[expect(clippy::ref_option, reason = "it is what a field is")]
 pub(crate) fn is_no_object(member: &Option<Box<RawValue>>) -> bool {
     object(member).is_none()
 }
@@ -88,7 +86,7 @@ pub(crate) fn read_one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     items.map_err(D::Error::custom)
 }
 
-/// Writes an array, or one item without the array around it, which is all that older revisions know.
+/// Writes an array, or one item without the array around it: older revisions know no more.
 pub(crate) fn write_one_or_many<S: Serializer, T: Serialize>(
     items: &[T],
     serializer: S,

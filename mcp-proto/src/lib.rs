@@ -85,6 +85,9 @@ pub use guard::{Hosts, Origins};
 mod http;
 pub use http::{Head, Method};
 
+mod icon;
+pub use icon::{Icon, IconTheme};
+
 mod input;
 pub use input::{InputRequest, InputRequired, InvalidInputRequired};
 
@@ -151,7 +154,7 @@ mod time;
 pub use time::{Instant, Now};
 
 mod tool;
-pub use tool::{CallToolResult, Tool};
+pub use tool::{CallToolResult, Tool, ToolAnnotations};
 
 mod uri_template;
 pub use uri_template::{Captures, InvalidTemplate, UriTemplate};

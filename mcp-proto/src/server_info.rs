@@ -1,9 +1,16 @@
 //! What a server says of itself.
 
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Not;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use crate::icon::{Icon, icons_for};
+use crate::json::is_object;
 use crate::revision::{Era, Revision};
 use crate::subscription::SubscriptionFilter;
 
@@ -17,6 +24,13 @@ pub struct ServerInfo {
     pub title: Option<String>,
     /// The server's own version.
     pub version: String,
+    /// What it is for, for people. Left out before 2025-11-25, like the two that follow.
+    pub description: Option<String>,
+    /// The URL of its website.
+    pub website_url: Option<String>,
+    /// Pictures that stand for it. They go out with every result of 2026-07-28, so give URLs
+    /// rather than data.
+    pub icons: Vec<Icon>,
     /// How a model should use the server.
     pub instructions: Option<String>,
     /// Which parts of MCP it offers.
@@ -31,6 +45,9 @@ impl ServerInfo {
             name: name.into(),
             title: None,
             version: version.into(),
+            description: None,
+            website_url: None,
+            icons: Vec::new(),
             instructions: None,
             capabilities: Capabilities::default(),
         }
@@ -39,17 +56,28 @@ impl ServerInfo {
     /// The `Implementation` object as `revision` defines it.
     pub(crate) fn implementation(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
         struct Implementation<'a> {
             name: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             title: Option<&'a str>,
             version: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            description: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            website_url: Option<&'a str>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            icons: &'a [Icon],
         }
 
+        let knows_icons = revision >= Revision::V2025_11_25;
         Implementation {
             name: &self.name,
             title: self.title.as_deref().filter(|_| revision >= Revision::V2025_06_18),
             version: &self.version,
+            description: self.description.as_deref().filter(|_| knows_icons),
+            website_url: self.website_url.as_deref().filter(|_| knows_icons),
+            icons: icons_for(&self.icons, revision),
         }
     }
 }
@@ -68,37 +96,37 @@ pub struct Capabilities {
     pub completions: Option<CompletionsCapability>,
     /// Present if handlers send log messages.
     pub logging: Option<LoggingCapability>,
-    /// x
-    pub extensions: alloc::collections::BTreeMap<String, alloc::boxed::Box<serde_json::value::RawValue>>,
+    /// The extensions that it knows, each with its settings, which are an object. Identifiers have
+    /// a prefix, such as `com.example/extension`. Left out before 2026-07-28.
+    pub extensions: BTreeMap<String, Box<RawValue>>,
+    /// What is on no standard's way yet, each with its settings, which are an object.
+    pub experimental: BTreeMap<String, Box<RawValue>>,
 }
 
 /// The `tools` member of [`Capabilities`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ToolsCapability {
-    /// x
-    #[serde(rename = "listChanged")]
+    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
     pub list_changed: bool,
 }
 
 /// The `prompts` member of [`Capabilities`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PromptsCapability {
-    /// x
-    #[serde(rename = "listChanged")]
+    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
     pub list_changed: bool,
 }
 
 /// The `resources` member of [`Capabilities`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ResourcesCapability {
-    /// x
-    #[serde(rename = "listChanged")]
-    pub list_changed: bool,
-    /// x
+    /// Whether clients can hear of changes of one resource. Left out before 2026-07-28.
     pub subscribe: bool,
+    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
+    pub list_changed: bool,
 }
 
 /// The `completions` member of [`Capabilities`].
@@ -139,24 +167,113 @@ impl Capabilities {
         #[derive(Serialize)]
         struct ServerCapabilities<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
-            tools: Option<&'a ToolsCapability>,
+            tools: Option<Notified>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            prompts: Option<&'a PromptsCapability>,
+            prompts: Option<Notified>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            resources: Option<&'a ResourcesCapability>,
+            resources: Option<Notified>,
             #[serde(skip_serializing_if = "Option::is_none")]
             completions: Option<&'a CompletionsCapability>,
             #[serde(skip_serializing_if = "Option::is_none")]
             logging: Option<&'a LoggingCapability>,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            extensions: BTreeMap<&'a str, &'a RawValue>,
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            experimental: BTreeMap<&'a str, &'a RawValue>,
         }
 
-        ServerCapabilities {
-            tools: self.tools.as_ref(),
-            prompts: self.prompts.as_ref(),
-            resources: self.resources.as_ref(),
-            completions: self.completions.as_ref(),
-            // In the 2025 revisions it promises `logging/setLevel`, which needs a session.
-            logging: self.logging.as_ref().filter(|_| revision.era() == Era::Modern),
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Notified {
+            #[serde(skip_serializing_if = "Not::not")]
+            subscribe: bool,
+            #[serde(skip_serializing_if = "Not::not")]
+            list_changed: bool,
         }
+
+        // In the 2025 revisions notifications of changes, and `logging/setLevel`, need a session.
+        let is_modern = revision.era() == Era::Modern;
+        let notified = |subscribe, list_changed| Notified {
+            subscribe: subscribe && is_modern,
+            list_changed: list_changed && is_modern,
+        };
+        ServerCapabilities {
+            tools: self.tools.as_ref().map(|tools| notified(false, tools.list_changed)),
+            prompts: self.prompts.as_ref().map(|prompts| notified(false, prompts.list_changed)),
+            resources: self
+                .resources
+                .as_ref()
+                .map(|resources| notified(resources.subscribe, resources.list_changed)),
+            completions: self.completions.as_ref(),
+            logging: self.logging.as_ref().filter(|_| is_modern),
+            extensions: if is_modern { objects(&self.extensions) } else { BTreeMap::new() },
+            experimental: objects(&self.experimental),
+        }
+    }
+}
+
+/// Those members that are objects, as they all have to be.
+fn objects(members: &BTreeMap<String, Box<RawValue>>) -> BTreeMap<&str, &RawValue> {
+    let members = members.iter().map(|(name, settings)| (name.as_str(), &**settings));
+    members.filter(|(_, settings)| is_object(settings)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::ToOwned;
+    use alloc::vec;
+
+    #[test]
+    fn implementations_have_the_shape_of_their_revision() {
+        let mut info = ServerInfo::new("s", "1");
+        info.title = Some("S".into());
+        info.description = Some("serves".into());
+        info.website_url = Some("https://a.test".into());
+        info.icons = vec![Icon::new("a:i")];
+        let whole = r#"{"name":"s","title":"S","version":"1","description":"serves","websiteUrl":"https://a.test","icons":[{"src":"a:i"}]}"#;
+        for (revision, json) in [
+            (Revision::V2025_03_26, r#"{"name":"s","version":"1"}"#),
+            (Revision::V2025_06_18, r#"{"name":"s","title":"S","version":"1"}"#),
+            (Revision::V2025_11_25, whole),
+            (Revision::V2026_07_28, whole),
+        ] {
+            assert_eq!(serde_json::to_string(&info.implementation(revision)).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn capabilities_have_the_shape_of_their_revision() {
+        let raw = |json: &str| serde_json::from_str::<&RawValue>(json).unwrap().to_owned();
+        let json = |capabilities: &Capabilities, revision| {
+            serde_json::to_string(&capabilities.to_json(revision)).unwrap()
+        };
+        let mut capabilities = Capabilities {
+            tools: Some(ToolsCapability::default()),
+            prompts: Some(PromptsCapability::default()),
+            resources: Some(ResourcesCapability::default()),
+            ..Capabilities::default()
+        };
+        let plain = r#"{"tools":{},"prompts":{},"resources":{}}"#;
+        assert_eq!(json(&capabilities, Revision::V2026_07_28), plain);
+        assert_eq!(json(&Capabilities::default(), Revision::V2026_07_28), "{}");
+
+        capabilities.tools = Some(ToolsCapability { list_changed: true });
+        capabilities.prompts = Some(PromptsCapability { list_changed: true });
+        capabilities.resources = Some(ResourcesCapability { subscribe: true, list_changed: true });
+        capabilities.logging = Some(LoggingCapability {});
+        capabilities.extensions =
+            [("a.b/c".into(), raw(r#"{"x":1}"#)), ("a.b/d".into(), raw("true"))].into();
+        capabilities.experimental = [("e".into(), raw("{}"))].into();
+        for revision in [Revision::V2025_03_26, Revision::V2025_11_25] {
+            assert_eq!(
+                json(&capabilities, revision),
+                r#"{"tools":{},"prompts":{},"resources":{},"experimental":{"e":{}}}"#
+            );
+        }
+        assert_eq!(
+            json(&capabilities, Revision::V2026_07_28),
+            r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{},"extensions":{"a.b/c":{"x":1}},"experimental":{"e":{}}}"#
+        );
     }
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::catalog::{Listed, OfferKey};
-use crate::content::Content;
+use crate::content::{Content, meta_for};
+use crate::icon::{Icon, icons_for};
 use crate::revision::Revision;
 
 /// A tool as `tools/list` shows it.
@@ -24,8 +25,80 @@ pub struct Tool {
     pub title: Option<String>,
     /// What it does, for the model.
     pub description: String,
+    /// Pictures that stand for it. Left out before 2025-11-25.
+    pub icons: Vec<Icon>,
+    /// What calling it may do.
+    pub annotations: Option<ToolAnnotations>,
+    /// More about it (`_meta`). Left out if it is no object, and before 2025-06-18.
+    pub meta: Option<Box<RawValue>>,
     input_schema: Box<RawValue>,
     output_schema: Option<Box<RawValue>>,
+}
+
+/// What calling a tool may do, so that a client knows when to ask its user. All of it is optional,
+/// and clients that do not trust the server do not trust this either.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ToolAnnotations {
+    /// A name for people, for clients that do not know [`Tool::title`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Whether it changes nothing. If unsaid, it may.
+    #[serde(rename = "readOnlyHint", skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<bool>,
+    /// Whether it may destroy something, as opposed to only adding. If unsaid, it may.
+    #[serde(rename = "destructiveHint", skip_serializing_if = "Option::is_none")]
+    pub destructive: Option<bool>,
+    /// Whether to call it again with the same arguments changes nothing more. If unsaid, it does.
+    #[serde(rename = "idempotentHint", skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// Whether it deals with a world without bounds, such as the web. If unsaid, it may.
+    #[serde(rename = "openWorldHint", skip_serializing_if = "Option::is_none")]
+    pub open_world: Option<bool>,
+}
+
+impl ToolAnnotations {
+    /// Nothing in particular.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { title: None, read_only: None, destructive: None, idempotent: None, open_world: None }
+    }
+
+    /// Gives it a name for people.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Says whether it changes nothing.
+    #[must_use]
+    pub const fn read_only(mut self, is_read_only: bool) -> Self {
+        self.read_only = Some(is_read_only);
+        self
+    }
+
+    /// Says whether it may destroy something, as opposed to only adding.
+    #[must_use]
+    pub const fn destructive(mut self, is_destructive: bool) -> Self {
+        self.destructive = Some(is_destructive);
+        self
+    }
+
+    /// Says whether to call it again with the same arguments changes nothing more.
+    #[must_use]
+    pub const fn idempotent(mut self, is_idempotent: bool) -> Self {
+        self.idempotent = Some(is_idempotent);
+        self
+    }
+
+    /// Says whether it deals with a world without bounds, such as the web.
+    #[must_use]
+    pub const fn open_world(mut self, is_open_world: bool) -> Self {
+        self.open_world = Some(is_open_world);
+        self
+    }
 }
 
 impl Tool {
@@ -40,6 +113,9 @@ impl Tool {
             name: name.into(),
             title: None,
             description: description.into(),
+            icons: Vec::new(),
+            annotations: None,
+            meta: None,
             input_schema: raw(input_schema),
             output_schema: None,
         }
@@ -92,6 +168,12 @@ impl Listed for Tool {
             input_schema: &'a RawValue,
             #[serde(skip_serializing_if = "Option::is_none")]
             output_schema: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            icons: &'a [Icon],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            annotations: Option<&'a ToolAnnotations>,
+            #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+            meta: Option<&'a RawValue>,
         }
 
         let knows_structure = revision >= Revision::V2025_06_18;
@@ -103,6 +185,9 @@ impl Listed for Tool {
             output_schema: self.output_schema.as_deref().filter(|schema| {
                 revision >= Revision::V2026_07_28 || (knows_structure && describes_object(schema))
             }),
+            icons: icons_for(&self.icons, revision),
+            annotations: self.annotations.as_ref(),
+            meta: meta_for(&self.meta, revision),
         }
     }
 }
@@ -167,5 +252,38 @@ impl CallToolResult {
             revision >= Revision::V2026_07_28
                 || (revision >= Revision::V2025_06_18 && value.get().starts_with('{'))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use serde_json::json;
+
+    #[test]
+    fn tools_have_the_shape_of_their_revision() {
+        let mut tool = Tool::new("t", "does it", &json!({"type": "object"}));
+        let plain = r#"{"name":"t","description":"does it","inputSchema":{"type":"object"}"#;
+        tool.icons = vec![Icon::new("a:i")];
+        let annotations = ToolAnnotations::new().title("T").read_only(true).destructive(false);
+        tool.annotations = Some(annotations.idempotent(true).open_world(false));
+        tool.meta = Some(raw(&json!({"a.b/c": 1})));
+        let annotations = r#""annotations":{"title":"T","readOnlyHint":true,"destructiveHint":false,"idempotentHint":true,"openWorldHint":false}"#;
+        let meta = r#""_meta":{"a.b/c":1}"#;
+        let icons = r#""icons":[{"src":"a:i"}]"#;
+        for (revision, rest) in [
+            (Revision::V2025_03_26, format!("{annotations}}}")),
+            (Revision::V2025_06_18, format!("{annotations},{meta}}}")),
+            (Revision::V2025_11_25, format!("{icons},{annotations},{meta}}}")),
+            (Revision::V2026_07_28, format!("{icons},{annotations},{meta}}}")),
+        ] {
+            let json = serde_json::to_string(&tool.to_json(revision)).unwrap();
+            assert_eq!(json, format!("{plain},{rest}"));
+        }
+        tool.meta = Some(raw(&json!([])));
+        tool.annotations = Some(ToolAnnotations::new());
+        let json = serde_json::to_string(&tool.to_json(Revision::V2026_07_28)).unwrap();
+        assert_eq!(json, format!(r#"{plain},{icons},"annotations":{{}}}}"#));
     }
 }

@@ -46,7 +46,8 @@ impl ElicitRequest {
         Self { mode: Mode::Form { message: message.into(), requested_schema: schema } }
     }
 
-    /// Sends the user to a page, of which the client learns nothing but the URL. `message` says why.
+    /// Sends the user to a page, of which the client learns no more than the URL. `message` says
+    /// why.
     ///
     /// The URL must be absolute, and hold nothing secret: whoever has it may open it.
     #[must_use]

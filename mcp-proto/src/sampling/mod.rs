@@ -1,24 +1,23 @@
 //! What a server asks of the client's model (2026-07-28, client/sampling).
 
+mod message;
+
+pub use message::{SamplingContent, SamplingMessage, ToolResult, ToolUse};
+
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
-use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::annotations::Priority;
 use crate::catalog::Listed;
-use crate::content::{Content, MediaContent, TextContent};
-use crate::json::{
-    each, is_no_object, object, read_by_type, read_object, read_one_or_many, write_one_or_many,
-};
+use crate::json::{each, object, read_one_or_many};
 use crate::revision::Revision;
 use crate::role::Role;
-use crate::tool::{CallToolResult, Tool};
+use crate::tool::Tool;
 
 /// A conversation that the client's model is to go on with: the parameters of
 /// `sampling/createMessage`.
@@ -120,12 +119,9 @@ impl CreateMessageRequest {
     /// Whether the client must have declared `sampling.tools`.
     #[must_use]
     pub fn needs_tools(&self) -> bool {
-        let is_of_tools = |content: &SamplingContent| {
-            matches!(content, SamplingContent::ToolUse(_) | SamplingContent::ToolResult(_))
-        };
         !self.tools.is_empty()
             || self.tool_choice.is_some()
-            || self.messages.iter().any(|message| message.content.iter().any(is_of_tools))
+            || self.messages.iter().any(SamplingMessage::is_of_tools)
     }
 
     /// Whether the client should have declared `sampling.context`.
@@ -268,172 +264,6 @@ impl ModelPreferences {
     }
 }
 
-/// One message of a conversation with a model.
-#[derive(Clone, Debug, Serialize)]
-pub struct SamplingMessage {
-    role: Role,
-    #[serde(serialize_with = "write_one_or_many")]
-    content: Vec<SamplingContent>,
-}
-
-impl SamplingMessage {
-    /// Something that the user says.
-    #[must_use]
-    pub fn user(content: impl Into<SamplingContent>) -> Self {
-        Self { role: Role::User, content: vec![content.into()] }
-    }
-
-    /// Something that the model said.
-    #[must_use]
-    pub fn assistant(content: impl Into<SamplingContent>) -> Self {
-        Self { role: Role::Assistant, content: vec![content.into()] }
-    }
-
-    /// What came of the tools that the model used in the message before; of all of them, and
-    /// nothing else may stand in this message.
-    #[must_use]
-    pub fn tool_results(results: impl IntoIterator<Item = ToolResult>) -> Self {
-        let content = results.into_iter().map(SamplingContent::ToolResult).collect();
-        Self { role: Role::User, content }
-    }
-
-    /// Adds more to it.
-    #[must_use]
-    pub fn and(mut self, content: impl Into<SamplingContent>) -> Self {
-        self.content.push(content.into());
-        self
-    }
-}
-
-/// What a model answered, to go on from there.
-impl From<CreateMessageResult> for SamplingMessage {
-    fn from(result: CreateMessageResult) -> Self {
-        Self { role: result.role, content: result.content }
-    }
-}
-
-/// One piece of what is said to a model, or by one.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum SamplingContent {
-    /// Text.
-    Text(TextContent),
-    /// A picture.
-    Image(MediaContent),
-    /// A sound.
-    Audio(MediaContent),
-    /// The model wants a tool to be called.
-    ToolUse(ToolUse),
-    /// A tool was called for the model.
-    ToolResult(ToolResult),
-}
-
-/// A tool that a model wants to be called.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "tool_use")]
-#[non_exhaustive]
-pub struct ToolUse {
-    /// Tells it from the other uses.
-    pub id: String,
-    /// The name of the tool.
-    pub name: String,
-    /// The arguments, an object. The client may not have held them to the tool's schema.
-    #[serde(deserialize_with = "read_object")]
-    pub input: Box<RawValue>,
-    /// More about it, an object. Clients and models may want it back as it is.
-    #[serde(rename = "_meta", skip_serializing_if = "is_no_object")]
-    pub meta: Option<Box<RawValue>>,
-}
-
-/// What came of a [`ToolUse`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "tool_result", rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct ToolResult {
-    /// The `id` of the tool use.
-    pub tool_use_id: String,
-    /// What the model gets to read.
-    pub content: Vec<Content>,
-    /// The same for a program.
-    #[serde(rename = "structuredContent", skip_serializing_if = "Option::is_none")]
-    pub structured: Option<Box<RawValue>>,
-    /// Whether the tool failed. The content then says why.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub is_error: bool,
-    /// More about it, an object.
-    #[serde(rename = "_meta", skip_serializing_if = "is_no_object")]
-    pub meta: Option<Box<RawValue>>,
-}
-
-impl ToolUse {
-    /// Answers it.
-    #[must_use]
-    pub fn result(&self, result: CallToolResult) -> ToolResult {
-        let CallToolResult { content, structured, is_error } = result;
-        ToolResult { tool_use_id: self.id.clone(), content, structured, is_error, meta: None }
-    }
-}
-
-impl SamplingContent {
-    /// Text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(text.into().into())
-    }
-
-    /// A picture from the bytes of its file.
-    #[must_use]
-    pub fn image(bytes: &[u8], mime_type: impl Into<String>) -> Self {
-        Self::Image(MediaContent::new(bytes, mime_type))
-    }
-
-    /// A sound from the bytes of its file.
-    #[must_use]
-    pub fn audio(bytes: &[u8], mime_type: impl Into<String>) -> Self {
-        Self::Audio(MediaContent::new(bytes, mime_type))
-    }
-}
-
-impl From<&str> for SamplingContent {
-    fn from(text: &str) -> Self {
-        Self::text(text)
-    }
-}
-
-impl From<String> for SamplingContent {
-    fn from(text: String) -> Self {
-        Self::text(text)
-    }
-}
-
-impl Serialize for SamplingContent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let revision = Revision::V2026_07_28;
-        match self {
-            Self::Text(text) => text.to_json(revision).serialize(serializer),
-            Self::Image(image) => image.to_json("image", revision).serialize(serializer),
-            Self::Audio(audio) => audio.to_json("audio", revision).serialize(serializer),
-            Self::ToolUse(tool_use) => tool_use.serialize(serializer),
-            Self::ToolResult(result) => result.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SamplingContent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_by_type(deserializer, |kind, json| {
-            Some(match kind {
-                "text" => serde_json::from_str(json).map(Self::Text),
-                "image" => serde_json::from_str(json).map(Self::Image),
-                "audio" => serde_json::from_str(json).map(Self::Audio),
-                "tool_use" => serde_json::from_str(json).map(Self::ToolUse),
-                "tool_result" => serde_json::from_str(json).map(Self::ToolResult),
-                _ => return None,
-            })
-        })
-    }
-}
-
 /// What the client's model answered (`CreateMessageResult`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -473,7 +303,9 @@ impl CreateMessageResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::CallToolResult;
     use alloc::borrow::ToOwned;
+    use alloc::{format, vec};
     use serde_json::json;
 
     fn raw(json: &str) -> Box<RawValue> {
@@ -489,7 +321,7 @@ mod tests {
         let hi = || [SamplingMessage::user("Hi")];
         let message = r#"{"messages":[{"role":"user","content":{"type":"text","text":"Hi"}}]"#;
         let request = CreateMessageRequest::new(7, hi());
-        assert_eq!(json(&request), alloc::format!(r#"{message},"maxTokens":7}}"#));
+        assert_eq!(json(&request), format!(r#"{message},"maxTokens":7}}"#));
         assert!(!request.needs_tools() && !request.needs_context());
 
         let preferences = ModelPreferences::new()
@@ -509,7 +341,7 @@ mod tests {
             .tool_choice(ToolChoice::Required);
         assert_eq!(
             json(&request),
-            alloc::format!(
+            format!(
                 r#"{message},"modelPreferences":{{"hints":[{{"name":"claude"}},{{"name":"gpt"}}],"costPriority":0.5,"speedPriority":0.0}},"systemPrompt":"Be brief.","includeContext":"thisServer","temperature":0.5,"maxTokens":7,"stopSequences":["."],"metadata":{{"a":1}},"tools":[{{"name":"t","description":"does it","inputSchema":{{"type":"object"}}}}],"toolChoice":{{"mode":"required"}}}}"#
             )
         );
@@ -528,16 +360,15 @@ mod tests {
     #[test]
     fn a_conversation_with_tools_goes_on() {
         let answer = r#"{"role":"assistant","content":[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"1","name":"t","input":{"a":1},"_meta":{"m":2}}]"#;
-        let result: CreateMessageResult = serde_json::from_str(&alloc::format!(
-            r#"{answer},"model":"m","stopReason":"toolUse"}}"#
-        ))
-        .unwrap();
+        let result: CreateMessageResult =
+            serde_json::from_str(&format!(r#"{answer},"model":"m","stopReason":"toolUse"}}"#))
+                .unwrap();
         assert_eq!(result.text(), Some("Let me see."));
         let mut failed = CallToolResult::error("no");
         failed.structured = Some(raw("[0]"));
         let results: Vec<_> = result.tool_uses().map(|it| it.result(failed.clone())).collect();
         let messages = [result.into(), SamplingMessage::tool_results(results)];
-        assert_eq!(json(&messages[0]), alloc::format!("{answer}}}"));
+        assert_eq!(json(&messages[0]), format!("{answer}}}"));
         assert_eq!(
             json(&messages[1]),
             r#"{"role":"user","content":{"type":"tool_result","toolUseId":"1","content":[{"type":"text","text":"no"}],"structuredContent":[0],"isError":true}}"#
@@ -551,29 +382,9 @@ mod tests {
     }
 
     #[test]
-    fn content_comes_back_as_it_went() {
-        for content in [
-            r#"{"type":"text","text":"a"}"#,
-            r#"{"type":"image","data":"/w==","mimeType":"image/png","annotations":{"audience":["user"]}}"#,
-            r#"{"type":"audio","data":"","mimeType":"audio/wav","_meta":{}}"#,
-            r#"{"type":"tool_use","id":"1","name":"t","input":{}}"#,
-            r#"{"type":"tool_result","toolUseId":"1","content":[{"type":"image","data":"","mimeType":"a/b"}],"_meta":{}}"#,
-        ] {
-            let read: SamplingContent = serde_json::from_str(content).unwrap();
-            assert_eq!(json(&read), content);
-        }
-        let message = SamplingMessage::user("a").and(SamplingContent::image(b"", "image/png"));
-        assert_eq!(
-            json(&message.and(SamplingContent::audio(b"", "audio/wav"))),
-            r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","data":"","mimeType":"image/png"},{"type":"audio","data":"","mimeType":"audio/wav"}]}"#
-        );
-    }
-
-    #[test]
     fn results_have_one_piece_of_content_or_many() {
         let read = |content: &str| {
-            let json =
-                alloc::format!(r#"{{"role":"assistant","content":{content},"model":"m","x":1}}"#);
+            let json = format!(r#"{{"role":"assistant","content":{content},"model":"m","x":1}}"#);
             serde_json::from_str::<CreateMessageResult>(&json).ok()
         };
         let one = read(r#"{"type":"text","text":"a"}"#).unwrap();

@@ -32,7 +32,8 @@
 //! # Bounds
 //!
 //! What a peer can make a session keep is bounded by [`Limits`], how long it can take by
-//! [`Deadlines`]. No input makes it panic, and none is illegal in any state.
+//! [`Deadlines`]. No input makes it panic, and none is illegal in any state. What peers can make a
+//! [`Hub`] keep is bounded by [`HubLimits`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -66,6 +67,9 @@ pub use guard::{Hosts, Origins};
 
 mod http;
 pub use http::{Head, Method};
+
+mod hub;
+pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
 
 mod jsonrpc;
 pub use jsonrpc::Id;
@@ -105,6 +109,9 @@ mod session;
 pub use session::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session};
 
 mod sse;
+
+mod subscription;
+pub use subscription::{Change, SubscriptionFilter};
 
 mod time;
 pub use time::{Instant, Now};

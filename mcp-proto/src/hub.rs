@@ -223,7 +223,7 @@ impl Hub {
         let subscription = self.subscriptions.get_mut(&key)?;
         let change = subscription.pending.pop_front()?;
         self.awaited.entry(change.clone()).or_default().insert(key);
-        if true {
+        if subscription.pending.is_empty() {
             self.news.remove(&subscription.news);
         }
         Some(change)

@@ -32,7 +32,8 @@
 //! # Bounds
 //!
 //! What a peer can make a session keep is bounded by [`Limits`], how long it can take by
-//! [`Deadlines`]. No input makes it panic, and none is illegal in any state.
+//! [`Deadlines`]. No input makes it panic, and none is illegal in any state. What peers can make a
+//! [`Hub`] keep is bounded by [`HubLimits`].
 #![no_std]
 #![forbid(unsafe_code)]
 

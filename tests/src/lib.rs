@@ -4,12 +4,13 @@
 //! the property tests, [`encoding`] makes them from the fuzzer's input. A [`simulation`] runs a
 //! script through a session, with an [`application`] behind it, and writes down a trace. [`sent`],
 //! [`http`] and [`messages`] read both directions of that trace with parsers of their own, and
-//! [`laws`] compares what happened with what should have.
+//! [`laws`] compares what happened with what should have. A hub has a [`hub_model`] instead.
 
 pub mod application;
 pub mod encoding;
 pub mod generate;
 pub mod http;
+pub mod hub_model;
 pub mod laws;
 pub mod messages;
 pub mod meter;

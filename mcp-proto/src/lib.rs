@@ -86,6 +86,9 @@ pub use guard::{Hosts, Origins};
 mod http;
 pub use http::{Head, Method};
 
+mod hub;
+pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
+
 mod icon;
 pub use icon::{Icon, IconTheme};
 
@@ -93,9 +96,6 @@ mod input;
 pub use input::{InputRequest, InputRequired, InvalidInputRequired};
 
 mod json;
-
-mod hub;
-pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
 
 mod jsonrpc;
 pub use jsonrpc::Id;

@@ -5,8 +5,7 @@
 #   tests/conformance/run.sh <url> <out-dir>
 #
 # <url> must name 127.0.0.1, localhost or [::1]. <out-dir> gets a folder a scenario, with its log and
-# checks.json. Needs npm. The suite is installed once into target/conformance, or into
-# $CONFORMANCE_CACHE, and again when the lock file here changes.
+# checks.json. Needs npm; install.sh says where the suite is kept.
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
@@ -18,25 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 url=$1
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-cache=${CONFORMANCE_CACHE:-$here/../../target/conformance}
-
-# A lock file with download addresses would tie every user to the registry of whoever wrote it.
-if grep -q '"resolved"' "$here/package-lock.json"; then
-  echo "package-lock.json names a registry: write it again with the .npmrc beside it" >&2
-  exit 1
-fi
-
-# npm ci installs exactly the lock file, hash by hash, and --ignore-scripts runs no package's scripts.
-# The lock file is copied in last, so that an install that was cut short is done again.
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
-if ! cmp -s "$here/package-lock.json" "$cache/installed.json"; then
-  echo "installing the conformance suite"
-  rm -f "$cache/installed.json"
-  cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$cache/"
-  (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-  cp "$here/package-lock.json" "$cache/installed.json"
-fi
+cache=$(bash "$here/install.sh")
 
 # The suite needs Node 22. It comes from npm as well: the optional dependency of this platform.
 node=$cache/node_modules/.bin/node

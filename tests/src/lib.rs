@@ -3,8 +3,9 @@
 //! A [`script`] says what happens to a connection; [`traffic`] and [`generate`] make scripts for
 //! the property tests, [`encoding`] makes them from the fuzzer's input. A [`simulation`] runs a
 //! script through a session, with an [`application`] behind it, and writes down a trace. [`sent`],
-//! [`http`] and [`messages`] read both directions of that trace with parsers of their own, and
-//! [`laws`] compares what happened with what should have. A hub has a [`hub_model`] instead.
+//! [`http`] and [`messages`] read both directions of that trace with parsers of their own,
+//! [`schema`] holds each message to the official schema, and [`laws`] compares what happened with
+//! what should have. A hub has a [`hub_model`] instead.
 
 pub mod application;
 pub mod encoding;
@@ -14,6 +15,7 @@ pub mod hub_model;
 pub mod laws;
 pub mod messages;
 pub mod meter;
+pub mod schema;
 pub mod script;
 pub mod sent;
 pub mod simulation;

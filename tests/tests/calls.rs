@@ -164,7 +164,7 @@ fn a_panic_is_the_end_of_one_call_only() {
         for tool in ["panic", "panic_at_once", "echo"] {
             let call = ToolCall::new(Wire::Legacy, tool, json!({"message": "fine"}));
             stream.write_all(&call.sized()).unwrap();
-            let answer = Response::read(&mut reader).answer();
+            let answer = Response::read(&mut reader, &call.request()).answer();
             if tool == "echo" {
                 assert_eq!(answer["result"]["content"][0]["text"], json!("fine"));
             } else {

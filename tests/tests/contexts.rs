@@ -3,14 +3,14 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use common::client::{ToolCall, Wire, connect};
+use common::client::{Response, ToolCall, Wire, connect};
 use common::{On, wait_until};
 use mcp_smol::async_io::Async;
 use mcp_smol::{Context, Endpoints, Server};
@@ -134,8 +134,9 @@ fn streams_that_buffer_are_flushed() {
     let server = Server::new("contexts", "1.0.0").tool("hello", "Says hello", || "hello");
     let client = std::thread::spawn(move || {
         let mut stream = connect(address);
-        stream.write_all(&ToolCall::new(Wire::Modern, "hello", json!({})).sized()).unwrap();
-        common::client::Response::read(&mut std::io::BufReader::new(stream)).text()
+        let call = ToolCall::new(Wire::Modern, "hello", json!({}));
+        stream.write_all(&call.sized()).unwrap();
+        Response::read(&mut BufReader::new(stream), &call.request()).text()
     });
     mcp_smol::block_on(async {
         let service = Endpoints::new().mount("/mcp", server).start().await.unwrap();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::client::{HangUp, ToolCall, Wire, connect, read_chunk, read_head};
+use common::client::{HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head};
 use common::log::Log;
 use common::{On, Running, wait_until};
 use mcp_smol::{Context, Counters, Endpoints, Server};
@@ -106,6 +106,8 @@ impl Fixture {
     /// Returns the resident memory when 500 of them were gone, and when all were.
     fn storm(&self, log: &Log, request: &[u8]) -> (usize, usize) {
         log.clear();
+        // What is only made once must not be counted.
+        self.check(log, 0);
         let mut streams: Vec<_> = (0..2_000)
             .map(|n| {
                 let mut stream = connect(self.server.address);
@@ -171,11 +173,11 @@ fn while_the_handler_runs() {
                 let mut stream = connect(fixture.server.address);
                 stream.write_all(&call.sized()).unwrap();
                 wait_until("the handler", || fixture.handlers.alive.load(Ordering::SeqCst) == 1);
+                let mut received = Vec::new();
                 if tool == "stream" {
                     let mut reader = BufReader::new(stream.try_clone().unwrap());
                     assert!(read_head(&mut reader).contains("text/event-stream"));
-                    let event = String::from_utf8(read_chunk(&mut reader)).unwrap();
-                    assert!(event.contains("notifications/progress"), "{event}");
+                    received = read_chunk(&mut reader);
                 }
                 how.close(stream);
 
@@ -196,6 +198,10 @@ fn while_the_handler_runs() {
                         assert_eq!(has_finished, 1, "{context}");
                     }
                 }
+                let notifications = notifications_in(&received, wire);
+                let is_progress = |json: &&str| json.contains("notifications/progress");
+                assert!(notifications.iter().all(is_progress), "{notifications:?}");
+                assert_eq!(notifications.len(), usize::from(tool == "stream"), "{context}");
                 fixture.check(&log, 1);
             }
         }

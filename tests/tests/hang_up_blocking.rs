@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::client::{HangUp, ToolCall, Wire, connect, read_chunk, read_head};
+use common::client::{HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head};
 use common::wait_until;
 use serde_json::json;
 
@@ -114,14 +114,15 @@ fn while_the_handler_runs() {
                 if events > 0 {
                     read_head(&mut reader);
                 }
-                for _ in 0..events {
-                    read_chunk(&mut reader);
-                }
+                let chunks: Vec<_> = (0..events).map(|_| read_chunk(&mut reader)).collect();
                 // Well within the pause that follows each event.
                 std::thread::sleep(Duration::from_millis(10));
                 drop(reader);
                 how.close(stream);
                 server.check(1);
+                for chunk in chunks {
+                    assert_eq!(notifications_in(&chunk, wire).len(), 1);
+                }
             }
         }
     }

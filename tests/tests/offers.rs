@@ -293,11 +293,12 @@ fn mirrored_parameters_must_agree_with_their_fields() {
     let running = On::Smol.serve(Endpoints::new().mount("/mcp", server));
     let status = |wire, field: &str| {
         let params = json!({"name": "query", "arguments": {"region": "us-west1"}});
-        let request = String::from_utf8(Request::new(wire, "tools/call", params).sized()).unwrap();
-        let request = request.replace("Content-Length", &format!("{field}Content-Length"));
+        let request = Request::new(wire, "tools/call", params);
+        let bytes = String::from_utf8(request.sized()).unwrap();
+        let bytes = bytes.replace("Content-Length", &format!("{field}Content-Length"));
         let mut stream = connect(running.address);
-        stream.write_all(request.as_bytes()).unwrap();
-        let response = Response::read(&mut BufReader::new(stream));
+        stream.write_all(bytes.as_bytes()).unwrap();
+        let response = Response::read(&mut BufReader::new(stream), &request);
         (response.status, response.answer()["error"]["code"].as_i64())
     };
     assert_eq!(status(Wire::Modern, "mcp-param-region: us-west1\r\n"), (200, None));

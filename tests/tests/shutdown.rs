@@ -43,8 +43,9 @@ fn what_is_in_flight_finishes_or_is_cut() {
         let send = |wire, milliseconds, stream| {
             let arguments = json!({"milliseconds": milliseconds, "stream": stream});
             let mut connection = connect(running.address);
-            connection.write_all(&ToolCall::new(wire, "wait", arguments).sized()).unwrap();
-            BufReader::new(connection)
+            let call = ToolCall::new(wire, "wait", arguments);
+            connection.write_all(&call.sized()).unwrap();
+            (BufReader::new(connection), call.request())
         };
         let mut finishing = [
             send(Wire::Modern, 200, false),
@@ -64,11 +65,11 @@ fn what_is_in_flight_finishes_or_is_cut() {
         running.begin_stop();
         assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed");
         assert!(begun.elapsed() < Duration::from_millis(500), "long before the deadline");
-        for connection in &mut finishing {
-            assert_eq!(Response::read(connection).text(), "waited");
+        for (connection, request) in &mut finishing {
+            assert_eq!(Response::read(connection, request).text(), "waited");
         }
-        for connection in &mut cut {
-            let answer = Response::read(connection).answer();
+        for (connection, request) in &mut cut {
+            let answer = Response::read(connection, request).answer();
             assert_eq!(answer["error"]["code"], json!(-32603), "{answer}");
             assert!(answer["error"]["message"].as_str().unwrap().contains("shutting down"));
         }

@@ -1,6 +1,7 @@
 //! Brings the two directions of a connection together: which response answers which request.
 
 use crate::http::{Response, Responses, read_responses};
+use crate::schema;
 use crate::sent::{Sent, read_requests};
 use crate::simulation::Turn;
 
@@ -17,6 +18,7 @@ impl Exchanges {
     ///
     /// `fed` bytes of `stream` have been received by now. Bytes that come behind a refusal are
     /// not read any more, so each response is seen with those that were there when it began.
+    /// Whatever message is in it is valid by its [`schema`].
     pub fn read(turns: &[Turn], emitted: &[u8], stream: &[u8], fed: usize) -> Self {
         let request_at = |number: usize, offset: usize| {
             let turn = turns.iter().find(|turn| turn.emitted.contains(&offset));
@@ -34,7 +36,14 @@ impl Exchanges {
             starts.enumerate().map(|(number, offset)| request_at(number, offset)).collect();
         let all = read_requests(&stream[..fed]);
         requests.extend(all.into_iter().skip(responses.finals.len()));
-        Self { requests, responses }
+        let exchanges = Self { requests, responses };
+        for (response, request) in exchanges.pairs() {
+            let asked = request.message().unwrap_or_default();
+            for message in response.messages() {
+                schema::check(request.revision(), message, Some(&asked.method));
+            }
+        }
+        exchanges
     }
 
     /// Each response with its request.

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use mcp_proto::Revision;
+use mcp_tests::schema;
 use serde_json::{Value, json};
 
 /// How a client goes.
@@ -39,6 +41,15 @@ pub enum Wire {
     Modern,
 }
 
+impl Wire {
+    fn revision(self) -> Revision {
+        match self {
+            Self::Legacy => Revision::V2025_11_25,
+            Self::Modern => Revision::V2026_07_28,
+        }
+    }
+}
+
 /// A request of any method.
 pub struct Request {
     pub wire: Wire,
@@ -61,7 +72,7 @@ impl Request {
         let mut params = self.params.clone();
         if self.wire == Wire::Modern {
             let meta = &mut params["_meta"];
-            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+            meta["io.modelcontextprotocol/protocolVersion"] = json!(self.wire.revision().as_str());
             meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
         }
         json!({"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": params})
@@ -71,17 +82,14 @@ impl Request {
     fn head(&self) -> String {
         let mut head = format!(
             "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Accept: application/json, text/event-stream\r\n",
-            self.path
+             Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {}\r\n",
+            self.path,
+            self.wire.revision()
         );
-        match self.wire {
-            Wire::Legacy => head.push_str("MCP-Protocol-Version: 2025-11-25\r\n"),
-            Wire::Modern => {
-                head.push_str("MCP-Protocol-Version: 2026-07-28\r\n");
-                head.push_str(&format!("Mcp-Method: {}\r\n", self.method));
-                if let Some(name) = &self.name {
-                    head.push_str(&format!("Mcp-Name: {name}\r\n"));
-                }
+        if self.wire == Wire::Modern {
+            head.push_str(&format!("Mcp-Method: {}\r\n", self.method));
+            if let Some(name) = &self.name {
+                head.push_str(&format!("Mcp-Name: {name}\r\n"));
             }
         }
         head
@@ -110,7 +118,7 @@ impl Request {
     pub fn send(&self, address: SocketAddr) -> Response {
         let mut stream = connect(address);
         stream.write_all(&self.sized()).unwrap();
-        Response::read(&mut BufReader::new(stream))
+        Response::read(&mut BufReader::new(stream), self)
     }
 }
 
@@ -128,7 +136,7 @@ impl ToolCall {
         Self { wire, path: "/mcp", id: json!(1), tool, arguments }
     }
 
-    fn request(&self) -> Request {
+    pub fn request(&self) -> Request {
         let meta = json!({"progressToken": 1});
         let params = json!({"name": self.tool, "arguments": self.arguments, "_meta": meta});
         let request = Request::new(self.wire, "tools/call", params);
@@ -157,7 +165,8 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn read(stream: &mut BufReader<TcpStream>) -> Self {
+    /// Reads the answer to `request`, whose messages are valid by their [`schema`].
+    pub fn read(stream: &mut BufReader<TcpStream>, request: &Request) -> Self {
         let head = read_head(stream);
         let status = head[9..12].parse().unwrap();
         let mut body = Vec::new();
@@ -175,16 +184,23 @@ impl Response {
         } else {
             stream.read_to_end(&mut body).unwrap();
         }
-        Self { status, head, body: String::from_utf8(body).unwrap() }
+        let response = Self { status, head, body: String::from_utf8(body).unwrap() };
+        for json in response.texts() {
+            schema::check(request.wire.revision(), json, Some(request.method));
+        }
+        response
     }
 
-    /// The messages in the body: one, or one for each event.
+    /// The messages in the body: one, or one for each event, or none if it is empty.
     pub fn messages(&self) -> Vec<Value> {
+        self.texts().into_iter().map(|json| serde_json::from_str(json).unwrap()).collect()
+    }
+
+    fn texts(&self) -> Vec<&str> {
         if field(&self.head, "content-type") == Some("text/event-stream") {
-            let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
-            data.map(|json| serde_json::from_str(json).unwrap()).collect()
+            data_of(&self.body).collect()
         } else {
-            vec![serde_json::from_str(&self.body).unwrap()]
+            Some(&*self.body).filter(|body| !body.is_empty()).into_iter().collect()
         }
     }
 
@@ -207,6 +223,21 @@ pub fn read_head(stream: &mut impl BufRead) -> String {
         assert_ne!(stream.read_line(&mut head).unwrap(), 0, "the head is cut: {head:?}");
     }
     head
+}
+
+/// The notifications in a chunk of a stream, which are valid by their [`schema`]. The first look
+/// into a schema takes a while: where time matters, read first and look later.
+pub fn notifications_in(chunk: &[u8], wire: Wire) -> Vec<&str> {
+    let notifications: Vec<_> = data_of(std::str::from_utf8(chunk).unwrap()).collect();
+    for json in &notifications {
+        schema::check(wire.revision(), json, None);
+    }
+    notifications
+}
+
+/// What the events in a stream carry.
+fn data_of(stream: &str) -> impl Iterator<Item = &str> {
+    stream.lines().filter_map(|line| line.strip_prefix("data: "))
 }
 
 /// Reads one chunk; the last is empty.

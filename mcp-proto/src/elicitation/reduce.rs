@@ -292,7 +292,7 @@ mod tests {
             "$defs": {
                 "Color": {"type": "string", "enum": ["red", "green"], "description": "A color"},
                 "Size": {"oneOf": [
-                    {"type": "string", "enum": ["s", "m"]},
+                    {"type": "string", "enum": ["s", "m"], "description": "Others"},
                     {"type": "string", "const": "l", "description": "Large"},
                     {"type": "string", "const": "x", "title": "Extra", "description": "No"},
                 ]},

@@ -296,3 +296,40 @@ fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
         Err(error) => debug_assert!(false, "{error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Content, ResourceContents};
+    use crate::prompt::{GetPromptResult, PromptMessage};
+    use crate::resource::{ReadResourceResult, Resource};
+    use crate::server_info::ServerInfo;
+    use alloc::borrow::ToOwned;
+    use alloc::string::String;
+    use alloc::vec;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn content_is_written_as_the_revision_knows_it() {
+        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
+        let write = |reply: &Reply, revision| {
+            let mut out = Vec::new();
+            write_reply(&mut out, &Id::from(1), revision, &endpoint, reply);
+            String::from_utf8(out).unwrap()
+        };
+        let link = || Content::resource_link(Resource::new("a:b", "c"));
+        let meta = serde_json::from_str::<&RawValue>(r#"{"m":1}"#).unwrap().to_owned();
+        let contents = ResourceContents::text("a:b", "c").meta(meta);
+        for (reply, member) in [
+            (Reply::Tool(CallToolResult::new(vec![link()])), "resource_link"),
+            (
+                Reply::Prompt(GetPromptResult::new(vec![PromptMessage::user(link())])),
+                "resource_link",
+            ),
+            (Reply::Resource(ReadResourceResult::new(vec![contents])), r#""_meta":{"m":1}"#),
+        ] {
+            assert!(!write(&reply, Revision::V2025_03_26).contains(member), "{member}");
+            assert!(write(&reply, Revision::V2025_06_18).contains(member), "{member}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, Validator};
 use mcp_proto::{CallToolResult, Reply, RpcError, Tool};
 use serde_json::Value;
@@ -69,12 +70,14 @@ fn check(validator: &Validator, json: &str) -> Result<(), String> {
         return Ok(());
     }
     let mistakes = validator.iter_errors(&value).take(MOST_MISTAKES).map(|mistake| {
-        let place = mistake.instance_path().as_str();
+        // A JSON Pointer. Argument names seldom hold slashes, and models know dots.
+        let place = mistake.instance_path().as_str().trim_start_matches('/').replace('/', ".");
         // Without the value: it may be long, and who sent it has it.
-        match place {
-            "" => mistake.masked().to_string(),
-            place => format!("`{place}`: {}", mistake.masked()),
-        }
+        let what = match mistake.kind() {
+            ValidationErrorKind::FalseSchema => "nothing is allowed here".to_owned(),
+            _ => mistake.masked().to_string(),
+        };
+        if place.is_empty() { what } else { format!("`{place}`: {what}") }
     });
     Err(mistakes.collect::<Vec<_>>().join("; "))
 }

@@ -160,6 +160,14 @@ impl Application {
         }
     }
 
+    /// Whether a call is one to listen that the application has not taken up yet.
+    pub(crate) fn is_new_subscription(&self, call: Option<usize>) -> bool {
+        call.is_some_and(|call| {
+            let task = &self.calls[call];
+            task.is_open && task.method == McpMethod::Listen && !task.is_subscribed
+        })
+    }
+
     /// The next progress of a call.
     pub(crate) fn progress(&mut self, call: Option<usize>, news: News) -> Notification {
         let listening = call.map(|call| &mut self.calls[call]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use mcp_proto::{CallKey, Config, Event, Input, Instant, Now, Output, PeerClosed, Session};
 
 use crate::application::{Application, Task};
-use crate::script::{Script, Step, To, With};
+use crate::script::{News, Script, Step, To, With};
 
 /// How the driver behaves.
 #[derive(Clone, Copy, Debug)]
@@ -252,10 +252,14 @@ impl<'a> Simulation<'a> {
                 self.handle(Given::Reply(call, is_open), Input::Reply(key, reply));
             }
             Step::Notify(to, news) => {
-                if !self.manners.is_polite || self.session.can_notify() {
-                    let (key, call, is_open) = self.application.choose(to);
-                    let note = self.metered(|this| this.application.progress(call, news));
-                    self.handle(Given::Notify(call, is_open), Input::Notify(key, note));
+                let (_, call, _) = self.application.choose(to);
+                // A subscription begins first. During a shutdown that ends it.
+                let is_new = self.application.is_new_subscription(call);
+                if is_new {
+                    self.notify(to, news);
+                }
+                if !is_new || self.application.choose(to).2 {
+                    self.notify(to, news);
                 }
             }
             Step::Wait(ms) => self.wait(micros(ms)),
@@ -275,6 +279,15 @@ impl<'a> Simulation<'a> {
             }
         }
         self.settle();
+    }
+
+    fn notify(&mut self, to: To, news: News) {
+        if !self.manners.is_polite || self.session.can_notify() {
+            let (key, call, is_open) = self.application.choose(to);
+            let note = self.metered(|this| this.application.progress(call, news));
+            self.handle(Given::Notify(call, is_open), Input::Notify(key, note));
+            self.settle();
+        }
     }
 
     /// Answers every open call, until there is none left.

@@ -255,7 +255,8 @@ fn lists_come_in_pages_whose_cursors_outlive_the_server() {
     }
     assert_eq!((names.len(), &names[4], &cursor), (5, &"tool4".to_owned(), &None));
     let running = serve();
-    for bad in [json!(""), json!("dG9vbDA="), json!("\u{1}")] {
+    // `tool9`, which is not there, in Base64.
+    for bad in [json!(""), json!("dG9vbDk="), json!("tool0"), json!("\u{1}")] {
         assert_eq!(page(&running, Some(&bad))["error"]["code"], json!(-32602), "{bad}");
     }
     running.stop().unwrap();

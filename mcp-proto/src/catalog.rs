@@ -331,6 +331,33 @@ pub(crate) trait Listed {
     fn to_json(&self, revision: Revision) -> impl Serialize;
 }
 
+/// The builders that all descriptions have.
+macro_rules! listed_builders {
+    () => {
+        /// Gives it a name for people. Left out before 2025-06-18.
+        #[must_use]
+        pub fn title(mut self, title: impl Into<String>) -> Self {
+            self.title = Some(title.into());
+            self
+        }
+
+        /// Adds a picture that stands for it. Left out before 2025-11-25.
+        #[must_use]
+        pub fn icon(mut self, icon: Icon) -> Self {
+            self.icons.push(icon);
+            self
+        }
+
+        /// Says more about it (`_meta`). Left out if it is no object, and before 2025-06-18.
+        #[must_use]
+        pub fn meta(mut self, meta: Box<RawValue>) -> Self {
+            self.meta = Some(meta);
+            self
+        }
+    };
+}
+pub(crate) use listed_builders;
+
 /// One kind of what is offered.
 #[derive(Debug)]
 struct List {

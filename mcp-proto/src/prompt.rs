@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::catalog::{Listed, OfferKey};
+use crate::catalog::{Listed, OfferKey, listed_builders};
 use crate::content::{Content, meta_for};
 use crate::icon::{Icon, icons_for};
 use crate::json::each;
@@ -87,6 +87,8 @@ impl Prompt {
             meta: None,
         }
     }
+
+    listed_builders!();
 }
 
 impl Listed for Prompt {

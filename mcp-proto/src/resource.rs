@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::annotations::Annotations;
 use crate::caching::Caching;
-use crate::catalog::{Listed, OfferKey};
+use crate::catalog::{Listed, OfferKey, listed_builders};
 use crate::content::{Hints, ResourceContents};
 use crate::icon::{Icon, icons_for};
 use crate::revision::Revision;
@@ -67,12 +67,7 @@ pub struct ResourceTemplate {
 /// Gives resources and templates what they have in common: builders, and how it is written.
 macro_rules! details {
     () => {
-        /// Gives it a name for people. Left out before 2025-06-18.
-        #[must_use]
-        pub fn title(mut self, title: impl Into<String>) -> Self {
-            self.title = Some(title.into());
-            self
-        }
+        listed_builders!();
 
         /// Says what it is.
         #[must_use]
@@ -88,24 +83,10 @@ macro_rules! details {
             self
         }
 
-        /// Adds a picture that stands for it. Left out before 2025-11-25.
-        #[must_use]
-        pub fn icon(mut self, icon: Icon) -> Self {
-            self.icons.push(icon);
-            self
-        }
-
         /// Says how to use it.
         #[must_use]
         pub fn annotated(mut self, annotations: Annotations) -> Self {
             self.annotations = Some(annotations);
-            self
-        }
-
-        /// Says more about it (`_meta`). Left out if it is no object, and before 2025-06-18.
-        #[must_use]
-        pub fn meta(mut self, meta: Box<RawValue>) -> Self {
-            self.meta = Some(meta);
             self
         }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::catalog::{Listed, OfferKey};
+use crate::catalog::{Listed, OfferKey, listed_builders};
 use crate::content::{Content, meta_for};
 use crate::icon::{Icon, icons_for};
 use crate::revision::Revision;
@@ -119,6 +119,15 @@ impl Tool {
             input_schema: raw(input_schema),
             output_schema: None,
         }
+    }
+
+    listed_builders!();
+
+    /// Says what calling it may do.
+    #[must_use]
+    pub fn annotated(mut self, annotations: ToolAnnotations) -> Self {
+        self.annotations = Some(annotations);
+        self
     }
 
     /// Gives it another schema of its arguments.

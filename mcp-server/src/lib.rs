@@ -90,10 +90,11 @@ pub use tools::{IntoToolResult, Structured, Tools};
 mod validation;
 
 pub use mcp_proto::{
-    CacheScope, Caching, CallToolResult, ClientCapability, CatalogError,
-    ClientCapabilities, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
-    ElicitProperty, ElicitSchema, ErrorCode, GetPromptResult, Head, Hosts, HubLimits, Limits, LogLevel,
-    MissingCapability, OfferKey, Origins, Prompt, PromptMessage, Request, Resource,
-    ResourceContents, ResourceTemplate, ResponseMode, Revision, Root, RpcError, SamplingContent,
-    SamplingMessage, Tool, UriTemplate,
+    Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
+    ClientCapability, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
+    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, GetPromptResult, Head, Hosts, HubLimits,
+    Icon, Limits, LogLevel, MissingCapability, ModelPreferences, OfferKey, Origins, Prompt,
+    PromptArgument, PromptMessage, Request, Resource, ResourceContents, ResourceTemplate,
+    ResponseMode, Revision, Role, Root, RpcError, SamplingContent, SamplingMessage, Tool,
+    ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
 };

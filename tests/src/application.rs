@@ -4,19 +4,27 @@ use std::sync::LazyLock;
 
 use mcp_proto::{
     Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, ElicitProperty, ElicitRequest,
-    ElicitSchema, ErrorCode, GetPromptResult, Input, InputRequest, InputRequired, Instant,
-    McpMethod, Notification, Output, Progress, ReadResourceResult, Reply, ResourceContents,
-    Revision, RpcError, Session,
+    ElicitSchema, ErrorCode, GetPromptResult, Hub, HubLimits, Input, InputRequest, InputRequired,
+    Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
+    ResourceContents, Revision, RpcError, Session, SubscriptionFilter, SubscriptionKey,
 };
 use serde_json::value::RawValue;
 
-use crate::script::{Mode, News, Pace, Setup, Size, To, With, offer};
+use crate::script::{Changed, Mode, News, Pace, Setup, Size, To, With, offers};
 use crate::simulation::Seen;
 
-/// The calls of one session.
-#[derive(Default)]
+/// The calls of one session, and the hub that it shares with others.
 pub struct Application {
     calls: Vec<Task>,
+    hub: Hub,
+    /// Which of its offers is served.
+    offer: usize,
+}
+
+impl Default for Application {
+    fn default() -> Self {
+        Self { calls: Vec::new(), hub: Hub::new(HubLimits::default()), offer: 0 }
+    }
 }
 
 /// One call, as the application keeps it.
@@ -35,8 +43,10 @@ pub struct Task {
     /// What it is about.
     name: String,
     progress: f64,
-    /// Whether its client has been told that it listens.
-    is_subscribed: bool,
+    /// What it asks to hear of.
+    filter: Option<SubscriptionFilter>,
+    /// Once it has been taken up.
+    subscription: Option<SubscriptionKey>,
     is_open: bool,
 }
 
@@ -69,11 +79,12 @@ impl Application {
             key: call.key(),
             revision: request.revision(),
             text: answer_to(request.name(), request.arguments()),
-            looked_up: FIXTURES.catalog.answer(call),
+            looked_up: FIXTURES.catalogs[self.offer].answer(call),
             method: request.method(),
             name: request.name().to_owned(),
             progress: 0.0,
-            is_subscribed: false,
+            filter: request.subscription().map(|filter| (**filter).clone()),
+            subscription: None,
             is_open: true,
         });
         let description = format!(
@@ -164,17 +175,23 @@ impl Application {
     pub(crate) fn is_new_subscription(&self, call: Option<usize>) -> bool {
         call.is_some_and(|call| {
             let task = &self.calls[call];
-            task.is_open && task.method == McpMethod::Listen && !task.is_subscribed
+            task.is_open && task.method == McpMethod::Listen && task.subscription.is_none()
         })
+    }
+
+    /// Takes up a call to listen.
+    pub(crate) fn subscribe(&mut self, call: Option<usize>) {
+        if let Some(task) = call.map(|call| &mut self.calls[call])
+            && let Some(filter) = &task.filter
+        {
+            let subscribed = self.hub.subscribe(filter);
+            task.subscription = Some(subscribed.expect("a filter within the limits"));
+        }
     }
 
     /// The next progress of a call.
     pub(crate) fn progress(&mut self, call: Option<usize>, news: News) -> Notification {
-        let listening = call.map(|call| &mut self.calls[call]);
-        if let Some(task) = listening.filter(|task| task.method == McpMethod::Listen) {
-            if !std::mem::replace(&mut task.is_subscribed, true) {
-                return Notification::Subscribed;
-            }
+        if call.is_some_and(|call| self.calls[call].method == McpMethod::Listen) {
             return match news {
                 News::More => Notification::Changed(Change::Tools),
                 News::Same => Notification::Changed(Change::resource("law:one")),
@@ -202,11 +219,43 @@ impl Application {
         Notification::Progress(progress)
     }
 
+    /// Changes what is offered, or what is in it.
+    pub(crate) fn change(&mut self, changed: Changed) {
+        match changed {
+            Changed::Tools => {
+                self.offer = (self.offer + 1) % FIXTURES.catalogs.len();
+                self.hub.publish(&Change::Tools);
+            }
+            Changed::Resource => self.hub.publish(&Change::resource("law:one")),
+            Changed::Prompts => self.hub.publish(&Change::Prompts),
+        }
+        while self.hub.poll_news().is_some() {}
+    }
+
+    /// The next change that somebody listens for.
+    pub(crate) fn next_change(&mut self) -> Option<(CallKey, usize, Change)> {
+        let hub = &mut self.hub;
+        let mut listening = self.calls.iter().enumerate();
+        listening.find_map(|(number, task)| {
+            let change = hub.next_change(task.subscription.filter(|_| task.is_open)?)?;
+            Some((task.key, number, change))
+        })
+    }
+
     /// Forgets that a call is open.
     pub(crate) fn end(&mut self, call: Option<usize>) {
         if let Some(call) = call {
-            self.calls[call].is_open = false;
+            let task = &mut self.calls[call];
+            task.is_open = false;
+            if let Some(subscription) = task.subscription {
+                self.hub.unsubscribe(subscription);
+            }
         }
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.hub.len()
     }
 
     /// How many calls are open.
@@ -227,7 +276,8 @@ pub fn answer_to(name: &str, arguments: &str) -> String {
 
 /// What can only be had from a session.
 struct Fixtures {
-    catalog: Catalog,
+    /// One for each offer.
+    catalogs: [Catalog; 2],
     /// The answer to `tools/list`.
     tools: mcp_proto::Listing,
     /// The key of a call that no script comes to.
@@ -235,7 +285,7 @@ struct Fixtures {
 }
 
 static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
-    let catalog = Catalog::new(&offer()).expect("a valid offer");
+    let catalogs = offers().map(|offer| Catalog::new(&offer).expect("a valid offer"));
     let setup = Setup {
         size: Size::Usual,
         pace: Pace::Steady,
@@ -256,7 +306,7 @@ static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
         session.handle(now, Input::Bytes(request.as_bytes()));
         while let Some(output) = session.poll_output() {
             if let Output::Call(call) = output {
-                let reply = catalog.answer(&call).expect("the catalog lists tools");
+                let reply = catalogs[0].answer(&call).expect("the catalog lists tools");
                 last = Some((call.key(), reply.clone()));
                 session.handle(now, Input::Reply(call.key(), reply));
             }
@@ -264,7 +314,7 @@ static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
         session.handle(now, Input::Written(usize::MAX));
     }
     match last {
-        Some((nobody, Reply::List(tools))) => Fixtures { catalog, tools, nobody },
+        Some((nobody, Reply::List(tools))) => Fixtures { catalogs, tools, nobody },
         other => panic!("no tools in {other:?}"),
     }
 });

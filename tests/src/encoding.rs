@@ -9,7 +9,7 @@
 //!
 //! The stream comes last and as it is, so that a fuzzer can work on it as on any other text.
 
-use crate::script::{Mode, News, Pace, Script, Setup, Size, Step, To, With};
+use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, With};
 
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
@@ -24,6 +24,7 @@ const WITH: [With; 8] = [
     With::Huge,
     With::Question,
 ];
+const CHANGED: [Changed; 3] = [Changed::Tools, Changed::Resource, Changed::Prompts];
 const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];
 
 /// More steps make a case slow and say nothing new.
@@ -59,7 +60,7 @@ fn decode_step(bytes: &[u8]) -> Step {
         number => To::Nth(number - 2),
     };
     let choice = usize::from(bytes[2]);
-    match bytes[0] % 15 {
+    match bytes[0] % 16 {
         0 => Step::Feed(argument),
         1 => Step::Fin,
         2 => Step::Reset,
@@ -74,6 +75,7 @@ fn decode_step(bytes: &[u8]) -> Step {
         11 => Step::Read(argument),
         12 => Step::Resume,
         13 => Step::Shutdown(argument),
+        14 => Step::Change(CHANGED[choice % CHANGED.len()]),
         _ => Step::Feed(argument % 64),
     }
 }
@@ -119,6 +121,7 @@ fn encode_step(step: Step) -> (u8, [u8; 2]) {
         Step::Read(count) => (11, count.to_be_bytes()),
         Step::Resume => (12, [0; 2]),
         Step::Shutdown(ms) => (13, ms.to_be_bytes()),
+        Step::Change(changed) => (14, [0, position(&CHANGED, &changed)]),
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::Config;
 
-use crate::script::{Mode, News, Pace, Script, Setup, Size, Step, To, With};
+use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, With};
 use crate::traffic::{any_request, bodyless, valid};
 
 /// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
@@ -123,6 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..200_u16).prop_map(Step::Read),
         2 => Just(Step::Resume),
         1 => ms().prop_map(Step::Shutdown),
+        3 => changed().prop_map(Step::Change),
         1 => Just(Step::Fin),
         1 => Just(Step::Reset),
     ]
@@ -148,6 +149,10 @@ fn with() -> impl Strategy<Value = With> {
         With::Huge,
         With::Question,
     ])
+}
+
+fn changed() -> impl Strategy<Value = Changed> {
+    select(vec![Changed::Tools, Changed::Tools, Changed::Resource, Changed::Prompts])
 }
 
 fn news() -> impl Strategy<Value = News> {

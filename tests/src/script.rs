@@ -105,6 +105,19 @@ pub enum Step {
     Resume,
     /// The server shuts down, that long from now.
     Shutdown(u16),
+    /// What the application offers changes while it is served, and those who listen are told.
+    Change(Changed),
+}
+
+/// What of an offer changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A tool comes or goes, and with it the order of the others.
+    Tools,
+    /// What is in a resource.
+    Resource,
+    /// Something that nobody can listen for.
+    Prompts,
 }
 
 /// Which call is meant.
@@ -244,9 +257,18 @@ impl Pace {
     }
 }
 
-/// What the application offers.
+/// What the application offers at first and, when that has changed, with less in it.
 #[must_use]
-pub fn offer() -> Offer {
+pub fn offers() -> [Offer; 2] {
+    let first = offer();
+    let mut second = first.clone();
+    second.tools.rotate_left(1);
+    second.tools.pop();
+    second.resources.clear();
+    [first, second]
+}
+
+fn offer() -> Offer {
     let object = json!({ "type": "object" });
     let mut echo = Tool::new("echo", "Returns it", &object).with_output_schema(&object);
     echo.title = Some("Echo".into());

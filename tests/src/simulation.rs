@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_proto::{CallKey, Config, Event, Input, Instant, Now, Output, PeerClosed, Session};
+use mcp_proto::{
+    CallKey, Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Session,
+};
 
 use crate::application::{Application, Task};
 use crate::script::{News, Script, Step, To, With};
@@ -116,6 +118,8 @@ pub struct Trace {
     pub emitted: Vec<u8>,
     /// The calls, by number.
     pub calls: Vec<Task>,
+    /// How many subscriptions the hub has at the end.
+    pub subscriptions: usize,
 }
 
 impl Trace {
@@ -222,6 +226,7 @@ impl<'a> Simulation<'a> {
         drop(self.session);
         (self.meter)(false);
         drop(self.config);
+        self.trace.subscriptions = self.application.subscriptions();
         self.trace.calls = self.application.into_calls();
         self.trace
     }
@@ -230,6 +235,13 @@ impl<'a> Simulation<'a> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.session.is_closed()
+    }
+
+    /// How many calls are open, as far as the application has heard.
+    #[must_use]
+    pub fn open_calls(&mut self) -> usize {
+        self.take_outputs();
+        self.application.open_calls()
     }
 
     /// The time since the connection was accepted.
@@ -255,8 +267,12 @@ impl<'a> Simulation<'a> {
                 let (_, call, _) = self.application.choose(to);
                 // A subscription begins first. During a shutdown that ends it.
                 let is_new = self.application.is_new_subscription(call);
-                if is_new {
-                    self.notify(to, news);
+                if is_new && (!self.manners.is_polite || self.session.can_notify()) {
+                    self.application.subscribe(call);
+                    let (key, call, is_open) = self.application.choose(to);
+                    let given = Given::Notify(call, is_open);
+                    self.handle(given, Input::Notify(key, Notification::Subscribed));
+                    self.settle();
                 }
                 if !is_new || self.application.choose(to).2 {
                     self.notify(to, news);
@@ -273,6 +289,7 @@ impl<'a> Simulation<'a> {
             Step::Stall => self.is_stalled = true,
             Step::Read(count) => self.write(usize::from(count)),
             Step::Resume => self.is_stalled = false,
+            Step::Change(changed) => self.application.change(changed),
             Step::Shutdown(ms) => {
                 let until = Instant::from_micros(self.clock + micros(ms));
                 self.handle(Given::Shutdown, Input::Shutdown(until));
@@ -384,12 +401,28 @@ impl<'a> Simulation<'a> {
             let unsent = self.session.transmit().len();
             if unsent > 0 && !self.is_stalled {
                 self.write(unsent);
+            } else if self.tell() {
             } else if self.manners.is_polite && self.session.wants_read() && self.read() {
             } else {
                 return;
             }
         }
         panic!("livelock: reading and writing never come to rest");
+    }
+
+    /// Passes on a change that somebody listens for; false if there is none, or it has to wait.
+    fn tell(&mut self) -> bool {
+        if self.manners.is_polite && !self.session.can_notify() {
+            return false;
+        }
+        match self.application.next_change() {
+            Some((key, call, change)) => {
+                let note = Notification::Changed(change);
+                self.handle(Given::Notify(Some(call), true), Input::Notify(key, note));
+                true
+            }
+            None => false,
+        }
     }
 
     /// Reads what has arrived; false if that is nothing.

@@ -7,14 +7,14 @@
 //! 5. [`memory`]: what is kept for a peer is bounded by the limits.
 //! 6. [`wellformed`]: every response is valid HTTP and valid JSON-RPC of its revision.
 //! 7. [`order`]: each request gets its own answer, in order.
+//! 8. [`leftovers`]: a driver is told of all that ends with a connection.
 //! 9. [`disconnect`]: a disconnect is reported once, with what was lost.
-//!
-//! Law 8 is about what outlives a session, and so not about a session alone.
 
 pub mod calls;
 pub mod chunking;
 pub mod disconnect;
 pub mod exchanges;
+pub mod leftovers;
 pub mod memory;
 pub mod order;
 pub mod progress;
@@ -31,5 +31,6 @@ pub fn check_all(script: &Script) {
     progress::check(script);
     wellformed::check(script);
     order::check(script);
+    leftovers::check(script);
     disconnect::check(script);
 }

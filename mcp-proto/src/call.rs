@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::catalog::Listing;
 use crate::completion::CompleteResult;
 use crate::error::RpcError;
+use crate::extension::ExtensionResult;
 use crate::input::InputRequired;
 use crate::logging::LogLevel;
 use crate::prompt::GetPromptResult;
@@ -67,6 +68,8 @@ pub enum Reply {
     InputRequired(InputRequired),
     /// To `subscriptions/listen`: it has ended, in order.
     SubscriptionEnded,
+    /// To a method of an extension.
+    Extension(ExtensionResult),
     /// To any call.
     Error(RpcError),
 }

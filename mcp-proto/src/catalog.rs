@@ -259,7 +259,7 @@ impl Catalog {
                     Err(unknown("resource template", uri, "resources/templates/list"))
                 }
             },
-            McpMethod::Listen => return None,
+            McpMethod::Listen | McpMethod::Extension(_) => return None,
         };
         Some(result.unwrap_or_else(Reply::Error))
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::Refusal;
+use crate::extension::ExtensionMethod;
 use crate::http::Head;
 use crate::revision::Revision;
 use crate::server_info::ServerInfo;
@@ -27,6 +28,9 @@ pub struct Endpoint {
     /// A FIN is the only early sign that a client has gone, so by default it counts as that, as
     /// it does in hyper, nginx and Go.
     pub answer_half_closed: bool,
+    /// The methods that extensions add to the server. Default: none. Declare the extensions
+    /// themselves in [`Capabilities::extensions`](crate::Capabilities::extensions).
+    pub methods: Vec<ExtensionMethod>,
 }
 
 /// Whether a call is answered by a JSON object or by an event stream.
@@ -62,6 +66,7 @@ impl Endpoint {
             info,
             response_mode: ResponseMode::default(),
             answer_half_closed: false,
+            methods: Vec::new(),
         })
     }
 

@@ -80,6 +80,9 @@ pub use error::{ErrorCode, Refusal, RpcError, Status};
 
 mod exchange;
 
+mod extension;
+pub use extension::{ExtensionMethod, ExtensionResult, InvalidExtensionResult};
+
 mod guard;
 pub use guard::{Hosts, Origins};
 

@@ -1,7 +1,7 @@
 //! The methods of MCP that an application answers.
 
+use crate::endpoint::Endpoint;
 use crate::revision::Era;
-use crate::server_info::Capabilities;
 
 /// A method whose answer is up to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub enum McpMethod {
     Complete,
     /// `subscriptions/listen` (2026-07-28).
     Listen,
+    /// A method of an [extension](crate::Endpoint::methods), by its position there.
+    Extension(usize),
 }
 
 /// Which parameter says what a method is about.
@@ -39,6 +41,7 @@ pub(crate) enum Subject {
 }
 
 impl McpMethod {
+    /// Those of MCP itself.
     const ALL: [Self; 9] = [
         Self::ListTools,
         Self::CallTool,
@@ -51,7 +54,7 @@ impl McpMethod {
         Self::Listen,
     ];
 
-    /// The name on the wire.
+    /// The name on the wire; that of an extension's is known to its endpoint alone.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,12 +67,17 @@ impl McpMethod {
             Self::ReadResource => "resources/read",
             Self::Complete => "completion/complete",
             Self::Listen => "subscriptions/listen",
+            Self::Extension(_) => "",
         }
     }
 
-    /// The method called `name`, if a server of these capabilities has it in that era.
-    pub(crate) fn find(name: &str, capabilities: &Capabilities, era: Era) -> Option<Self> {
-        let method = Self::ALL.into_iter().find(|method| method.as_str() == name)?;
+    /// The method called `name`, if the endpoint has it in that era.
+    pub(crate) fn find(name: &str, endpoint: &Endpoint, era: Era) -> Option<Self> {
+        let capabilities = &endpoint.info().capabilities;
+        let Some(method) = Self::ALL.into_iter().find(|method| method.as_str() == name) else {
+            let position = endpoint.methods.iter().position(|method| method.name == name)?;
+            return (era == Era::Modern).then_some(Self::Extension(position));
+        };
         let is_offered = match method {
             Self::ListTools | Self::CallTool => capabilities.tools.is_some(),
             Self::ListPrompts | Self::GetPrompt => capabilities.prompts.is_some(),
@@ -78,6 +86,7 @@ impl McpMethod {
             }
             Self::Complete => capabilities.completions.is_some(),
             Self::Listen => era == Era::Modern && capabilities.has_changes(),
+            Self::Extension(_) => return None,
         };
         is_offered.then_some(method)
     }
@@ -92,7 +101,8 @@ impl McpMethod {
             | Self::ListResources
             | Self::ListResourceTemplates
             | Self::Complete
-            | Self::Listen => Subject::Nothing,
+            | Self::Listen
+            | Self::Extension(_) => Subject::Nothing,
         }
     }
 

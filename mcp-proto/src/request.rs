@@ -40,6 +40,7 @@ pub(crate) struct RequestParts {
     pub(crate) log_level: Option<LogLevel>,
     pub(crate) completion: Option<Box<Completion>>,
     pub(crate) subscription: Option<Arc<SubscriptionFilter>>,
+    pub(crate) params: Option<Part>,
     pub(crate) input_responses: Option<Part>,
     pub(crate) request_state: Option<Text>,
 }
@@ -110,8 +111,9 @@ impl Request {
         &self.parts.id
     }
 
-    /// What it is about: the name of the tool or prompt, or the URI of the resource. Empty for the
-    /// other methods.
+    /// What it is about: the name of the tool or prompt, the URI of the resource, or the
+    /// [subject](crate::ExtensionMethod::subject) of an extension's method. Empty for the other
+    /// methods.
     #[must_use]
     pub fn name(&self) -> &str {
         self.parts.name.as_str(&self.body)
@@ -158,6 +160,12 @@ impl Request {
     #[must_use]
     pub const fn log_level(&self) -> Option<LogLevel> {
         self.parts.log_level
+    }
+
+    /// All parameters as JSON text, an object, for [`McpMethod::Extension`].
+    #[must_use]
+    pub fn params(&self) -> &str {
+        self.part(self.parts.params).unwrap_or("{}")
     }
 
     /// What is to be completed, for [`McpMethod::Complete`].

@@ -12,6 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::catalog::{Listed, OfferKey, listed_builders};
 use crate::content::{Content, meta_for};
+use crate::extension::ExtensionResult;
 use crate::icon::{Icon, icons_for};
 use crate::revision::Revision;
 
@@ -227,6 +228,7 @@ pub struct CallToolResult {
     pub structured: Option<Box<RawValue>>,
     /// Whether the tool failed. The content then says why, so that the model can do better.
     pub is_error: bool,
+    pub(crate) extension: Option<Box<ExtensionResult>>,
 }
 
 impl CallToolResult {
@@ -246,6 +248,13 @@ impl CallToolResult {
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(message) }
+    }
+
+    /// A result of another type, which an extension defines: the client must have declared that
+    /// extension. On the 2025 revisions it is an error.
+    #[must_use]
+    pub fn extension(result: ExtensionResult) -> Self {
+        Self { extension: Some(Box::new(result)), ..Self::default() }
     }
 
     /// A structured result, with its JSON as text for clients that look at content only.

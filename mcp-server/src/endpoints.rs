@@ -110,6 +110,7 @@ impl Endpoints {
                 Endpoint::new(&path, server.info).map_err(|error| wrong(Reason::Path(error)))?;
             endpoint.response_mode = server.response_mode;
             endpoint.answer_half_closed = server.answer_half_closed;
+            endpoint.methods = server.methods;
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
             }

@@ -56,6 +56,9 @@ mod listeners;
 mod live;
 pub use live::ServerHandle;
 
+mod methods;
+pub use methods::Methods;
+
 mod offered;
 #[doc(hidden)]
 pub use offered::{Offerable, Offering};
@@ -92,7 +95,7 @@ mod validation;
 pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
     ClientCapability, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
-    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, GetPromptResult, Head, Hosts, HubLimits,
+    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubLimits,
     Icon, Limits, LogLevel, MissingCapability, ModelPreferences, OfferKey, Origins, Prompt,
     PromptArgument, PromptMessage, Request, Resource, ResourceContents, ResourceTemplate,
     ResponseMode, Revision, Role, Root, RpcError, SamplingContent, SamplingMessage, Tool,

@@ -19,7 +19,7 @@ use crate::tools::{self, IntoToolResult, Tools};
 pub(crate) type HandlerFn = Arc<dyn Fn(Begin) -> Started + Send + Sync>;
 pub(crate) type VisibleFn = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
-fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(handler: H, info: K::Info) -> HandlerFn {
+pub(crate) fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(handler: H, info: K::Info) -> HandlerFn {
     Arc::new(move |begin| handler.call(begin, &info))
 }
 
@@ -213,6 +213,8 @@ pub struct Offering {
     pub(crate) resource_templates: HashMap<String, HandlerFn>,
     /// By what is completed.
     pub(crate) completions: HashMap<(CompletionReference, String), HandlerFn>,
+    /// The methods of extensions, in the order of those of the endpoint.
+    pub(crate) methods: Vec<HandlerFn>,
     /// Who may see what is not for everybody.
     pub(crate) visible: HashMap<OfferKey, VisibleFn>,
 }
@@ -390,6 +392,7 @@ impl Offering {
                 let key = (completion.reference.clone(), completion.argument.clone());
                 self.completions.get(&key)
             }
+            McpMethod::Extension(position) => self.methods.get(position),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Caching, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate,
+    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate,
     ResponseMode, ServerInfo,
 };
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::arguments::Described;
 use crate::counters::Counters;
 use crate::handler::Handler;
 use crate::live::{Live, ServerHandle};
+use crate::methods::Methods;
 use crate::offered::{self, OfferError, Offerable, Offered};
 use crate::prompts::Prompts;
 use crate::request_state::{PrincipalFn, StateKeys, authorization};
@@ -51,6 +52,7 @@ pub(crate) type StopHook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 pub struct Server {
     pub(crate) info: ServerInfo,
     pub(crate) live: Arc<Live>,
+    pub(crate) methods: Vec<ExtensionMethod>,
     pub(crate) state_keys: Option<StateKeys>,
     pub(crate) principal: PrincipalFn,
     /// The first thing that cannot be offered; reported when the server is started.
@@ -69,6 +71,7 @@ impl Server {
         Self {
             info: ServerInfo::new(name, version),
             live: Arc::default(),
+            methods: Vec::new(),
             state_keys: None,
             principal: Box::new(authorization),
             problem: None,
@@ -297,6 +300,35 @@ impl Server {
         let settings = settings.filter(|settings| settings.get().starts_with('{'));
         let settings = settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
         self.info.capabilities.extensions.insert(name.into(), settings);
+        self
+    }
+
+    /// Answers a method that an extension adds, on 2026-07-28. The function takes the parameters of
+    /// the method, as a type that has those it needs, and returns an
+    /// [`ExtensionResult`](crate::ExtensionResult).
+    ///
+    /// ```
+    /// # use mcp_server::{ExtensionMethod, ExtensionResult, Server};
+    /// # use serde::Deserialize;
+    /// # use serde_json::json;
+    /// #[derive(Deserialize)]
+    /// struct Lookup { word: String }
+    ///
+    /// let server = Server::new("dictionary", "1.0.0")
+    ///     .extension("com.example/dictionary", json!({}))
+    ///     .method(ExtensionMethod::new("dictionary/look_up"), |params: Lookup| {
+    ///         ExtensionResult::complete(&json!({"meaning": format!("{} means itself", params.word)}))
+    ///     });
+    /// ```
+    #[must_use]
+    pub fn method<Form, H: Handler<Methods, Form>>(
+        mut self,
+        method: ExtensionMethod,
+        handler: H,
+    ) -> Self {
+        self.methods.push(method);
+        let handler = offered::handler_fn::<Methods, _, _>(handler, ());
+        self.live.describe(|offering| offering.methods.push(handler));
         self
     }
 

@@ -157,7 +157,11 @@ impl Answer {
         let fits = match &reply {
             Reply::Error(_) => true,
             Reply::List(list) => list.method == self.method,
-            Reply::Tool(_) => self.method == McpMethod::CallTool,
+            Reply::Tool(result) => {
+                // The 2025 revisions know one type of result.
+                let is_known = result.extension.is_none() || self.revision.era() == Era::Modern;
+                self.method == McpMethod::CallTool && is_known
+            }
             Reply::Prompt(_) => self.method == McpMethod::GetPrompt,
             Reply::Resource(_) => self.method == McpMethod::ReadResource,
             Reply::Completion(_) => self.method == McpMethod::Complete,
@@ -165,6 +169,7 @@ impl Answer {
                 self.revision.era() == Era::Modern && self.method.may_require_input()
             }
             Reply::SubscriptionEnded => self.method == McpMethod::Listen,
+            Reply::Extension(_) => matches!(self.method, McpMethod::Extension(_)),
         };
         if !fits {
             reply = Reply::Error(wrong_kind_of_reply());

@@ -10,6 +10,7 @@ use crate::call::{LogMessage, Progress, Reply};
 use crate::catalog::Listing;
 use crate::endpoint::Endpoint;
 use crate::error::{ErrorCode, Refusal, RpcError, Status};
+use crate::extension::ExtensionResult;
 use crate::http::{ResponseHead, ResponseWriter};
 use crate::json::each;
 use crate::jsonrpc::Id;
@@ -96,6 +97,14 @@ pub(super) fn write_reply(
     reply: &Reply,
 ) {
     let is_modern = revision.era() == Era::Modern;
+    let extension = match reply {
+        Reply::Extension(result) => Some(result),
+        Reply::Tool(result) => result.extension.as_deref(),
+        _ => None,
+    };
+    if let Some(result) = extension {
+        return write_result(out, id, |out| write_extension(out, result, endpoint));
+    }
     let begin: &[u8] = match reply {
         Reply::InputRequired(_) => b"{\"resultType\":\"input_required\",",
         Reply::SubscriptionEnded => b"{\"resultType\":\"complete\"",
@@ -121,7 +130,7 @@ pub(super) fn write_reply(
                 write_json(out, result);
             }
             Reply::InputRequired(required) => write_members(out, required),
-            Reply::SubscriptionEnded | Reply::Error(_) => {}
+            Reply::SubscriptionEnded | Reply::Extension(_) | Reply::Error(_) => {}
         }
         if is_modern {
             match result {
@@ -134,6 +143,17 @@ pub(super) fn write_reply(
         }
         out.push(b'}');
     });
+}
+
+fn write_extension(out: &mut Vec<u8>, result: &ExtensionResult, endpoint: &Endpoint) {
+    out.extend_from_slice(b"{\"resultType\":");
+    write_json(out, result.result_type());
+    if !result.members().is_empty() {
+        out.push(b',');
+        out.extend_from_slice(result.members().as_bytes());
+    }
+    write_meta(out, endpoint, None);
+    out.push(b'}');
 }
 
 fn write_listing(out: &mut Vec<u8>, list: &Listing) {

@@ -125,7 +125,7 @@ impl Incoming {
             refused(Refusal::NotJson { reason })
         })?;
         let endpoint = &config.endpoints[self.endpoint];
-        Ok(match interpret(&self.head, &message, &body, &endpoint.info().capabilities)? {
+        Ok(match interpret(&self.head, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
                     // A stream by nature, wherever other responses are pinned to.

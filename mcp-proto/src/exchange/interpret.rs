@@ -3,13 +3,16 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Failure;
 use crate::completion::Completion;
+use crate::endpoint::Endpoint;
 use crate::error::RpcError;
 use crate::http::Head;
 use crate::jsonrpc::{Id, Members, Message, Params, string_of};
@@ -41,7 +44,7 @@ pub(super) fn interpret(
     head: &Head,
     message: &Message<'_>,
     body: &str,
-    capabilities: &Capabilities,
+    endpoint: &Endpoint,
 ) -> Result<Meaning, Failure> {
     let field = VersionField::parse(head.protocol_version());
     let meta = message.params().and_then(|params| params.meta).map(Meta::parse).transpose();
@@ -53,7 +56,7 @@ pub(super) fn interpret(
 
     // Until the id is known, an error goes without one.
     let id = read_id(message).map_err(|error| Failure::Rpc { id: None, era, error })?;
-    let request = Received { head, message, body, capabilities, field, era };
+    let request = Received { head, message, body, endpoint, field, era };
     let meaning = match request.method() {
         Err(error) => Err(error),
         // We ask nothing of clients without a session, so this answers somebody else.
@@ -77,12 +80,16 @@ struct Received<'a> {
     head: &'a Head,
     message: &'a Message<'a>,
     body: &'a str,
-    capabilities: &'a Capabilities,
+    endpoint: &'a Endpoint,
     field: VersionField<'a>,
     era: Era,
 }
 
 impl<'a> Received<'a> {
+    fn capabilities(&self) -> &Capabilities {
+        &self.endpoint.info().capabilities
+    }
+
     /// The method of a request or notification, or nothing for a response that is let pass.
     fn method(&self) -> Result<Option<Cow<'a, str>>, RpcError> {
         let message = self.message;
@@ -143,7 +150,7 @@ impl<'a> Received<'a> {
             (Era::Legacy, "ping") => Meaning::Immediate(Immediate::Ping { id }),
             (Era::Modern, "server/discover") => Meaning::Immediate(Immediate::Discover { id }),
             (_, method) => {
-                let method = McpMethod::find(method, self.capabilities, self.era)
+                let method = McpMethod::find(method, self.endpoint, self.era)
                     .ok_or_else(|| RpcError::method_not_found(method))?;
                 Meaning::Call(self.read_parts(id, method, revision, meta.unwrap_or_default())?)
             }
@@ -168,6 +175,10 @@ impl<'a> Received<'a> {
             McpMethod::Listen => Some(Arc::new(self.read_filter(params)?)),
             _ => None,
         };
+        let whole_params = match method {
+            McpMethod::Extension(_) => self.read_whole_params()?,
+            _ => None,
+        };
         let may_retry = self.era == Era::Modern && method.may_require_input();
         Ok(RequestParts {
             revision,
@@ -190,12 +201,13 @@ impl<'a> Received<'a> {
                 "invalid params: `_meta.progressToken` must be a string or an integer",
             )?,
             log_level: optional(
-                meta.log_level.filter(|_| self.capabilities.logging.is_some()),
+                meta.log_level.filter(|_| self.capabilities().logging.is_some()),
                 |level| serde_json::from_str(level.get()).ok(),
                 "invalid params: the log level in `_meta` must be one of syslog, such as \"info\"",
             )?,
             completion,
             subscription,
+            params: whole_params.map(part_of),
             input_responses: optional(
                 params.input_responses.filter(|_| may_retry),
                 |responses| responses.get().starts_with('{').then(|| part_of(responses)),
@@ -213,20 +225,50 @@ impl<'a> Received<'a> {
         })
     }
 
+    /// The text of `params`, for methods whose members only their extension knows.
+    fn read_whole_params(&self) -> Result<Option<&'a RawValue>, RpcError> {
+        #[derive(Deserialize)]
+        struct Whole<'a> {
+            #[serde(borrow)]
+            params: Option<&'a RawValue>,
+        }
+
+        let whole: Whole<'_> = serde_json::from_str(self.body).map_err(|_| {
+            RpcError::invalid_request("invalid request: the message cannot be read again")
+        })?;
+        Ok(whole.params)
+    }
+
+    /// One member of `params` that is not of the protocol.
+    fn read_member(&self, name: &str) -> Result<Option<&'a RawValue>, RpcError> {
+        let Some(params) = self.read_whole_params()? else {
+            return Ok(None);
+        };
+        let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(params.get())
+            .map_err(|_| RpcError::invalid_params("invalid params: `params` must be an object"))?;
+        Ok(members.remove(name))
+    }
+
     /// What a client wants to hear of, as far as it is offered: that much is acknowledged.
     fn read_filter(&self, params: &Members<'_>) -> Result<SubscriptionFilter, RpcError> {
         let filter = params.notifications.ok_or_else(|| {
             RpcError::invalid_params("invalid params: `notifications` must be an object")
         })?;
-        Ok(self.capabilities.offered_of(SubscriptionFilter::parse(filter.get())?))
+        Ok(self.capabilities().offered_of(SubscriptionFilter::parse(filter.get())?))
     }
 
     /// What the request is about, which on 2026-07-28 stands in the head as well.
     fn read_subject(&self, method: McpMethod, params: &Members<'_>) -> Result<Text, RpcError> {
-        let (member, value) = match method.subject() {
-            Subject::Nothing => return Ok(Text::Decoded(Box::default())),
-            Subject::Name => ("name", params.name),
-            Subject::Uri => ("uri", params.uri),
+        let (member, value) = match (method, method.subject()) {
+            (McpMethod::Extension(position), _) => {
+                let Some(member) = &self.endpoint.methods[position].subject else {
+                    return Ok(Text::Decoded(Box::default()));
+                };
+                (member.as_str(), self.read_member(member)?)
+            }
+            (_, Subject::Nothing) => return Ok(Text::Decoded(Box::default())),
+            (_, Subject::Name) => ("name", params.name),
+            (_, Subject::Uri) => ("uri", params.uri),
         };
         let text = value.and_then(|value| Text::of(value, self.body)).ok_or_else(|| {
             RpcError::invalid_params(format!("invalid params: `{member}` must be a string"))

@@ -7,6 +7,8 @@ mod media;
 mod prompts;
 mod questions;
 mod resources;
+mod skills;
+mod tasks;
 mod tools;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -18,8 +20,8 @@ fn server(sleep: fn(Duration) -> Sleep) -> Server {
     let mut server = Server::new("conformance", "1.0.0").logging();
     let handle = server.handle();
     let server = tools::add_to(server, &handle, sleep);
-    let server = questions::add_to(server);
-    resources::add_to(prompts::add_to(server))
+    let server = tasks::add_to(questions::add_to(server), sleep);
+    skills::add_to(resources::add_to(prompts::add_to(server)))
 }
 
 /// Each runtime has a way to wait of its own.

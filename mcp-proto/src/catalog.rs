@@ -221,9 +221,7 @@ impl Catalog {
     #[must_use]
     pub fn answer_to(&self, call: &Call, is_visible: impl Fn(&OfferKey) -> bool) -> Option<Reply> {
         let request = call.request();
-        let is_visible = &|key: &OfferKey| {
-            !self.inner.restricted.contains(key) || is_visible(key)
-        };
+        let is_visible = &|key: &OfferKey| !self.inner.restricted.contains(key) || is_visible(key);
         let inner = &*self.inner;
         let result = match request.method() {
             McpMethod::ListTools => inner.tools.page(request, is_visible),
@@ -322,7 +320,7 @@ fn unknown_resource(request: &Request) -> RpcError {
 /// Something that is listed.
 pub(crate) trait Listed {
     /// What it is asked for by: its name or URI.
-    fn name(&self) -> &str;
+    fn id(&self) -> &str;
 
     /// The same, with what it is.
     fn key(&self) -> OfferKey;
@@ -385,8 +383,8 @@ impl List {
     fn new<T: Listed>(offer: &Offer, items: &[T]) -> Result<Self, CatalogError> {
         let mut positions = BTreeMap::new();
         for (position, item) in items.iter().enumerate() {
-            if positions.insert(item.name().to_owned(), position).is_some() {
-                return Err(CatalogError::Duplicate { name: item.name().to_owned() });
+            if positions.insert(item.id().to_owned(), position).is_some() {
+                return Err(CatalogError::Duplicate { name: item.id().to_owned() });
             }
         }
         let items: Vec<_> = items.iter().map(Item::new).collect();
@@ -459,7 +457,7 @@ impl Item {
             json: Revision::ALL.map(|revision| {
                 serde_json::to_string(&item.to_json(revision)).unwrap_or_default().into()
             }),
-            cursor: STANDARD.encode(item.name()).into(),
+            cursor: STANDARD.encode(item.id()).into(),
         }
     }
 }

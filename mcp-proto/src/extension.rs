@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn results_are_objects_without_what_the_protocol_adds() {
-        let members = |value| ExtensionResult::complete(&value).map(|result| result.members().into());
+        let members =
+            |value| ExtensionResult::complete(&value).map(|result| result.members().into());
         let ok = |text: &str| Ok(String::from(text));
         assert_eq!(members(json!({})), ok(""));
         assert_eq!(members(json!({"a": {"resultType": 1}})), ok(r#""a":{"resultType":1}"#));

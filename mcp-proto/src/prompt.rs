@@ -92,7 +92,7 @@ impl Prompt {
 }
 
 impl Listed for Prompt {
-    fn name(&self) -> &str {
+    fn id(&self) -> &str {
         &self.name
     }
 

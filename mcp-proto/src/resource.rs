@@ -168,7 +168,7 @@ impl Resource {
 }
 
 impl Listed for Resource {
-    fn name(&self) -> &str {
+    fn id(&self) -> &str {
         &self.uri
     }
 
@@ -201,7 +201,7 @@ impl ResourceTemplate {
 }
 
 impl Listed for ResourceTemplate {
-    fn name(&self) -> &str {
+    fn id(&self) -> &str {
         self.uri_template.as_str()
     }
 

@@ -142,10 +142,12 @@ pub struct LoggingCapability {}
 impl Capabilities {
     /// Whether there is anything to listen for.
     pub(crate) fn has_changes(&self) -> bool {
-        let mut everything = SubscriptionFilter::default();
-        everything.tools_list_changed = true;
-        everything.prompts_list_changed = true;
-        everything.resources_list_changed = true;
+        let everything = SubscriptionFilter {
+            tools_list_changed: true,
+            prompts_list_changed: true,
+            resources_list_changed: true,
+            resource_subscriptions: Vec::new(),
+        };
         self.offered_of(everything) != SubscriptionFilter::default()
             || self.resources.as_ref().is_some_and(|resources| resources.subscribe)
     }

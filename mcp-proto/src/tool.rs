@@ -159,7 +159,7 @@ impl Tool {
 }
 
 impl Listed for Tool {
-    fn name(&self) -> &str {
+    fn id(&self) -> &str {
         &self.name
     }
 

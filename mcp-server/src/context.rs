@@ -167,9 +167,7 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("request", self.request())
-            .finish_non_exhaustive()
+        f.debug_struct("Context").field("request", self.request()).finish_non_exhaustive()
     }
 }
 

@@ -203,7 +203,9 @@ where
 
     fn call(&self, begin: Begin, info: &K::Info) -> Started {
         match A::parse(&begin.call, info) {
-            Ok(arguments) => Started::without_context(K::subject(&begin.call, info), self(arguments)),
+            Ok(arguments) => {
+                Started::without_context(K::subject(&begin.call, info), self(arguments))
+            }
             Err(reply) => Started::refused(reply),
         }
     }

@@ -60,9 +60,9 @@ mod methods;
 pub use methods::Methods;
 
 mod offered;
+pub use offered::{OfferError, Offered, prompt, resource, resource_template, tool};
 #[doc(hidden)]
 pub use offered::{Offerable, Offering};
-pub use offered::{OfferError, Offered, prompt, resource, resource_template, tool};
 
 mod registry;
 pub use registry::Report;
@@ -95,9 +95,9 @@ mod validation;
 pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
     ClientCapability, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
-    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubLimits,
-    Icon, Limits, LogLevel, MissingCapability, ModelPreferences, OfferKey, Origins, Prompt,
-    PromptArgument, PromptMessage, Request, Resource, ResourceContents, ResourceTemplate,
-    ResponseMode, Revision, Role, Root, RpcError, SamplingContent, SamplingMessage, Tool,
-    ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
+    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, ExtensionMethod, ExtensionResult,
+    GetPromptResult, Head, Hosts, HubLimits, Icon, Limits, LogLevel, MissingCapability,
+    ModelPreferences, OfferKey, Origins, Prompt, PromptArgument, PromptMessage, Request, Resource,
+    ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError,
+    SamplingContent, SamplingMessage, Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
 };

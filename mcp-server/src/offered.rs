@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Catalog, CatalogError, CompletionReference, InvalidTemplate, McpMethod, Offer, OfferKey, Prompt, Request, Resource,
-    ResourceMatch, ResourceTemplate, Tool, UriTemplate,
+    Catalog, CatalogError, CompletionReference, InvalidTemplate, McpMethod, Offer, OfferKey,
+    Prompt, Request, Resource, ResourceMatch, ResourceTemplate, Tool, UriTemplate,
 };
 
 use crate::arguments::Described;
@@ -19,7 +19,10 @@ use crate::tools::{self, IntoToolResult, Tools};
 pub(crate) type HandlerFn = Arc<dyn Fn(Begin) -> Started + Send + Sync>;
 pub(crate) type VisibleFn = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
-pub(crate) fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(handler: H, info: K::Info) -> HandlerFn {
+pub(crate) fn handler_fn<K: Kind, Form, H: Handler<K, Form>>(
+    handler: H,
+    info: K::Info,
+) -> HandlerFn {
     Arc::new(move |begin| handler.call(begin, &info))
 }
 

@@ -143,7 +143,9 @@ impl IntoResourceContents for &'static [u8] {
     }
 }
 
-impl<T: IntoResourceContents, E: std::fmt::Display + 'static> IntoResourceContents for Result<T, E> {
+impl<T: IntoResourceContents, E: std::fmt::Display + 'static> IntoResourceContents
+    for Result<T, E>
+{
     fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
         self.map_err(|error| any_rpc_error(&error))?.into_contents(subject)
     }

@@ -200,9 +200,7 @@ impl Server {
         handler: H,
     ) -> Self {
         match uri_template.parse() {
-            Ok(template) => {
-                self.add(offered::resource_template(template, name, describe, handler))
-            }
+            Ok(template) => self.add(offered::resource_template(template, name, describe, handler)),
             Err(error) => {
                 self.problem.get_or_insert(OfferError::Template(error));
                 self
@@ -230,6 +228,7 @@ impl Server {
     /// let server = Server::new("demo", "1.0.0").add(greet);
     /// ```
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "nothing is summed up")]
     pub fn add<D: Offerable>(mut self, item: Offered<D>) -> Self {
         let capabilities = &mut self.info.capabilities;
         match item.description.key() {
@@ -298,7 +297,8 @@ impl Server {
     pub fn extension(mut self, name: impl Into<String>, settings: impl Serialize) -> Self {
         let settings = serde_json::value::to_raw_value(&settings).ok();
         let settings = settings.filter(|settings| settings.get().starts_with('{'));
-        let settings = settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
+        let settings =
+            settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
         self.info.capabilities.extensions.insert(name.into(), settings);
         self
     }
@@ -406,8 +406,6 @@ impl Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("info", &self.info)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("info", &self.info).finish_non_exhaustive()
     }
 }

@@ -54,7 +54,10 @@ fn compile(schema: &RawValue) -> Result<Validator, String> {
     if let Some(dialect) = dialect
         && !DIALECTS.contains(&dialect.trim_end_matches('#'))
     {
-        return Err(format!("its dialect {dialect:?} is neither {} nor {}", DIALECTS[0], DIALECTS[1]));
+        return Err(format!(
+            "its dialect {dialect:?} is neither {} nor {}",
+            DIALECTS[0], DIALECTS[1]
+        ));
     }
     jsonschema::options()
         .with_pattern_options(PatternOptions::regex())

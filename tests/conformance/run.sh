@@ -52,6 +52,10 @@ done < <(sed 's/#.*//' "$here/scenarios.txt" | grep '[^[:space:]]')
 
 run all@2026-07-28 --suite all --spec-version 2026-07-28
 run requirements@2026-07-28 --requirements 2026-07-28
+# An extension that no set of requirements has; without a version, it is run on 2026-07-28.
+for scenario in sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-manifest; do
+  run $scenario --scenario $scenario
+done
 
 "$node" "$here/totals.js" "$out"/*/server-*/checks.json
 if [ ${#failed[@]} -ne 0 ]; then

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use mcp_proto::{
     Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, ElicitProperty, ElicitRequest,
-    ElicitSchema, ErrorCode, GetPromptResult, Hub, HubLimits, Input, InputRequest, InputRequired,
-    Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
+    ElicitSchema, ErrorCode, ExtensionResult, GetPromptResult, Hub, HubLimits, Input, InputRequest,
+    InputRequired, Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
     ResourceContents, Revision, RpcError, Session, SubscriptionFilter, SubscriptionKey,
 };
 use serde_json::value::RawValue;
@@ -63,6 +63,7 @@ impl Task {
             }
             McpMethod::Complete => Reply::Completion(CompleteResult::new(vec![text.into()])),
             McpMethod::Listen => Reply::SubscriptionEnded,
+            McpMethod::Extension(_) => Reply::Extension(extended("complete", text)),
             _ => return None,
         })
     }
@@ -78,7 +79,10 @@ impl Application {
         self.calls.push(Task {
             key: call.key(),
             revision: request.revision(),
-            text: answer_to(request.name(), request.arguments()),
+            text: match request.method() {
+                McpMethod::Extension(_) => answer_to(request.name(), request.params()),
+                _ => answer_to(request.name(), request.arguments()),
+            },
             looked_up: FIXTURES.catalogs[self.offer].answer(call),
             method: request.method(),
             name: request.name().to_owned(),
@@ -139,6 +143,9 @@ impl Application {
         }
         match (with, task.and_then(|task| task.looked_up.clone())) {
             (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
+            (With::Extended, None) => {
+                Reply::Tool(CallToolResult::extension(extended("laws", text)))
+            }
             (With::Question, _) => {
                 let schema = ElicitSchema::new().required("a", ElicitProperty::string());
                 let form = ElicitRequest::form("Which \"a\"?\n", schema);
@@ -196,7 +203,7 @@ impl Application {
                 News::More => Notification::Changed(Change::Tools),
                 News::Same => Notification::Changed(Change::resource("law:one")),
                 News::Less => Notification::Changed(Change::Prompts),
-                News::Nan => Notification::Changed(Change::resource("law:\"\n")),
+                News::Nan => Notification::Changed(Change::resource("law:%22")),
                 News::Infinite => Notification::Subscribed,
             };
         }
@@ -266,6 +273,11 @@ impl Application {
     pub(crate) fn into_calls(self) -> Vec<Task> {
         self.calls
     }
+}
+
+fn extended(result_type: &'static str, text: &str) -> ExtensionResult {
+    let members = serde_json::json!({"text": text, "lines": "a\nb"});
+    ExtensionResult::new(result_type, &members).expect("an object")
 }
 
 /// The text that answers a call: a function of nothing but the request.

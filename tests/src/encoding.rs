@@ -14,7 +14,7 @@ use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, Wi
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
 const MODES: [Mode; 3] = [Mode::Auto, Mode::Json, Mode::Stream];
-const WITH: [With; 8] = [
+const WITH: [With; 9] = [
     With::Text,
     With::Object,
     With::Array,
@@ -23,6 +23,7 @@ const WITH: [With; 8] = [
     With::WrongKind,
     With::Huge,
     With::Question,
+    With::Extended,
 ];
 const CHANGED: [Changed; 3] = [Changed::Tools, Changed::Resource, Changed::Prompts];
 const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];

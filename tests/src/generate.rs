@@ -148,6 +148,7 @@ fn with() -> impl Strategy<Value = With> {
         With::WrongKind,
         With::Huge,
         With::Question,
+        With::Extended,
     ])
 }
 

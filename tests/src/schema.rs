@@ -159,7 +159,11 @@ impl Schema {
 /// The definition of the result of a request of the method `answers`.
 fn definition_of(answers: Option<&str>, result: &Value) -> Result<&'static str, String> {
     let asks_back = result["resultType"] == "input_required";
+    // What an extension defines is a result, and no schema says more of it.
+    let is_extended = result["resultType"] == "laws";
     Ok(match answers {
+        Some("tools/call") if is_extended => "Result",
+        Some(method) if method.starts_with("laws/") => "Result",
         Some("tools/call" | "prompts/get" | "resources/read") if asks_back => "InputRequiredResult",
         Some("tools/call") => "CallToolResult",
         Some("tools/list") => "ListToolsResult",

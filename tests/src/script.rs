@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    CompletionsCapability, Config, Deadlines, Endpoint, Limits, LoggingCapability, Offer, Prompt,
-    PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResponseMode, ServerInfo, Tool,
+    CompletionsCapability, Config, Deadlines, Endpoint, ExtensionMethod, Limits, LoggingCapability,
+    Offer, Prompt, PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResponseMode,
+    ServerInfo, Tool,
 };
 use serde_json::json;
 
@@ -150,6 +151,8 @@ pub enum With {
     Huge,
     /// A question, with state to be brought back.
     Question,
+    /// A result of a type that an extension defines.
+    Extended,
 }
 
 /// What progress the application reports. To a subscription, the first report is that it has begun,
@@ -187,6 +190,10 @@ impl Setup {
             Mode::Stream => ResponseMode::EventStream,
         };
         first.answer_half_closed = self.answer_half_closed;
+        first.methods = vec![
+            ExtensionMethod::new("laws/get").subject("law"),
+            ExtensionMethod::new("laws/count"),
+        ];
         let mut config = Config::new([first, endpoint("/other/mcp")]);
         config.limits = self.size.limits();
         config.deadlines = self.pace.deadlines();

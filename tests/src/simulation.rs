@@ -401,9 +401,10 @@ impl<'a> Simulation<'a> {
             let unsent = self.session.transmit().len();
             if unsent > 0 && !self.is_stalled {
                 self.write(unsent);
-            } else if self.tell() {
-            } else if self.manners.is_polite && self.session.wants_read() && self.read() {
-            } else {
+                continue;
+            }
+            let wants_read = self.manners.is_polite && self.session.wants_read();
+            if !self.tell() && !(wants_read && self.read()) {
                 return;
             }
         }

@@ -133,6 +133,7 @@ enum ModernAsk {
     ReadResource(&'static str),
     Complete(&'static str),
     Listen(&'static str),
+    Extension(&'static str, &'static str),
     Retry(&'static str),
     Unknown,
     Notify,
@@ -148,6 +149,8 @@ fn modern_ask() -> impl Strategy<Value = ModernAsk> {
         1 => arguments().prop_map(ModernAsk::GetPrompt),
         1 => select(vec!["law:one", "law:2", "no:3"]).prop_map(ModernAsk::ReadResource),
         1 => select(vec!["echo", "nobody"]).prop_map(ModernAsk::Complete),
+        1 => select(EXTENSIONS.to_vec())
+            .prop_map(|(method, rest)| ModernAsk::Extension(method, rest)),
         2 => select(FILTERS.to_vec()).prop_map(ModernAsk::Listen),
         1 => select(RETRIES.to_vec()).prop_map(ModernAsk::Retry),
         1 => Just(ModernAsk::Unknown),
@@ -158,12 +161,20 @@ fn modern_ask() -> impl Strategy<Value = ModernAsk> {
 /// What clients listen to: all that is offered, some of it, nothing of it, nothing that could be.
 const FILTERS: [&str; 6] = [
     "{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourceSubscriptions\":\
-     [\"law:one\",\"law:\\\"\\n\",\"law:one\"]}",
+     [\"law:one\",\"law:%22\",\"law:one\"]}",
     "{\"toolsListChanged\":true}",
     "{\"resourceSubscriptions\":[\"law:one\"],\"toolsListChanged\":false,\"x\":1}",
     "{}",
     "{\"toolsListChanged\":1}",
     "[]",
+];
+
+/// Methods that are no part of MCP, with what only they know.
+const EXTENSIONS: [(&str, &str); 4] = [
+    ("laws/get", "\"law\":\"one\",\"x\":[1]"),
+    ("laws/get", "\"law\":1"),
+    ("laws/get", "\"no\":\"law\""),
+    ("laws/count", "\"from\":{\"law\":1}"),
 ];
 
 /// What clients bring with them when they ask again.
@@ -196,6 +207,7 @@ impl ModernAsk {
             Self::Listen(filter) => {
                 ("subscriptions/listen", None, format!(",\"notifications\":{filter}"))
             }
+            Self::Extension(method, rest) => (method, None, format!(",{rest}")),
             Self::Retry(rest) => ("tools/call", Some("echo"), format!(",{rest}")),
             Self::Unknown => ("tools/burn", None, String::new()),
             Self::Notify => ("notifications/whatever", None, String::new()),
@@ -211,6 +223,7 @@ impl ModernAsk {
             method,
             // As header fields have it: ASCII as it is, all else in Base64.
             name: match name {
+                None if method == "laws/get" => Some("one"),
                 Some("été") => Some("=?base64?w6l0w6k=?="),
                 Some("e\\\"o") => Some("e\"o"),
                 other => other,

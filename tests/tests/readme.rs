@@ -3,9 +3,13 @@
 const README: &str = include_str!("../../README.md");
 
 #[test]
-fn the_blocking_example_is_shown_as_it_is() {
-    let example = include_str!("../../mcp-proto/examples/blocking.rs");
-    assert!(README.contains(example), "copy mcp-proto/examples/blocking.rs into README.md");
+fn examples_are_shown_as_they_are() {
+    for (name, example) in [
+        ("bookshop.rs", include_str!("../../mcp-smol/examples/bookshop.rs")),
+        ("blocking.rs", include_str!("../../mcp-proto/examples/blocking.rs")),
+    ] {
+        assert!(README.contains(example), "copy {name} into README.md");
+    }
 }
 
 #[test]

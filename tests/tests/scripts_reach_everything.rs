@@ -14,7 +14,7 @@ use proptest::test_runner::TestRunner;
 
 /// What at least one of a thousand scripts must come to.
 const EVERYTHING: &str = "
-    call, cancelled, handed over, subscription, change, end of subscription, question, closed, half-closed by us,
+    call, cancelled, handed over, subscription, change, end of subscription, question, extension, closed, half-closed by us,
     reply that counts, reply that does not, progress, keep-alive comment,
     lost InHead, lost InBody, lost InCall, lost InResponse, refused SlowHead, refused SlowBody,
     framing Chunked, framing UntilClose, 100 Continue, four responses,
@@ -78,6 +78,7 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
             ("subscriptions/acknowledged", "subscription"),
             ("list_changed", "change"),
             ("input_required", "question"),
+            ("\"lines\":", "extension"),
         ] {
             if response.messages().iter().any(|json| json.contains(sign)) {
                 all.push(what.into());

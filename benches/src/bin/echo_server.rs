@@ -1,4 +1,5 @@
-//! The server that is measured from outside: one tool, `echo`, at `/mcp`.
+//! The server that is measured from outside: at `/mcp` a tool, `echo`, and one that tells all who
+//! listen of a change, `change`.
 //!
 //! `echo-server --runtime smol|tokio|blocking --threads N --port P`
 
@@ -19,9 +20,13 @@ struct Echo {
 }
 
 fn endpoints() -> Endpoints {
-    let server =
-        Server::new("echo", "1.0.0")
-            .tool("echo", "Returns its message", |args: Echo| async move { args.message });
+    let mut server = Server::new("echo", "1.0.0");
+    let handle = server.handle();
+    let server = server
+        .tool("echo", "Returns its message", |args: Echo| async move { args.message })
+        .tool("change", "Tells those who listen of a change", move || {
+            handle.notify_tools_list_changed();
+        });
     Endpoints::new().mount("/mcp", server)
 }
 

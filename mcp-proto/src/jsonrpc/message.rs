@@ -27,6 +27,7 @@ pub(crate) struct Message<'a> {
 
 /// The `params` member.
 #[derive(Debug, Default)]
+#[expect(clippy::large_enum_variant, reason = "on the stack, while a message is read")]
 pub(crate) enum Params<'a> {
     #[default]
     Absent,
@@ -206,15 +207,11 @@ impl<'de> Deserialize<'de> for Params<'de> {
                         ParamsKey::Reference => (&mut members.reference, "ref"),
                         ParamsKey::Argument => (&mut members.argument, "argument"),
                         ParamsKey::Context => (&mut members.context, "context"),
-                        ParamsKey::Notifications => {
-                            (&mut members.notifications, "notifications")
-                        }
+                        ParamsKey::Notifications => (&mut members.notifications, "notifications"),
                         ParamsKey::InputResponses => {
                             (&mut members.input_responses, "inputResponses")
                         }
-                        ParamsKey::RequestState => {
-                            (&mut members.request_state, "requestState")
-                        }
+                        ParamsKey::RequestState => (&mut members.request_state, "requestState"),
                         ParamsKey::Other => {
                             map.next_value::<IgnoredAny>()?;
                             continue;

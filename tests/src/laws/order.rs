@@ -66,6 +66,7 @@ fn check_pair(response: &Response, request: &Sent) {
         "prompts/list" => assert!(result.contains("\"prompts\"")),
         "resources/list" => assert!(result.contains("\"resources\"")),
         "resources/templates/list" => assert!(result.contains("\"resourceTemplates\"")),
+        "laws/get" | "laws/count" => assert!(result.contains("\"text\"")),
         "subscriptions/listen" => assert!(result.contains("subscriptionId")),
         "ping" => assert_eq!(result, "{}"),
         "initialize" => assert!(result.contains("\"protocolVersion\"")),

@@ -70,13 +70,14 @@ pub(crate) fn add_to(server: Server) -> Server {
                 PromptMessage::user(Content::image(PNG, "image/png")),
                 PromptMessage::user(Content::text("Please analyze the image above.")),
             ]
-        })        .prompt(
+        })
+        .prompt(
             "test_input_required_result_prompt",
             "A prompt that asks first",
             |ctx: Context| async move {
                 let message = "What context should the prompt use?";
                 let asked = ctx.elicit::<UserContext>("user_context", message).await?;
-                let context = asked.accepted().map_or("none".into(), |given| given.context);
+                let context = asked.accepted().map_or_else(|| "none".into(), |given| given.context);
                 Ok::<_, AskError>(format!("Use this context: {context}"))
             },
         )

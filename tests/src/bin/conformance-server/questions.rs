@@ -2,8 +2,8 @@
 
 use futures_lite::future::try_zip;
 use mcp_smol::{
-    AskError, ClientCapability, Context, CreateMessageRequest, ElicitProperty, ElicitSchema, Elicited,
-    SamplingMessage, Server,
+    AskError, ClientCapability, Context, CreateMessageRequest, ElicitProperty, ElicitSchema,
+    Elicited, SamplingMessage, Server,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -122,33 +122,48 @@ fn choices() -> ElicitSchema {
 /// Tools of several rounds, or of state that they take along.
 fn with_rounds(server: Server) -> Server {
     server
-        .tool("test_input_required_result_elicitation", "Asks for a name", |ctx: Context| async move {
-            let name = ctx.elicit::<Name>("user_name", "What is your name?").await?;
-            let name = name.accepted().map_or("whoever you are".into(), |given| given.name);
-            Ok::<_, AskError>(format!("Hello, {name}!"))
-        })
+        .tool(
+            "test_input_required_result_elicitation",
+            "Asks for a name",
+            |ctx: Context| async move {
+                let name = ctx.elicit::<Name>("user_name", "What is your name?").await?;
+                let name =
+                    name.accepted().map_or_else(|| "whoever you are".into(), |given| given.name);
+                Ok::<_, AskError>(format!("Hello, {name}!"))
+            },
+        )
         .tool("test_input_required_result_sampling", "Asks the model", |ctx: Context| async move {
             let request = ask_model("What is the capital of France?");
             let answer = ctx.sample("capital_question", request).await?;
             Ok::<_, AskError>(answer.text().unwrap_or_default().to_owned())
         })
-        .tool("test_input_required_result_list_roots", "Asks for roots", |ctx: Context| async move {
-            let roots = ctx.list_roots("client_roots").await?;
-            let uris: Vec<_> = roots.into_iter().map(|root| root.uri).collect();
-            Ok::<_, AskError>(format!("Roots: {}", uris.join(", ")))
-        })
+        .tool(
+            "test_input_required_result_list_roots",
+            "Asks for roots",
+            |ctx: Context| async move {
+                let roots = ctx.list_roots("client_roots").await?;
+                let uris: Vec<_> = roots.into_iter().map(|root| root.uri).collect();
+                Ok::<_, AskError>(format!("Roots: {}", uris.join(", ")))
+            },
+        )
         .tool("test_input_required_result_request_state", "Takes state along", confirm)
         .tool("test_input_required_result_tampered_state", "Takes state along", confirm)
-        .tool("test_input_required_result_multiple_inputs", "Asks thrice", |ctx: Context| async move {
-            ctx.once("greeted", || async { true }).await?;
-            let request = ask_model("Write a greeting.");
-            let name = ctx.elicit::<Name>("user_name", "What is your name?");
-            let others = try_zip(ctx.sample("greeting", request), ctx.list_roots("client_roots"));
-            let (name, (greeting, roots)) = try_zip(name, others).await?;
-            let name = name.accepted().map_or("whoever you are".into(), |given| given.name);
-            let greeting = greeting.text().unwrap_or_default();
-            Ok::<_, AskError>(format!("{greeting} {name}, with {} roots", roots.len()))
-        })
+        .tool(
+            "test_input_required_result_multiple_inputs",
+            "Asks thrice",
+            |ctx: Context| async move {
+                ctx.once("greeted", || async { true }).await?;
+                let request = ask_model("Write a greeting.");
+                let name = ctx.elicit::<Name>("user_name", "What is your name?");
+                let others =
+                    try_zip(ctx.sample("greeting", request), ctx.list_roots("client_roots"));
+                let (name, (greeting, roots)) = try_zip(name, others).await?;
+                let name =
+                    name.accepted().map_or_else(|| "whoever you are".into(), |given| given.name);
+                let greeting = greeting.text().unwrap_or_default();
+                Ok::<_, AskError>(format!("{greeting} {name}, with {} roots", roots.len()))
+            },
+        )
         .tool("test_input_required_result_multi_round", "Asks twice", |ctx: Context| async move {
             ctx.once("begun", || async { true }).await?;
             let name = ctx.elicit::<Name>("step1", "Step 1: What is your name?").await?;
@@ -157,14 +172,18 @@ fn with_rounds(server: Server) -> Server {
             let color = color.accepted().map(|given| given.color);
             Ok::<_, AskError>(format!("{name:?} likes {color:?}"))
         })
-        .tool("test_input_required_result_capabilities", "Asks what it can", |ctx: Context| async move {
-            if ctx.require(ClientCapability::Sampling).is_ok() {
-                let answer = ctx.sample("question", ask_model("What is 6 times 7?")).await?;
-                return Ok(answer.text().unwrap_or_default().to_owned());
-            }
-            let asked = ctx.elicit::<Confirmation>("question", "Is it 42?").await?;
-            Ok::<_, AskError>(format!("{}", asked.accepted().is_some_and(|answer| answer.ok)))
-        })
+        .tool(
+            "test_input_required_result_capabilities",
+            "Asks what it can",
+            |ctx: Context| async move {
+                if ctx.require(ClientCapability::Sampling).is_ok() {
+                    let answer = ctx.sample("question", ask_model("What is 6 times 7?")).await?;
+                    return Ok(answer.text().unwrap_or_default().to_owned());
+                }
+                let asked = ctx.elicit::<Confirmation>("question", "Is it 42?").await?;
+                Ok::<_, AskError>(format!("{}", asked.accepted().is_some_and(|answer| answer.ok)))
+            },
+        )
 }
 
 /// Asks for a confirmation, with something to remember meanwhile.

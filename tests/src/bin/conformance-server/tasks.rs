@@ -240,7 +240,7 @@ fn with_tools(server: Server, tasks: &Tasks, sleep: fn(Duration) -> Sleep) -> Se
             async move {
                 ctx.require(takes_tasks())?;
                 let name = ctx.elicit::<Name>("user_name", "What is your name?").await?;
-                let name = name.accepted().map_or("nobody".into(), |given| given.name);
+                let name = name.accepted().map_or_else(|| "nobody".into(), |given| given.name);
                 tasks.work(Duration::from_millis(100), Outcome::text(format!("Done for {name}.")))
             }
         })

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mcp_smol::{
-    AskError, CallToolResult, ClientCapability, Content, Context, LogLevel, ResourceContents, Server,
-    ServerHandle, tool,
+    AskError, CallToolResult, ClientCapability, Content, Context, LogLevel, ResourceContents,
+    Server, ServerHandle, tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,16 +67,18 @@ pub(crate) fn add_to(
             }
             CallToolResult::text("done")
         })
-        .tool("test_tool_with_logging", "Sends log messages as it goes", move |ctx: Context| {
-            async move {
+        .tool(
+            "test_tool_with_logging",
+            "Sends log messages as it goes",
+            move |ctx: Context| async move {
                 ctx.log(LogLevel::Info, "Tool execution started").await;
                 sleep(Duration::from_millis(50)).await;
                 ctx.log(LogLevel::Info, "Tool processing data").await;
                 sleep(Duration::from_millis(50)).await;
                 ctx.log(LogLevel::Info, "Tool execution completed").await;
                 "logged"
-            }
-        })
+            },
+        )
         .tool("test_logging_tool", "Sends log messages", |ctx: Context| async move {
             ctx.log(LogLevel::Info, "Tool execution started").await;
             ctx.log(LogLevel::Error, json!({"reason": "none", "test": true})).await;
@@ -107,7 +109,6 @@ pub(crate) fn add_to(
         )
         .tool("greet", "Greets", |args: Greet| async move { format!("Hello, {}!", args.name) })
 }
-
 
 /// A schema by hand.
 fn contact() -> Value {

@@ -404,7 +404,7 @@ impl<'a> Simulation<'a> {
                 continue;
             }
             let wants_read = self.manners.is_polite && self.session.wants_read();
-            if !self.tell() && !(wants_read && self.read()) {
+            if !(self.tell() || wants_read && self.read()) {
                 return;
             }
         }

@@ -12,13 +12,13 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 
 use mcp_proto::{
-    ClientCapability, ClientCapabilities, CreateMessageRequest, CreateMessageResult, ElicitAction,
+    ClientCapabilities, ClientCapability, CreateMessageRequest, CreateMessageResult, ElicitAction,
     ElicitRequest, ElicitResult, ElicitSchema, Era, InputRequest, InvalidElicitSchema,
     ListRootsResult, MissingCapability, Root, RpcError,
 };
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::arguments::schema_of;
@@ -122,9 +122,7 @@ impl Context {
         url: impl Into<String>,
     ) -> Ask<'_, Elicited<()>> {
         let request = ElicitRequest::url(message, url);
-        self.ask(key, Ok(InputRequest::Elicit(request)), |answer| {
-            elicited(answer, |_| Ok(()))
-        })
+        self.ask(key, Ok(InputRequest::Elicit(request)), |answer| elicited(answer, |_| Ok(())))
     }
 
     /// Asks the client's model.

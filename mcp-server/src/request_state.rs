@@ -14,10 +14,10 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use mcp_proto::{Head, InputRequired, Now, Reply, Request, RpcError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ask::Asking;
+use crate::purpose::Purpose;
 
 /// Names the format, so that a later one can be told apart.
 const FORMAT: u8 = 1;
@@ -102,7 +102,7 @@ impl StateKeys {
         if message.len() > self.size_limit {
             return Err(StateError::TooLarge { limit: self.size_limit });
         }
-        let payload = Payload { msg: &message, aad: &purpose.0 };
+        let payload = Payload { msg: &message, aad: purpose.as_bytes() };
         let cipher = XChaCha20Poly1305::new(&self.current.into());
         // Only messages beyond 256 GiB cannot be encrypted.
         let encrypted = cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
@@ -127,7 +127,7 @@ impl StateKeys {
         let message = keys
             .map(|key| XChaCha20Poly1305::new(&(*key).into()))
             .find_map(|cipher| {
-                let payload = Payload { msg: encrypted, aad: &purpose.0 };
+                let payload = Payload { msg: encrypted, aad: purpose.as_bytes() };
                 cipher.decrypt(&XNonce::from(*nonce), payload).ok()
             })
             .ok_or(StateError::Invalid)?;
@@ -172,51 +172,6 @@ pub(crate) struct Remembered {
 impl Remembered {
     pub(crate) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.done.is_empty()
-    }
-}
-
-/// What some state is good for: authenticated with it, and not part of it.
-pub(crate) struct Purpose(Vec<u8>);
-
-impl Purpose {
-    /// The request that the client will repeat, to that server, as that caller.
-    pub(crate) fn new(server: &str, principal: Option<&str>, request: &Request) -> Self {
-        let arguments = serde_json::from_str(request.arguments()).unwrap_or_default();
-        let mut bytes = Vec::new();
-        let parts = [
-            server,
-            // To have no principal is not the same as to have one without a name.
-            if principal.is_some() { "by" } else { "by anybody" },
-            principal.unwrap_or_default(),
-            request.method().as_str(),
-            request.name(),
-            &canonical(&arguments),
-        ];
-        for part in parts {
-            // With its length, so that no two lists of parts are alike.
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-        Self(bytes)
-    }
-}
-
-/// JSON without white space and with its keys in order: the same for clients that write it anew.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            let members = members.into_iter().map(|(name, value)| {
-                format!("{}:{}", Value::from(name.as_str()), canonical(value))
-            });
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
-        }
-        other => other.to_string(),
     }
 }
 
@@ -328,6 +283,7 @@ mod tests {
         Call, Config, Endpoint, ErrorCode, Input, InputRequest, Instant, Output, ServerInfo,
         Session,
     };
+    use serde_json::Value;
     use std::sync::Arc;
 
     const NOW: u64 = 1_800_000_000;
@@ -521,6 +477,9 @@ mod tests {
             Sent { arguments: r#"{"to":"x","amount":null}"#, ..PAY },
             Sent { arguments: r#"{"to":"x","amount":1,"amounts":1}"#, ..PAY },
             Sent { arguments: r#"{"to,amount":"x:1"}"#, ..PAY },
+            // One after the other, caller, method and name are the same for both.
+            Sent { name: "tools/callpay", ..PAY },
+            Sent { authorization: Some(b"Bearer atools/call"), ..PAY },
         ];
         for (sealed, from) in requests.into_iter().enumerate() {
             let state = close(&rounds, from, "1").unwrap();
@@ -551,6 +510,30 @@ mod tests {
             [r#"{"b":[{"d":"x y","c":null},1],"a":{}}"#, r#"{"b":[1,{"d":"xy","c":null}],"a":{}}"#]
         {
             assert_refused(&rounds, NOW, Sent { arguments, ..from }, &state, NOT_OURS);
+        }
+    }
+
+    /// serde_json's `Value` takes the arguments in each pair for the same, or for none at all; a type
+    /// of the application may not.
+    #[test]
+    fn arguments_are_told_apart_as_exactly_as_any_type_could() {
+        let rounds = rounds(keys());
+        for (arguments, other) in [
+            (r#"{"amount":18446744073709551617}"#, r#"{"amount":18446744073709551618}"#),
+            (r#"{"amount":0.1}"#, r#"{"amount":0.10000000000000000001}"#),
+            (r#"{"to":"x","_":1e999}"#, r#"{"to":"y","_":1e999}"#),
+            (r#"{"to":"x","_":"\ud800"}"#, r#"{"to":"y","_":"\ud800"}"#),
+            (r#"{"to":"x","\udc00":1}"#, r#"{"to":"y","\udc00":1}"#),
+            (r#"{"to":"x","to":"y"}"#, r#"{"to":"y","to":"x"}"#),
+            (r#"{"to":"x","to":"y"}"#, r#"{"to":"y"}"#),
+            (r#"{"to":"x\"y"}"#, r#"{"to":"x\\\"y"}"#),
+            (r#"{"to":"a b"}"#, r#"{"to":"ab"}"#),
+            (r#"{"a\"":1,"a":2}"#, r#"{"a\"":2,"a":1}"#),
+        ] {
+            let (from, by) = (Sent { arguments, ..PAY }, Sent { arguments: other, ..PAY });
+            let state = close(&rounds, from, "1").unwrap();
+            assert!(open(&rounds, NOW, from, &state).is_ok(), "{arguments}");
+            assert_refused(&rounds, NOW, by, &state, NOT_OURS);
         }
     }
 

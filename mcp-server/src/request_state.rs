@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use base64::Engine;
@@ -194,7 +195,8 @@ impl Rounds {
             })?;
         }
         if let Some(state) = request.request_state() {
-            asking.remembered = self.keys.open(unix_seconds(now), &self.purpose(request), state)?;
+            asking.remembered =
+                self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?;
         }
         Ok(asking)
     }
@@ -224,12 +226,17 @@ impl Rounds {
         let nonce = random().map_err(|error| {
             RpcError::internal(format!("internal error: there is no randomness: {error}"))
         })?;
-        Ok(self.keys.seal(unix_seconds(now), nonce, &self.purpose(request), remembered)?)
+        Ok(self.keys.seal(unix_seconds(now), nonce, &self.purpose(request)?, remembered)?)
     }
 
-    fn purpose(&self, request: &Request) -> Purpose {
-        let principal = (self.principal)(request.head());
-        Purpose::new(&self.server, principal.as_deref(), request)
+    fn purpose(&self, request: &Request) -> Result<Purpose, RpcError> {
+        // The application's code, on what a client has sent: it must not take other clients along.
+        let principal = catch_unwind(AssertUnwindSafe(|| (self.principal)(request.head())));
+        let principal = principal.map_err(|_| {
+            tracing::warn!(call = request.name(), "the function that tells principals panicked");
+            RpcError::internal("internal error: it cannot be told who sends this")
+        })?;
+        Ok(Purpose::new(&self.server, principal.as_deref(), request))
     }
 }
 
@@ -240,7 +247,8 @@ fn unix_seconds(now: Now) -> u64 {
 
 /// Whoever sends the same `Authorization` is the same: what is known without knowing more of it.
 pub(crate) fn authorization(head: &Head) -> Option<String> {
-    head.field("authorization").map(|value| String::from_utf8_lossy(value).into_owned())
+    // Not all bytes are text, and no two values may become one.
+    head.field("authorization").map(|value| value.escape_ascii().to_string())
 }
 
 /// Bytes that nobody can guess.
@@ -464,6 +472,10 @@ mod tests {
         let requests = [
             PAY,
             Sent { authorization: Some(b"Bearer b"), ..PAY },
+            // Not UTF-8, which field values need not be.
+            Sent { authorization: Some(b"Bearer \xff"), ..PAY },
+            Sent { authorization: Some(b"Bearer \xfe"), ..PAY },
+            Sent { authorization: Some(b"Bearer \xef\xbf\xbd"), ..PAY },
             Sent { authorization: Some(b""), ..PAY },
             Sent { authorization: None, ..PAY },
             Sent { method: "prompts/get", ..PAY },

@@ -465,6 +465,27 @@ fn the_server_says_who_is_who() {
 }
 
 #[test]
+fn a_caller_who_cannot_be_told_ends_one_call_only() {
+    for &on in On::ALL {
+        let fixture = Fixture::start_with(on, |server| {
+            server.principal(|head| Some(head.field("x-user").expect("a user").len().to_string()))
+        });
+        let by = |fields: &str, state: &Value| {
+            fixture.send_with(&call("order", json!({"requestState": state})), fields)
+        };
+        let state = state(&by("X-User: ann\r\n", &json!(null)));
+        // When the round ends, and when the next begins.
+        for state in [&json!(null), &state] {
+            let response = by("", state);
+            assert_error(&response, -32603, "internal error");
+            assert!(!response.body.contains("a user"), "{response:?}");
+        }
+        asked(&by("X-User: bob\r\n", &state));
+        fixture.stop();
+    }
+}
+
+#[test]
 fn state_that_has_expired_is_refused() {
     let keys = StateKeys::new([1; 32]).lifetime(Duration::ZERO);
     let fixture = Fixture::start_with(On::Smol, |server| server.state_keys(keys));

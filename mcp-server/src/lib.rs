@@ -70,6 +70,8 @@ pub use registry::Report;
 mod prompts;
 pub use prompts::{IntoPromptResult, Prompts};
 
+mod purpose;
+
 mod resources;
 #[doc(hidden)]
 pub use resources::ResourceInfo;

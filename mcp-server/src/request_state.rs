@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,10 +15,10 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use mcp_proto::{Head, InputRequired, Now, Reply, Request, RpcError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ask::Asking;
+use crate::purpose::Purpose;
 
 /// Names the format, so that a later one can be told apart.
 const FORMAT: u8 = 1;
@@ -102,7 +103,7 @@ impl StateKeys {
         if message.len() > self.size_limit {
             return Err(StateError::TooLarge { limit: self.size_limit });
         }
-        let payload = Payload { msg: &message, aad: &purpose.0 };
+        let payload = Payload { msg: &message, aad: purpose.as_bytes() };
         let cipher = XChaCha20Poly1305::new(&self.current.into());
         // Only messages beyond 256 GiB cannot be encrypted.
         let encrypted = cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
@@ -127,7 +128,7 @@ impl StateKeys {
         let message = keys
             .map(|key| XChaCha20Poly1305::new(&(*key).into()))
             .find_map(|cipher| {
-                let payload = Payload { msg: encrypted, aad: &purpose.0 };
+                let payload = Payload { msg: encrypted, aad: purpose.as_bytes() };
                 cipher.decrypt(&XNonce::from(*nonce), payload).ok()
             })
             .ok_or(StateError::Invalid)?;
@@ -175,51 +176,6 @@ impl Remembered {
     }
 }
 
-/// What some state is good for: authenticated with it, and not part of it.
-pub(crate) struct Purpose(Vec<u8>);
-
-impl Purpose {
-    /// The request that the client will repeat, to that server, as that caller.
-    pub(crate) fn new(server: &str, principal: Option<&str>, request: &Request) -> Self {
-        let arguments = serde_json::from_str(request.arguments()).unwrap_or_default();
-        let mut bytes = Vec::new();
-        let parts = [
-            server,
-            // To have no principal is not the same as to have one without a name.
-            if principal.is_some() { "by" } else { "by anybody" },
-            principal.unwrap_or_default(),
-            request.method().as_str(),
-            request.name(),
-            &canonical(&arguments),
-        ];
-        for part in parts {
-            // With its length, so that no two lists of parts are alike.
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part.as_bytes());
-        }
-        Self(bytes)
-    }
-}
-
-/// JSON without white space and with its keys in order: the same for clients that write it anew.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            let members = members.into_iter().map(|(name, value)| {
-                format!("{}:{}", Value::from(name.as_str()), canonical(value))
-            });
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
-        }
-        other => other.to_string(),
-    }
-}
-
 /// Leads calls of one server from round to round.
 pub(crate) struct Rounds {
     pub(crate) server: String,
@@ -239,7 +195,8 @@ impl Rounds {
             })?;
         }
         if let Some(state) = request.request_state() {
-            asking.remembered = self.keys.open(unix_seconds(now), &self.purpose(request), state)?;
+            asking.remembered =
+                self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?;
         }
         Ok(asking)
     }
@@ -269,12 +226,17 @@ impl Rounds {
         let nonce = random().map_err(|error| {
             RpcError::internal(format!("internal error: there is no randomness: {error}"))
         })?;
-        Ok(self.keys.seal(unix_seconds(now), nonce, &self.purpose(request), remembered)?)
+        Ok(self.keys.seal(unix_seconds(now), nonce, &self.purpose(request)?, remembered)?)
     }
 
-    fn purpose(&self, request: &Request) -> Purpose {
-        let principal = (self.principal)(request.head());
-        Purpose::new(&self.server, principal.as_deref(), request)
+    fn purpose(&self, request: &Request) -> Result<Purpose, RpcError> {
+        // The application's code, on what a client has sent: it must not take other clients along.
+        let principal = catch_unwind(AssertUnwindSafe(|| (self.principal)(request.head())));
+        let principal = principal.map_err(|_| {
+            tracing::warn!(call = request.name(), "the function that tells principals panicked");
+            RpcError::internal("internal error: it cannot be told who sends this")
+        })?;
+        Ok(Purpose::new(&self.server, principal.as_deref(), request))
     }
 }
 
@@ -285,7 +247,8 @@ fn unix_seconds(now: Now) -> u64 {
 
 /// Whoever sends the same `Authorization` is the same: what is known without knowing more of it.
 pub(crate) fn authorization(head: &Head) -> Option<String> {
-    head.field("authorization").map(|value| String::from_utf8_lossy(value).into_owned())
+    // Not all bytes are text, and no two values may become one.
+    head.field("authorization").map(|value| value.escape_ascii().to_string())
 }
 
 /// Bytes that nobody can guess.
@@ -318,5 +281,298 @@ impl From<StateError> for RpcError {
                 "internal error: the call has more than {limit} bytes to remember"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mcp_proto::{
+        Call, Config, Endpoint, ErrorCode, Input, InputRequest, Instant, Output, ServerInfo,
+        Session,
+    };
+    use serde_json::Value;
+    use std::sync::Arc;
+
+    const NOW: u64 = 1_800_000_000;
+    const LIFETIME: u64 = 600;
+
+    /// A request as it is sent.
+    #[derive(Clone, Copy)]
+    struct Sent<'a> {
+        authorization: Option<&'a [u8]>,
+        method: &'a str,
+        name: &'a str,
+        arguments: &'a str,
+    }
+
+    const PAY: Sent<'static> = Sent {
+        authorization: Some(b"Bearer a"),
+        method: "tools/call",
+        name: "pay",
+        arguments: r#"{"to":"x","amount":1}"#,
+    };
+
+    impl Sent<'_> {
+        /// What a session makes of it.
+        fn received(self, state: Option<&str>) -> Call {
+            let Self { authorization, method, name, arguments } = self;
+            let state = Value::from(state);
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"name":"{name}","arguments":{arguments},"requestState":{state},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+            );
+            let mut bytes = format!(
+                "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                 Accept: application/json, text/event-stream\r\n\
+                 MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\nMcp-Name: {name}\r\n\
+                 Content-Length: {}\r\n",
+                body.len()
+            )
+            .into_bytes();
+            if let Some(value) = authorization {
+                bytes.extend([b"Authorization: ", value, b"\r\n"].concat());
+            }
+            bytes.extend([b"\r\n", body.as_bytes()].concat());
+
+            let mut info = ServerInfo::new("shop", "1.0.0");
+            info.capabilities.tools.get_or_insert_default();
+            info.capabilities.prompts.get_or_insert_default();
+            let config = Config::new([Endpoint::new("/", info).unwrap()]);
+            let mut session = Session::new(Arc::new(config), now(NOW));
+            session.handle(now(NOW), Input::Bytes(&bytes));
+            loop {
+                match session.poll_output() {
+                    Some(Output::Call(call)) => return call,
+                    Some(_) => {}
+                    None => panic!("{}", String::from_utf8_lossy(session.transmit())),
+                }
+            }
+        }
+    }
+
+    fn now(unix_seconds: u64) -> Now {
+        Now::new(Instant::default(), unix_seconds)
+    }
+
+    fn keys() -> StateKeys {
+        StateKeys::new([7; 32]).lifetime(Duration::from_secs(LIFETIME))
+    }
+
+    fn rounds(keys: StateKeys) -> Rounds {
+        Rounds { server: "shop".into(), keys, principal: Box::new(authorization) }
+    }
+
+    /// Ends a round of `sent` with an outcome to remember.
+    fn close(rounds: &Rounds, sent: Sent<'_>, outcome: &str) -> Result<String, RpcError> {
+        let mut asking = Asking::default();
+        let outcome = RawValue::from_string(outcome.into()).unwrap();
+        asking.remembered.done.insert("outcome".into(), outcome);
+        match rounds.close(now(NOW), sent.received(None).request(), &mut asking) {
+            Reply::InputRequired(required) => Ok(required.state().unwrap().to_owned()),
+            Reply::Error(error) => Err(error),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Begins the next round, and returns the outcome.
+    fn open(rounds: &Rounds, at: u64, sent: Sent<'_>, state: &str) -> Result<String, RpcError> {
+        let asking = rounds.open(now(at), sent.received(Some(state)).request())?;
+        Ok(asking.remembered.done["outcome"].get().to_owned())
+    }
+
+    /// Asserts that what was sealed by `from` does not open, and says why.
+    #[track_caller]
+    fn assert_refused(rounds: &Rounds, at: u64, sent: Sent<'_>, state: &str, why: &str) {
+        let error = open(rounds, at, sent, state).expect_err(why);
+        assert_eq!(error.code, ErrorCode::INVALID_PARAMS);
+        assert!(error.message.starts_with("invalid params: `requestState` "), "{error}");
+        assert!(error.message.contains(why), "{error}");
+    }
+
+    const NOT_OURS: &str = "is not what this server gave to this caller for this request";
+
+    #[test]
+    fn state_opens_for_the_request_that_it_was_sealed_for() {
+        let rounds = rounds(keys());
+        let state = close(&rounds, PAY, r#"{"paid":"secret"}"#).unwrap();
+        assert_eq!(open(&rounds, NOW, PAY, &state).unwrap(), r#"{"paid":"secret"}"#);
+        // Nothing of it can be read, and no two states are alike.
+        let bytes = URL_SAFE_NO_PAD.decode(&state).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("secret"));
+        assert_ne!(close(&rounds, PAY, r#"{"paid":"secret"}"#).unwrap(), state);
+    }
+
+    #[test]
+    fn a_call_with_nothing_to_remember_has_no_state() {
+        let call = PAY.received(None);
+        let asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
+        assert!(asking.remembered.is_empty());
+        let mut asking =
+            Asking { asked: vec![("roots".into(), InputRequest::ListRoots)], ..asking };
+        match rounds(keys()).close(now(NOW), call.request(), &mut asking) {
+            Reply::InputRequired(required) => assert_eq!(required.state(), None),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn state_that_was_altered_is_refused() {
+        let rounds = rounds(keys());
+        let state = close(&rounds, PAY, "1").unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&state).unwrap();
+        for at in 0..bytes.len() {
+            for bit in [1, 0x80] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= bit;
+                assert_refused(&rounds, NOW, PAY, &URL_SAFE_NO_PAD.encode(bytes), NOT_OURS);
+            }
+            assert_refused(&rounds, NOW, PAY, &URL_SAFE_NO_PAD.encode(&bytes[..at]), NOT_OURS);
+        }
+        for length in 0..state.len() {
+            assert_refused(&rounds, NOW, PAY, &state[..length], NOT_OURS);
+        }
+        for altered in
+            [format!("{state}A"), format!("{state}="), format!(" {state}"), "+/ \u{e9}".into()]
+        {
+            assert_refused(&rounds, NOW, PAY, &altered, NOT_OURS);
+        }
+    }
+
+    #[test]
+    fn state_of_another_format_is_refused() {
+        let sealed = rounds(keys());
+        let mut bytes = URL_SAFE_NO_PAD.decode(close(&sealed, PAY, "1").unwrap()).unwrap();
+        assert_eq!(bytes[0], FORMAT);
+        for format in [0, FORMAT + 1, 0xff] {
+            bytes[0] = format;
+            assert_refused(&sealed, NOW, PAY, &URL_SAFE_NO_PAD.encode(&bytes), NOT_OURS);
+        }
+    }
+
+    #[test]
+    fn state_expires() {
+        for lifetime in [0, LIFETIME] {
+            let rounds = rounds(keys().lifetime(Duration::from_secs(lifetime)));
+            let state = close(&rounds, PAY, "1").unwrap();
+            assert!(open(&rounds, NOW + lifetime, PAY, &state).is_ok());
+            let why = "has expired: leave it out to begin again";
+            assert_refused(&rounds, NOW + lifetime + 1, PAY, &state, why);
+            // Who has no business with it does not learn how old it is.
+            let other = Sent { name: "refund", ..PAY };
+            assert_refused(&rounds, NOW + lifetime + 1, other, &state, NOT_OURS);
+        }
+        let forever = rounds(keys().lifetime(Duration::MAX));
+        let state = close(&forever, PAY, "1").unwrap();
+        assert!(open(&forever, u64::MAX, PAY, &state).is_ok());
+    }
+
+    #[test]
+    fn state_is_good_for_the_same_request_of_the_same_caller_only() {
+        let rounds = rounds(keys());
+        let requests = [
+            PAY,
+            Sent { authorization: Some(b"Bearer b"), ..PAY },
+            // Not UTF-8, which field values need not be.
+            Sent { authorization: Some(b"Bearer \xff"), ..PAY },
+            Sent { authorization: Some(b"Bearer \xfe"), ..PAY },
+            Sent { authorization: Some(b"Bearer \xef\xbf\xbd"), ..PAY },
+            Sent { authorization: Some(b""), ..PAY },
+            Sent { authorization: None, ..PAY },
+            Sent { method: "prompts/get", ..PAY },
+            Sent { name: "refund", ..PAY },
+            Sent { arguments: "{}", ..PAY },
+            Sent { arguments: r#"{"to":"y","amount":1}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":"1"}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":[1]}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":{}}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":[]}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":null}"#, ..PAY },
+            Sent { arguments: r#"{"to":"x","amount":1,"amounts":1}"#, ..PAY },
+            Sent { arguments: r#"{"to,amount":"x:1"}"#, ..PAY },
+            // One after the other, caller, method and name are the same for both.
+            Sent { name: "tools/callpay", ..PAY },
+            Sent { authorization: Some(b"Bearer atools/call"), ..PAY },
+        ];
+        for (sealed, from) in requests.into_iter().enumerate() {
+            let state = close(&rounds, from, "1").unwrap();
+            for (opened, by) in requests.into_iter().enumerate() {
+                if sealed == opened {
+                    assert!(open(&rounds, NOW, by, &state).is_ok(), "{sealed}");
+                } else {
+                    assert_refused(&rounds, NOW, by, &state, NOT_OURS);
+                }
+            }
+        }
+        let elsewhere = Rounds { server: "bank".into(), ..self::rounds(keys()) };
+        assert_refused(&elsewhere, NOW, PAY, &close(&rounds, PAY, "1").unwrap(), NOT_OURS);
+    }
+
+    #[test]
+    fn clients_may_write_their_arguments_anew() {
+        let rounds = rounds(keys());
+        let from = Sent { arguments: r#"{"b":[1,{"d":"x y","c":null}],"a":{}}"#, ..PAY };
+        let state = close(&rounds, from, "1").unwrap();
+        for arguments in [
+            r#"{"a":{},"b":[1,{"c":null,"d":"x y"}]}"#,
+            " { \"b\" : [ 1 ,\n{ \"d\"\t: \"x y\",\r\n\"c\": null } ], \"a\" : { } } ",
+        ] {
+            assert!(open(&rounds, NOW, Sent { arguments, ..from }, &state).is_ok(), "{arguments}");
+        }
+        for arguments in
+            [r#"{"b":[{"d":"x y","c":null},1],"a":{}}"#, r#"{"b":[1,{"d":"xy","c":null}],"a":{}}"#]
+        {
+            assert_refused(&rounds, NOW, Sent { arguments, ..from }, &state, NOT_OURS);
+        }
+    }
+
+    /// serde_json's `Value` takes the arguments in each pair for the same, or for none at all; a type
+    /// of the application may not.
+    #[test]
+    fn arguments_are_told_apart_as_exactly_as_any_type_could() {
+        let rounds = rounds(keys());
+        for (arguments, other) in [
+            (r#"{"amount":18446744073709551617}"#, r#"{"amount":18446744073709551618}"#),
+            (r#"{"amount":0.1}"#, r#"{"amount":0.10000000000000000001}"#),
+            (r#"{"to":"x","_":1e999}"#, r#"{"to":"y","_":1e999}"#),
+            (r#"{"to":"x","_":"\ud800"}"#, r#"{"to":"y","_":"\ud800"}"#),
+            (r#"{"to":"x","\udc00":1}"#, r#"{"to":"y","\udc00":1}"#),
+            (r#"{"to":"x","to":"y"}"#, r#"{"to":"y","to":"x"}"#),
+            (r#"{"to":"x","to":"y"}"#, r#"{"to":"y"}"#),
+            (r#"{"to":"x\"y"}"#, r#"{"to":"x\\\"y"}"#),
+            (r#"{"to":"a b"}"#, r#"{"to":"ab"}"#),
+            (r#"{"a\"":1,"a":2}"#, r#"{"a\"":2,"a":1}"#),
+        ] {
+            let (from, by) = (Sent { arguments, ..PAY }, Sent { arguments: other, ..PAY });
+            let state = close(&rounds, from, "1").unwrap();
+            assert!(open(&rounds, NOW, from, &state).is_ok(), "{arguments}");
+            assert_refused(&rounds, NOW, by, &state, NOT_OURS);
+        }
+    }
+
+    #[test]
+    fn keys_can_be_changed() {
+        let before = rounds(keys());
+        let state = close(&before, PAY, "1").unwrap();
+        let after = StateKeys::new([8; 32]).lifetime(Duration::from_secs(LIFETIME));
+        assert_refused(&rounds(after.clone()), NOW, PAY, &state, NOT_OURS);
+        let after = rounds(after.previous([9; 32]).previous([7; 32]));
+        assert!(open(&after, NOW, PAY, &state).is_ok());
+        // What is sealed from now on is sealed with the new one.
+        assert_refused(&before, NOW, PAY, &close(&after, PAY, "1").unwrap(), NOT_OURS);
+        assert!(!format!("{:?}", after.keys).contains('7'));
+    }
+
+    #[test]
+    fn there_is_a_limit_to_what_is_remembered() {
+        let outcome = format!("\"{}\"", "x".repeat(100));
+        let size =
+            format!(r#"{{"expires":{NOW},"remembered":{{"done":{{"outcome":{outcome}}}}}}}"#);
+        let at = rounds(keys().size_limit(size.len()));
+        let state = close(&at, PAY, &outcome).unwrap();
+        assert_eq!(open(&at, NOW, PAY, &state).unwrap(), outcome);
+        let past = rounds(keys().size_limit(size.len() - 1));
+        let error = close(&past, PAY, &outcome).unwrap_err();
+        assert_eq!(error.code, ErrorCode::INTERNAL_ERROR);
+        assert!(error.message.contains(&format!("more than {} bytes", size.len() - 1)), "{error}");
     }
 }

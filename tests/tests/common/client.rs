@@ -73,7 +73,10 @@ impl Request {
         if self.wire == Wire::Modern {
             let meta = &mut params["_meta"];
             meta["io.modelcontextprotocol/protocolVersion"] = json!(self.wire.revision().as_str());
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            let capabilities = &mut meta["io.modelcontextprotocol/clientCapabilities"];
+            if capabilities.is_null() {
+                *capabilities = json!({});
+            }
         }
         json!({"jsonrpc": "2.0", "id": self.id, "method": self.method, "params": params})
             .to_string()

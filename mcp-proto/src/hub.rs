@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use core::fmt;
 
 use crate::error::RpcError;
@@ -25,15 +25,19 @@ pub struct HubLimits {
     /// Default 4096: over HTTP/1.1 each holds a connection, and systems allow a process a few
     /// thousand.
     pub subscriptions: usize,
-    /// Bytes of resource URIs in one filter. Past it: -32602.
+    /// Bytes that the resource URIs of one filter count: those of their text, and 256 more for
+    /// each, which is what it takes besides to keep one. Past it: -32602.
     ///
-    /// Default 16 KiB: some 200 URIs of usual length. Keeping one takes some 250 bytes besides.
-    pub resource_bytes: usize,
+    /// Default 64 KiB: some 200 URIs of usual length.
+    pub filter_bytes: usize,
 }
+
+/// What a URI in a filter counts besides its text.
+const BYTES_PER_URI: usize = 256;
 
 impl Default for HubLimits {
     fn default() -> Self {
-        Self { subscriptions: 4096, resource_bytes: 16 * 1024 }
+        Self { subscriptions: 4096, filter_bytes: 64 * 1024 }
     }
 }
 
@@ -46,7 +50,7 @@ pub enum SubscribeError {
         /// The limit.
         limit: usize,
     },
-    /// The URIs of the filter have more bytes than [`HubLimits::resource_bytes`] allows.
+    /// The URIs of the filter count more bytes than [`HubLimits::filter_bytes`] allows.
     FilterTooLarge {
         /// The limit in bytes.
         limit: usize,
@@ -64,7 +68,7 @@ impl fmt::Display for SubscribeError {
             Self::FilterTooLarge { limit } => write!(
                 f,
                 "the filter is too large: subscribe to resources whose URIs have at most {limit} \
-                 bytes in all"
+                 bytes in all, and count {BYTES_PER_URI} more for each"
             ),
         }
     }
@@ -155,9 +159,10 @@ impl Hub {
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let HubLimits { subscriptions, resource_bytes } = self.limits;
-        if filter.resource_subscriptions.iter().map(String::len).sum::<usize>() > resource_bytes {
-            return Err(SubscribeError::FilterTooLarge { limit: resource_bytes });
+        let HubLimits { subscriptions, filter_bytes } = self.limits;
+        let bytes = filter.resource_subscriptions.iter().map(|uri| uri.len() + BYTES_PER_URI);
+        if bytes.sum::<usize>() > filter_bytes {
+            return Err(SubscribeError::FilterTooLarge { limit: filter_bytes });
         }
         if self.subscriptions.len() >= subscriptions {
             return Err(SubscribeError::TooMany { limit: subscriptions });
@@ -279,13 +284,17 @@ mod tests {
 
     #[test]
     fn as_many_bytes_of_uris_as_the_limit_and_not_one_more() {
-        let mut hub = Hub::new(HubLimits { resource_bytes: 5, ..HubLimits::default() });
+        let limit = 5 + 2 * BYTES_PER_URI;
+        let mut hub = Hub::new(HubLimits { filter_bytes: limit, ..HubLimits::default() });
         hub.subscribe(&for_uris(&["ab", "cde"])).unwrap();
-        let error = hub.subscribe(&for_uris(&["ab", "cd", "\u{e9}"])).unwrap_err();
-        assert_eq!(error, SubscribeError::FilterTooLarge { limit: 5 });
-        assert!(error.to_string().contains("at most 5 bytes"), "{error}");
+        let error = hub.subscribe(&for_uris(&["abcd", "\u{e9}"])).unwrap_err();
+        assert_eq!(error, SubscribeError::FilterTooLarge { limit });
+        assert!(error.to_string().contains("at most 517 bytes in all"), "{error}");
+        // Each costs something, be it ever so short.
+        hub.subscribe(&for_uris(&["", "a"])).unwrap();
+        assert!(hub.subscribe(&for_uris(&["", "a", "b"])).is_err());
         assert_eq!(RpcError::from(error).code, ErrorCode::INVALID_PARAMS);
-        assert_eq!(hub.len(), 1);
+        assert_eq!(hub.len(), 2);
     }
 
     #[test]

@@ -5,10 +5,14 @@
 
 use mcp_proto::{Change, Hub, HubLimits, SubscribeError, SubscriptionFilter, SubscriptionKey};
 
-/// Few enough that both limits are met often.
-const LIMITS: HubLimits = HubLimits { subscriptions: 5, resource_bytes: 20 };
+/// What a URI counts besides its text.
+const BYTES_PER_URI: usize = 256;
 
-/// The longer ones alone are at the limit, all of them beyond it.
+/// Few enough that both limits are met often.
+const LIMITS: HubLimits = HubLimits { subscriptions: 5, filter_bytes: 17 + 2 * BYTES_PER_URI };
+
+/// Two of them are within the limit, the third and the last exactly at it, the two longest and any
+/// three beyond it.
 const URIS: [&str; 5] = ["", "a", "a:", "a:/bc", "a:/bcdefghijklm"];
 
 /// Something that happens to a hub. Numbers beyond what there is start again at the first.
@@ -94,10 +98,11 @@ impl Run {
 
     fn subscribe(&mut self, bits: u8) {
         let filter = filter(bits);
-        let bytes = filter.resource_subscriptions.concat().len();
-        let HubLimits { subscriptions, resource_bytes } = LIMITS;
-        let expected = if bytes > resource_bytes {
-            Err(SubscribeError::FilterTooLarge { limit: resource_bytes })
+        let uris = &filter.resource_subscriptions;
+        let bytes = uris.concat().len() + uris.len() * BYTES_PER_URI;
+        let HubLimits { subscriptions, filter_bytes } = LIMITS;
+        let expected = if bytes > filter_bytes {
+            Err(SubscribeError::FilterTooLarge { limit: filter_bytes })
         } else if self.hub.len() == subscriptions {
             Err(SubscribeError::TooMany { limit: subscriptions })
         } else {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mcp_smol::{
-    AskError, CallToolResult, ClientCapability, Content, Context, LogLevel, ResourceContents, Server,
-    ServerHandle, tool,
+    AskError, CallToolResult, ClientCapability, Content, Context, LogLevel, ResourceContents,
+    Server, ServerHandle, tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,12 +25,18 @@ struct Mirrored {
     value: String,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Updated {
+    /// The URI of the resource.
+    uri: String,
+}
+
 pub(crate) fn add_to(
     server: Server,
     handle: &ServerHandle,
     sleep: fn(Duration) -> Sleep,
 ) -> Server {
-    let (tools, prompts) = (handle.clone(), handle.clone());
+    let (tools, prompts, resources) = (handle.clone(), handle.clone(), handle.clone());
     server
         .tool("test_simple_text", "Returns a text", || async {
             "This is a simple text response for testing."
@@ -67,16 +73,18 @@ pub(crate) fn add_to(
             }
             CallToolResult::text("done")
         })
-        .tool("test_tool_with_logging", "Sends log messages as it goes", move |ctx: Context| {
-            async move {
+        .tool(
+            "test_tool_with_logging",
+            "Sends log messages as it goes",
+            move |ctx: Context| async move {
                 ctx.log(LogLevel::Info, "Tool execution started").await;
                 sleep(Duration::from_millis(50)).await;
                 ctx.log(LogLevel::Info, "Tool processing data").await;
                 sleep(Duration::from_millis(50)).await;
                 ctx.log(LogLevel::Info, "Tool execution completed").await;
                 "logged"
-            }
-        })
+            },
+        )
         .tool("test_logging_tool", "Sends log messages", |ctx: Context| async move {
             ctx.log(LogLevel::Info, "Tool execution started").await;
             ctx.log(LogLevel::Error, json!({"reason": "none", "test": true})).await;
@@ -99,6 +107,14 @@ pub(crate) fn add_to(
             prompts.notify_prompts_list_changed();
             "told"
         })
+        .tool(
+            "test_trigger_resource_update",
+            "Says that a resource has changed",
+            move |args: Updated| {
+                resources.notify_resource_updated(&args.uri);
+                "told"
+            },
+        )
         .add(
             tool("json_schema_2020_12_tool", "Has a schema of many keywords", |address: Value| {
                 address.to_string()
@@ -107,7 +123,6 @@ pub(crate) fn add_to(
         )
         .tool("greet", "Greets", |args: Greet| async move { format!("Hello, {}!", args.name) })
 }
-
 
 /// A schema by hand.
 fn contact() -> Value {

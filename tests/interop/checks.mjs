@@ -3,9 +3,20 @@
 // A peer is an object of the client file with
 //   tools()                              -> names of the listed tools
 //   call(name, arguments, onprogress?)   -> [first text, isError]
+//   prompt(name, arguments)              -> first text
+//   read(uri)                            -> first text
+//   complete(prompt, argument, typed)    -> values
 //   errorCode(error)                     -> the JSON-RPC code the SDK surfaced, or undefined
+//   person                               -> the `Person` who answers its server's questions, if any
+//   logs                                 -> [level, data] of each log message received
+// A peer on 2026-07-28 also has
+//   forge(name)   -> calls a tool as if to go on with a state, which no server has sealed
+//   listen(uri)   -> { honored, change(), close() }: the filter that the server agreed to; the next
+//                    change, 'tools' of their list or `uri` of what is there
+//   sent()        -> how many HTTP requests it has sent
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const TOOLS = [
   'test_simple_text',
@@ -20,8 +31,51 @@ const TOOLS = [
 const SIMPLE_TEXT = 'This is a simple text response for testing.';
 const ERROR_TEXT = 'This tool intentionally returns an error for testing';
 
+const WATCHED = 'test://watched-resource';
+
+// What a tool asks, in how many rounds, and what it answers to a `Person`.
+const QUESTIONS = [
+  ['elicitation', ['What is your name?'], 1, 'Hello, Ada!'],
+  ['sampling', ['What is the capital of France?'], 1, 'Re: What is the capital of France?'],
+  ['list_roots', ['roots'], 1, 'Roots: file:///work/a, file:///work/b'],
+  ['request_state', ['Please confirm'], 1, 'state-ok'],
+  [
+    'multiple_inputs',
+    ['What is your name?', 'Write a greeting.', 'roots'],
+    1,
+    'Re: Write a greeting. Ada, with 2 roots',
+  ],
+  [
+    'multi_round',
+    ['Step 1: What is your name?', 'Step 2: Which color do you like?'],
+    2,
+    'Some("Ada") likes Some("green")',
+  ],
+];
+
+// What a `Person` writes into the fields of a form.
+const ANSWERS = {
+  name: 'Ada',
+  color: 'green',
+  ok: true,
+  context: 'tests',
+  username: 'ada',
+  email: 'ada@example.com',
+  age: 36,
+  score: 9.5,
+  status: 'inactive',
+  verified: false,
+  untitledSingle: 'option1',
+  titledSingle: 'value2',
+  legacyEnum: 'option3',
+  untitledMulti: ['option1', 'option3'],
+  titledMulti: ['value2'],
+};
+
 // A server that never answers must fail the run, not hang it.
 const DEADLINE_SECONDS = 60;
+// What needs nobody's answer is refused at once; this leaves room for a machine at work on other things.
+const REFUSAL_SECONDS = 5;
 
 let label = '';
 export const setLabel = (text) => (label = text);
@@ -32,7 +86,34 @@ export function equal(what, got, expected) {
   assert.deepEqual(got, expected, `${what}: expected ${show(expected)}, got ${show(got)}`);
 }
 
-// The tools of the conformance server, one step each.
+// Who sits before a client, with a model and two folders. Keeps what they are asked.
+export class Person {
+  action = 'accept';
+  asked = [];
+
+  // What a client declares for them, and its handlers of the server's requests.
+  static capabilities = { elicitation: {}, sampling: {}, roots: {} };
+  handlers = {
+    'elicitation/create': ({ params: { message, requestedSchema } }) => {
+      this.asked.push(message);
+      if (this.action !== 'accept') return { action: this.action };
+      const fields = Object.keys(requestedSchema.properties).map((field) => [field, ANSWERS[field]]);
+      return { action: 'accept', content: Object.fromEntries(fields) };
+    },
+    'sampling/createMessage': ({ params: { messages } }) => {
+      const [{ content }] = messages;
+      const { text } = Array.isArray(content) ? content[0] : content;
+      this.asked.push(text);
+      return { role: 'assistant', model: 'interop', content: { type: 'text', text: `Re: ${text}` } };
+    },
+    'roots/list': () => {
+      this.asked.push('roots');
+      return { roots: [{ uri: 'file:///work/a' }, { uri: 'file:///work/b' }] };
+    },
+  };
+}
+
+// What all revisions have, one step each.
 export async function conformanceServer(peer) {
   const listed = await peer.tools();
   equal('tools missing from tools/list', TOOLS.filter((name) => !listed.includes(name)), []);
@@ -50,11 +131,7 @@ export async function conformanceServer(peer) {
   await progress(peer);
   step('test_tool_with_progress: 0, 50, 100 of 100, then its text');
 
-  const outcome = await peer.call('no_such_tool', {}).then(
-    (result) => assert.fail(`an unknown tool gave a result: ${JSON.stringify(result)}`),
-    (error) => error,
-  );
-  equal(`error code of an unknown tool (${outcome.message})`, peer.errorCode(outcome), -32602);
+  await refused(peer, 'an unknown tool', peer.call('no_such_tool', {}), -32602);
   // The client must not have torn its connection down over the HTTP status, so look again.
   equal('greet after an error', await peer.call('greet', { name: 'again' }), ['Hello, again!', false]);
   step('an unknown tool is error -32602 and the connection lives on');
@@ -67,6 +144,154 @@ export async function conformanceServer(peer) {
   ]);
   names.forEach((name, n) => equal('concurrent greets', greetings[n], [`Hello, ${name}!`, false]));
   step('16 greets and 4 calls with progress at once, each its own answer');
+
+  const prompt = await peer.prompt('test_prompt_with_arguments', { arg1: 'a', arg2: 'ä' });
+  equal('prompt', prompt, "Prompt with arguments: arg1='a', arg2='ä'");
+  const values = await peer.complete('test_prompt_with_arguments', 'arg1', 'test');
+  equal('completion', values, ['test', 'testing', 'tests']);
+  step('a prompt answers, and completes its argument');
+
+  const text = await peer.read('test://static-text');
+  equal('resource', text, 'This is the content of the static text resource.');
+  const data = '{"data":"Data for ID: 7","id":"7","templateTest":true}';
+  equal('resource of a template', await peer.read('test://template/7/data'), data);
+  step('a resource and a template answer');
+}
+
+// What the server asks on 2026-07-28: each round is a request of its own.
+export async function questions(peer) {
+  for (const [name, asked, rounds, text] of QUESTIONS) {
+    const call = () => peer.call(`test_input_required_result_${name}`, {});
+    equal(name, await asking(peer, name, call, asked, rounds), [text, false]);
+  }
+  step('sampling, roots, several questions at once, and two rounds with state between them');
+
+  for (const [action, text] of [
+    ['accept', 'User response: ada ada@example.com'],
+    ['decline', 'User response: declined'],
+    ['cancel', 'User response: cancelled'],
+  ]) {
+    peer.person.action = action;
+    const message = 'How can we reach you?';
+    const call = () => peer.call('test_elicitation', { message });
+    equal(action, await asking(peer, action, call, [message], 1), [text, false]);
+  }
+  peer.person.action = 'accept';
+  for (const [name, message] of [
+    ['test_elicitation_sep1034_defaults', 'Please check these values.'],
+    ['test_elicitation_sep1330_enums', 'Please choose.'],
+  ]) {
+    const [text, isError] = await asking(peer, name, () => peer.call(name, {}), [message], 1);
+    equal(`${name}: ${text}`, text.startsWith('Elicitation completed: Accepted('), true);
+    equal(`${name}: isError`, isError, false);
+  }
+  step('forms are accepted, declined, cancelled, and have fields of all kinds');
+
+  const call = () => peer.prompt('test_input_required_result_prompt', {});
+  const prompt = await asking(peer, 'prompt', call, ['What context should the prompt use?'], 1);
+  equal('prompt', prompt, 'Use this context: tests');
+  step('a prompt asks as well');
+
+  const forged = peer.forge('test_input_required_result_tampered_state');
+  await refused(peer, 'a forged state', forged, -32602);
+  equal('asked after a forged state', peer.person.asked, []);
+  step("a state that is not the server's is error -32602");
+}
+
+// Makes a call, and checks what the person is asked meanwhile.
+async function asking(peer, what, call, questions, rounds) {
+  const before = peer.sent();
+  const answer = await call();
+  // Those of one round come in any order.
+  equal(`${what}: questions`, peer.person.asked.toSorted(), questions.toSorted());
+  equal(`${what}: requests`, peer.sent() - before, rounds + 1);
+  peer.person.asked = [];
+  return answer;
+}
+
+// Log messages, which a client on 2026-07-28 asks for with each request.
+export async function logs(peer) {
+  equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
+  const expected = [
+    ['info', 'Tool execution started'],
+    ['error', { reason: 'none', test: true }],
+  ];
+  equal('log messages', peer.logs, expected);
+  step('log messages arrive');
+}
+
+// Changes, for which a client on 2026-07-28 listens, and what it need not ask for before.
+export async function changes(peer) {
+  const listed = await peer.tools();
+  let before = peer.sent();
+  equal('tools from the cache', await peer.tools(), listed);
+  equal('requests for tools in the cache', peer.sent() - before, 0);
+  await peer.read(WATCHED);
+  await peer.read(WATCHED);
+  equal('requests for what is not to be kept', peer.sent() - before, 2);
+  step('tools/list is kept, resources are not');
+
+  const subscription = await peer.listen(WATCHED);
+  equal('filter', subscription.honored, { toolsListChanged: true, resourceSubscriptions: [WATCHED] });
+  // For these two nobody listens.
+  await peer.call('test_trigger_prompt_change', {});
+  await peer.call('test_trigger_resource_update', { uri: 'test://static-text' });
+  for (let turn = 0; turn < 2; turn++) {
+    await peer.call('test_trigger_tool_change', {});
+    equal('change', await subscription.change(), 'tools');
+    await peer.call('test_trigger_resource_update', { uri: WATCHED });
+    equal('change', await subscription.change(), WATCHED);
+  }
+  before = peer.sent();
+  equal('tools after a change', await peer.tools(), listed);
+  equal('requests for tools after a change', peer.sent() - before, 1);
+  step('subscriptions/listen: what was listened for, and the kept list is stale');
+  await subscription.close();
+  equal('greet after listening', await peer.call('greet', { name: 'you' }), ['Hello, you!', false]);
+  step('no longer listens, and the connection lives on');
+}
+
+// A client on 2026-07-28 that has declared nothing and asked for nothing.
+export async function stranger(peer) {
+  for (const name of ['test_missing_capability', 'test_input_required_result_elicitation']) {
+    await refused(peer, name, peer.call(name, {}), -32021);
+  }
+  const prompt = peer.prompt('test_input_required_result_prompt', {});
+  await refused(peer, 'the prompt', prompt, -32021);
+  equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
+  equal('log messages', peer.logs, []);
+  step('who cannot be asked gets error -32021, and who wants no log messages none');
+}
+
+// What the 2025 revisions need a session for, which this server does not keep.
+export async function legacy(peer) {
+  // Nobody can listen on them: the client 2.x itself refuses to.
+  const words = 'the client cannot be asked';
+  for (const [question] of QUESTIONS) {
+    const name = `test_input_required_result_${question}`;
+    await refused(peer, name, peer.call(name, {}), -32603, words);
+  }
+  const prompt = peer.prompt('test_input_required_result_prompt', {});
+  await refused(peer, 'the prompt', prompt, -32603, words);
+  equal('asked', peer.person.asked, []);
+  step('tools and a prompt that have to ask are error -32603 at once');
+
+  equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
+  equal('log messages', peer.logs, []);
+  step('a tool with log messages answers without them');
+}
+
+async function refused(peer, what, call, code, words = '') {
+  const late = sleep(REFUSAL_SECONDS * 1000, undefined, { ref: false }).then(() =>
+    assert.fail(`${what} was not answered within ${REFUSAL_SECONDS} s`),
+  );
+  const answered = call.then(
+    (result) => assert.fail(`${what} gave a result: ${JSON.stringify(result)}`),
+    (error) => error,
+  );
+  const error = await Promise.race([answered, late]);
+  equal(`error code of ${what} (${error.message})`, peer.errorCode(error), code);
+  equal(`'${words}' in the error of ${what} (${error.message})`, error.message.includes(words), true);
 }
 
 async function progress(peer) {

@@ -1,14 +1,26 @@
 """What every Python client checks; each client file only says how its SDK connects and calls.
 
-A peer is an object of the client file with two coroutines:
+A peer is an object of the client file with these coroutines:
     tools() -> list of tool names
     call(name, arguments, on_progress=None) -> (first text, is_error)
-and `error_code(exception)`, the JSON-RPC code the SDK surfaced, or None.
+    prompt(name, arguments) -> first text
+    read(uri) -> first text
+    complete(prompt, argument, typed) -> list of values
+and with
+    error_code(exception) -> the JSON-RPC code the SDK surfaced, or None
+    person -> the `Person` who answers its server's questions, or None
+    logs -> list of (level, data), of the log messages received
+A peer on 2026-07-28 also has
+    forge(name) -> calls a tool as if to go on with a state, which no server has sealed
+    listen(uri) -> context manager of (honored filter, coroutine function for the next change):
+        "tools" when their list has changed, `uri` when what is there has
+    sent -> how many HTTP requests it has sent
 """
 
 import asyncio
 import logging
 import sys
+from collections import Counter
 
 TOOLS = {
     "test_simple_text",
@@ -23,8 +35,51 @@ TOOLS = {
 SIMPLE_TEXT = "This is a simple text response for testing."
 ERROR_TEXT = "This tool intentionally returns an error for testing"
 
+WATCHED = "test://watched-resource"
+
+# What a tool asks, in how many rounds, and what it answers to a `Person`.
+QUESTIONS = [
+    ("elicitation", ["What is your name?"], 1, "Hello, Ada!"),
+    ("sampling", ["What is the capital of France?"], 1, "Re: What is the capital of France?"),
+    ("list_roots", ["roots"], 1, "Roots: file:///work/a, file:///work/b"),
+    ("request_state", ["Please confirm"], 1, "state-ok"),
+    (
+        "multiple_inputs",
+        ["What is your name?", "Write a greeting.", "roots"],
+        1,
+        "Re: Write a greeting. Ada, with 2 roots",
+    ),
+    (
+        "multi_round",
+        ["Step 1: What is your name?", "Step 2: Which color do you like?"],
+        2,
+        'Some("Ada") likes Some("green")',
+    ),
+]
+
+# What a `Person` writes into the fields of a form.
+ANSWERS = {
+    "name": "Ada",
+    "color": "green",
+    "ok": True,
+    "context": "tests",
+    "username": "ada",
+    "email": "ada@example.com",
+    "age": 36,
+    "score": 9.5,
+    "status": "inactive",
+    "verified": False,
+    "untitledSingle": "option1",
+    "titledSingle": "value2",
+    "legacyEnum": "option3",
+    "untitledMulti": ["option1", "option3"],
+    "titledMulti": ["value2"],
+}
+
 # A server that never answers must fail the run, not hang it.
 DEADLINE_SECONDS = 60
+# What needs nobody's answer is refused at once; this leaves room for a machine at work on other things.
+REFUSAL_SECONDS = 5
 
 label = ""
 complaints = []
@@ -46,8 +101,50 @@ def equal(what, got, expected):
         raise AssertionError(f"{what}: expected {expected!r}, got {got!r}")
 
 
+class Person:
+    """Who sits before a client, with a model and two folders. Keeps what they are asked."""
+
+    def __init__(self):
+        self.action = "accept"
+        self.asked = []
+
+    def fill_in(self, message, fields):
+        self.asked.append(message)
+        return {field: ANSWERS[field] for field in fields} if self.action == "accept" else None
+
+    def sample(self, prompt):
+        self.asked.append(prompt)
+        return f"Re: {prompt}"
+
+    def roots(self):
+        self.asked.append("roots")
+        return ["file:///work/a", "file:///work/b"]
+
+    def callbacks(self, types):
+        """What the SDK whose `types` these are asks its user by."""
+
+        async def elicit(_context, params):
+            schema = params.model_dump(by_alias=True)["requestedSchema"]
+            content = self.fill_in(params.message, schema["properties"])
+            return types.ElicitResult(action=self.action, content=content)
+
+        async def sample(_context, params):
+            text = self.sample(params.messages[0].content.text)
+            content = types.TextContent(type="text", text=text)
+            return types.CreateMessageResult(role="assistant", model="interop", content=content)
+
+        async def list_roots(_context):
+            return types.ListRootsResult(roots=[types.Root(uri=uri) for uri in self.roots()])
+
+        return {
+            "elicitation_callback": elicit,
+            "sampling_callback": sample,
+            "list_roots_callback": list_roots,
+        }
+
+
 async def conformance_server(peer):
-    """The tools of the conformance server, one step each."""
+    """What all revisions have, one step each."""
     missing = TOOLS - set(await peer.tools())
     equal("tools missing from tools/list", sorted(missing), [])
     step(f"tools/list names the {len(TOOLS)} expected tools")
@@ -64,12 +161,7 @@ async def conformance_server(peer):
     await _progress(peer)
     step("test_tool_with_progress: 0, 50, 100 of 100, then its text")
 
-    try:
-        got = await peer.call("no_such_tool", {})
-    except Exception as error:  # the SDKs share no base class
-        equal(f"error code of an unknown tool ({error})", peer.error_code(error), -32602)
-    else:
-        raise AssertionError(f"an unknown tool gave a result: {got!r}")
+    await _refused(peer, "an unknown tool", peer.call("no_such_tool", {}), -32602)
     # Some clients tear the whole connection down over an HTTP error status, so look again.
     equal("greet after an error", await peer.call("greet", {"name": "again"}), ("Hello, again!", False))
     step("an unknown tool is error -32602 and the connection lives on")
@@ -84,6 +176,144 @@ async def conformance_server(peer):
         equal("concurrent greets", answer, (f"Hello, {name}!", False))
     step("16 greets and 4 calls with progress at once, each its own answer")
 
+    arguments = {"arg1": "a", "arg2": "ä"}
+    got = await peer.prompt("test_prompt_with_arguments", arguments)
+    equal("prompt", got, "Prompt with arguments: arg1='a', arg2='ä'")
+    values = await peer.complete("test_prompt_with_arguments", "arg1", "test")
+    equal("completion", values, ["test", "testing", "tests"])
+    step("a prompt answers, and completes its argument")
+
+    got = await peer.read("test://static-text")
+    equal("resource", got, "This is the content of the static text resource.")
+    data = '{"data":"Data for ID: 7","id":"7","templateTest":true}'
+    equal("resource of a template", await peer.read("test://template/7/data"), data)
+    step("a resource and a template answer")
+
+
+async def questions(peer):
+    """What the server asks on 2026-07-28: each round is a request of its own."""
+    for name, asked, rounds, text in QUESTIONS:
+        call = peer.call(f"test_input_required_result_{name}", {})
+        equal(name, await _asked(peer, name, call, asked, rounds), (text, False))
+    step("sampling, roots, several questions at once, and two rounds with state between them")
+
+    for action, text in [
+        ("accept", "User response: ada ada@example.com"),
+        ("decline", "User response: declined"),
+        ("cancel", "User response: cancelled"),
+    ]:
+        peer.person.action = action
+        call = peer.call("test_elicitation", {"message": "How can we reach you?"})
+        answer = await _asked(peer, action, call, ["How can we reach you?"], 1)
+        equal(action, answer, (text, False))
+    peer.person.action = "accept"
+    for name, message in [
+        ("test_elicitation_sep1034_defaults", "Please check these values."),
+        ("test_elicitation_sep1330_enums", "Please choose."),
+    ]:
+        text, is_error = await _asked(peer, name, peer.call(name, {}), [message], 1)
+        equal(f"{name}: {text}", text.startswith("Elicitation completed: Accepted("), True)
+        equal(f"{name}: isError", is_error, False)
+    step("forms are accepted, declined, cancelled, and have fields of all kinds")
+
+    call = peer.prompt("test_input_required_result_prompt", {})
+    got = await _asked(peer, "prompt", call, ["What context should the prompt use?"], 1)
+    equal("prompt", got, "Use this context: tests")
+    step("a prompt asks as well")
+
+    forged = peer.forge("test_input_required_result_tampered_state")
+    await _refused(peer, "a forged state", forged, -32602)
+    equal("asked after a forged state", peer.person.asked, [])
+    step("a state that is not the server's is error -32602")
+
+
+async def _asked(peer, what, call, questions, rounds):
+    """Awaits a call, and checks what the person was asked meanwhile."""
+    before = peer.sent
+    answer = await call
+    asked, peer.person.asked = peer.person.asked, []
+    # Those of one round come in any order.
+    equal(f"{what}: questions", Counter(asked), Counter(questions))
+    equal(f"{what}: requests", peer.sent - before, rounds + 1)
+    return answer
+
+
+async def logs(peer):
+    """Log messages, which a client on 2026-07-28 asks for with each request."""
+    equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
+    expected = [("info", "Tool execution started"), ("error", {"reason": "none", "test": True})]
+    await _until(lambda: len(peer.logs) >= len(expected))
+    equal("log messages", peer.logs, expected)
+    step("log messages arrive")
+
+
+async def changes(peer):
+    """Changes, for which a client on 2026-07-28 listens, and what it need not ask for before."""
+    listed, before = await peer.tools(), peer.sent
+    equal("tools from the cache", await peer.tools(), listed)
+    equal("requests for tools in the cache", peer.sent - before, 0)
+    await peer.read(WATCHED)
+    await peer.read(WATCHED)
+    equal("requests for what is not to be kept", peer.sent - before, 2)
+    step("tools/list is kept, resources are not")
+
+    async with peer.listen(WATCHED) as (honored, next_change):
+        equal("filter", honored, {"toolsListChanged": True, "resourceSubscriptions": [WATCHED]})
+        # For these two nobody listens.
+        await peer.call("test_trigger_prompt_change", {})
+        await peer.call("test_trigger_resource_update", {"uri": "test://static-text"})
+        for _ in range(2):
+            await peer.call("test_trigger_tool_change", {})
+            equal("change", await next_change(), "tools")
+            await peer.call("test_trigger_resource_update", {"uri": WATCHED})
+            equal("change", await next_change(), WATCHED)
+        before = peer.sent
+        equal("tools after a change", await peer.tools(), listed)
+        equal("requests for tools after a change", peer.sent - before, 1)
+        step("subscriptions/listen: what was listened for, and the kept list is stale")
+    equal("greet after listening", await peer.call("greet", {"name": "you"}), ("Hello, you!", False))
+    step("no longer listens, and the connection lives on")
+
+
+async def stranger(peer):
+    """A client on 2026-07-28 that has declared nothing and asked for nothing."""
+    for name in ["test_missing_capability", "test_input_required_result_elicitation"]:
+        await _refused(peer, name, peer.call(name, {}), -32021)
+    prompt = peer.prompt("test_input_required_result_prompt", {})
+    await _refused(peer, "the prompt", prompt, -32021)
+    equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
+    equal("log messages", peer.logs, [])
+    step("who cannot be asked gets error -32021, and who wants no log messages none")
+
+
+async def legacy(peer):
+    """What the 2025 revisions need a session for, which this server does not keep."""
+    # Nobody can listen on them: the SDKs 2.x themselves refuse to.
+    words = "the client cannot be asked"
+    for name, *_ in QUESTIONS:
+        name = f"test_input_required_result_{name}"
+        await _refused(peer, name, peer.call(name, {}), -32603, words)
+    prompt = peer.prompt("test_input_required_result_prompt", {})
+    await _refused(peer, "the prompt", prompt, -32603, words)
+    equal("asked", peer.person.asked, [])
+    step("tools and a prompt that have to ask are error -32603 at once")
+
+    equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
+    equal("log messages", peer.logs, [])
+    step("a tool with log messages answers without them")
+
+
+async def _refused(peer, what, call, code, words=""):
+    try:
+        got = await asyncio.wait_for(call, REFUSAL_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"{what} was not answered within {REFUSAL_SECONDS} s") from None
+    except Exception as error:  # the SDKs share no base class
+        equal(f"error code of {what} ({error})", peer.error_code(error), code)
+        equal(f"{words!r} in the error of {what} ({error})", words in str(error), True)
+    else:
+        raise AssertionError(f"{what} gave a result: {got!r}")
+
 
 async def _progress(peer):
     seen = []
@@ -92,14 +322,19 @@ async def _progress(peer):
         seen.append((progress, total))
 
     text, is_error = await peer.call("test_tool_with_progress", {}, on_progress)
-    for _ in range(100):  # SDK 2.x runs the callbacks as tasks of their own
-        if len(seen) >= 3:
-            break
-        await asyncio.sleep(0.01)
+    await _until(lambda: len(seen) >= 3)
     equal("progress (value, total)", seen, [(0, 100), (50, 100), (100, 100)])
     equal("progress call: isError", is_error, False)
     if not text:
         raise AssertionError("progress call: no text in the result")
+
+
+async def _until(is_true):
+    """SDK 2.x runs the callbacks for notifications as tasks of their own: gives them a second."""
+    for _ in range(100):
+        if is_true():
+            break
+        await asyncio.sleep(0.01)
 
 
 async def two_servers(echo, math):

@@ -2,11 +2,29 @@
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { McpError } from '@modelcontextprotocol/sdk/types.js';
-import { conformanceServer, equal, outcomeOf, run, step, strict, twoServers } from './checks.mjs';
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+  LoggingMessageNotificationSchema,
+  McpError,
+} from '@modelcontextprotocol/sdk/types.js';
+import * as checks from './checks.mjs';
+import { equal, outcomeOf, run, step, strict, twoServers } from './checks.mjs';
 
 async function connect(url) {
-  const client = new Client({ name: 'interop', version: '1.0.0' });
+  const person = new checks.Person();
+  const logs = [];
+  const client = new Client(
+    { name: 'interop', version: '1.0.0' },
+    { capabilities: checks.Person.capabilities },
+  );
+  client.setRequestHandler(ElicitRequestSchema, person.handlers['elicitation/create']);
+  client.setRequestHandler(CreateMessageRequestSchema, person.handlers['sampling/createMessage']);
+  client.setRequestHandler(ListRootsRequestSchema, person.handlers['roots/list']);
+  client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
+    logs.push([params.level, params.data]);
+  });
   const close = strict(client);
   const transport = new StreamableHTTPClientTransport(url);
   await client.connect(transport);
@@ -16,6 +34,15 @@ async function connect(url) {
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args, onprogress) =>
       outcomeOf(await client.callTool({ name, arguments: args }, undefined, { onprogress })),
+    prompt: async (name, args) =>
+      (await client.getPrompt({ name, arguments: args })).messages[0].content.text,
+    read: async (uri) => (await client.readResource({ uri })).contents[0].text,
+    complete: async (prompt, name, value) => {
+      const ref = { type: 'ref/prompt', name: prompt };
+      return (await client.complete({ ref, argument: { name, value } })).completion.values;
+    },
+    person,
+    logs,
     errorCode: (error) => (error instanceof McpError ? error.code : undefined),
     close,
   };
@@ -24,7 +51,8 @@ async function connect(url) {
 await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
   const peer = await connect(conformanceUrl);
   step('connected, 2025-11-25');
-  await conformanceServer(peer);
+  await checks.conformanceServer(peer);
+  await checks.legacy(peer);
   await peer.close();
   step('disconnected');
 

@@ -25,12 +25,18 @@ struct Mirrored {
     value: String,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Updated {
+    /// The URI of the resource.
+    uri: String,
+}
+
 pub(crate) fn add_to(
     server: Server,
     handle: &ServerHandle,
     sleep: fn(Duration) -> Sleep,
 ) -> Server {
-    let (tools, prompts) = (handle.clone(), handle.clone());
+    let (tools, prompts, resources) = (handle.clone(), handle.clone(), handle.clone());
     server
         .tool("test_simple_text", "Returns a text", || async {
             "This is a simple text response for testing."
@@ -101,6 +107,14 @@ pub(crate) fn add_to(
             prompts.notify_prompts_list_changed();
             "told"
         })
+        .tool(
+            "test_trigger_resource_update",
+            "Says that a resource has changed",
+            move |args: Updated| {
+                resources.notify_resource_updated(&args.uri);
+                "told"
+            },
+        )
         .add(
             tool("json_schema_2020_12_tool", "Has a schema of many keywords", |address: Value| {
                 address.to_string()

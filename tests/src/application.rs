@@ -51,6 +51,12 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it is a call to listen.
+    #[must_use]
+    pub fn is_subscription(&self) -> bool {
+        self.method == McpMethod::Listen
+    }
+
     /// The reply to what is no call of a tool and not looked up.
     fn reply_of_its_own_kind(&self) -> Option<Reply> {
         let text = self.text.as_str();

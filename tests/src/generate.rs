@@ -6,7 +6,7 @@ use proptest::sample::select;
 use proptest::test_runner::Config;
 
 use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, With};
-use crate::traffic::{any_request, bodyless, valid};
+use crate::traffic::{any_request, bodyless, listen, valid};
 
 /// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
 /// script to be pasted into `tests/regressions.rs`; nothing is written to disk.
@@ -64,6 +64,32 @@ pub fn neglects() -> impl Strategy<Value = Script> {
         begin.into_iter().chain(steps).collect()
     });
     assemble(setup, valid(), steps)
+}
+
+/// A subscription, and a peer that hardly reads while everything changes.
+pub fn deaf_listeners() -> impl Strategy<Value = Script> {
+    // The request has to fit.
+    let setup = setup().prop_map(|setup| Setup { size: Size::Small, ..setup });
+    let step = prop_oneof![
+        1 => (1..15_u16).prop_map(Step::Wait),
+        1 => (0..4_u16).prop_map(Step::Read),
+        8 => changed().prop_map(Step::Change),
+    ];
+    let steps = vec(step, 100..250).prop_map(|steps| {
+        let begin = [Step::Feed(2000), Step::Notify(To::Newest, News::More), Step::Stall];
+        begin.into_iter().chain(steps).collect()
+    });
+    assemble(setup, listen(), steps)
+}
+
+/// A request to listen that a shutdown meets somewhere.
+pub fn late_listeners() -> impl Strategy<Value = Script> {
+    let setup = setup().prop_map(|setup| Setup { size: Size::Usual, ..setup });
+    let steps = (1..700_u16, vec(step(), 0..4)).prop_map(|(count, steps)| {
+        let begin = [Step::Feed(count), Step::Shutdown(1000), Step::Feed(2000)];
+        begin.into_iter().chain(steps).collect()
+    });
+    assemble(setup, listen(), steps)
 }
 
 /// A few calls whose progress is reported.

@@ -39,6 +39,10 @@ pub fn check(response: &Response, request: &Sent) -> Ending {
             last_progress = progress;
         } else {
             ending = check_final(&message, &asked, request);
+            let is_acknowledged = last_progress > f64::NEG_INFINITY;
+            let is_end =
+                asked.method == "subscriptions/listen" && matches!(ending, Ending::Result(_));
+            assert!(is_acknowledged || !is_end, "a subscription ends before it began");
         }
     }
     match (&ending, response.field("content-type")) {

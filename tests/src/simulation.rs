@@ -265,8 +265,8 @@ impl<'a> Simulation<'a> {
             }
             Step::Notify(to, news) => {
                 let (_, call, _) = self.application.choose(to);
-                // A subscription begins first. During a shutdown that ends it.
-                let is_new = self.application.is_new_subscription(call);
+                // A subscription begins first, but for an application that is too early.
+                let is_new = self.application.is_new_subscription(call) && news != News::Same;
                 if is_new && (!self.manners.is_polite || self.session.can_notify()) {
                     self.application.subscribe(call);
                     let (key, call, is_open) = self.application.choose(to);

@@ -10,6 +10,15 @@ pub fn valid() -> impl Strategy<Value = Vec<u8>> {
     (message(), http()).prop_map(|(message, http)| http.request(&message))
 }
 
+/// A request to listen to all there is.
+pub fn listen() -> impl Strategy<Value = Vec<u8>> {
+    (id(), http()).prop_map(|(id, http)| {
+        let accept = "Accept: */*\r\n";
+        Http { accept, target: "/mcp", ..http }
+            .request(&ModernAsk::Listen(FILTERS[0]).message(&id, ""))
+    })
+}
+
 /// Any request: mostly valid, sometimes invalid, sometimes broken.
 pub fn any_request() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![

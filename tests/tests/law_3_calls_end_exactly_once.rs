@@ -1,6 +1,6 @@
 //! Law 3: every call ends exactly once, and what comes later does nothing.
 
-use mcp_tests::generate::{config, scripts};
+use mcp_tests::generate::{config, late_listeners, scripts};
 use mcp_tests::laws::calls;
 use proptest::prelude::*;
 
@@ -9,6 +9,11 @@ proptest! {
 
     #[test]
     fn every_call_ends_once(script in scripts()) {
+        calls::check(&script);
+    }
+
+    #[test]
+    fn of_a_listener_in_a_shutdown(script in late_listeners()) {
         calls::check(&script);
     }
 }

@@ -1,6 +1,6 @@
 //! Law 5: what a session keeps for its peer is bounded by the limits.
 
-use mcp_tests::generate::{config, floods, neglects, scripts};
+use mcp_tests::generate::{config, deaf_listeners, floods, neglects, scripts};
 use mcp_tests::laws::memory;
 use mcp_tests::meter::Counting;
 use proptest::prelude::*;
@@ -23,6 +23,11 @@ proptest! {
 
     #[test]
     fn of_a_peer_that_does_not_read(script in neglects()) {
+        memory::check(&script);
+    }
+
+    #[test]
+    fn of_a_listener_that_does_not_read(script in deaf_listeners()) {
         memory::check(&script);
     }
 }

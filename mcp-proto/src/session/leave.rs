@@ -168,7 +168,7 @@ impl Session {
     }
 
     /// Ends a subscription, if there is one, with the answer to its request (2026-07-28,
-    /// basic/patterns/subscriptions, "Graceful Closure").
+    /// basic/patterns/subscriptions, "Graceful Closure"). `notifications/cancelled` is for stdio.
     pub(super) fn end_subscription(&mut self, now: Now) {
         if let State::Call { key, answer } = &self.state
             && answer.is_subscription()

@@ -158,6 +158,9 @@ impl Session {
                 let answer = Answer::new(&request, accepts, mode, now.instant);
                 self.outputs.push_back(Output::Call(Call { key, endpoint, request }));
                 self.state = State::Call { key, answer: Box::new(answer) };
+                if self.shutdown.is_some() {
+                    self.end_subscription(now);
+                }
             }
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),

@@ -11,7 +11,7 @@ use crate::time::Now;
 
 impl Session {
     pub(super) fn reply(&mut self, now: Now, key: CallKey, reply: Reply) {
-        if !self.is_answering(key) {
+        if !matches!(&self.state, State::Call { key: current, .. } if *current == key) {
             return;
         }
         let State::Call { answer, .. } = self.begin_flush(false) else {
@@ -27,14 +27,6 @@ impl Session {
         self.with_answer(key, |session, answer| {
             session.write(now, |writer| answer.notify(writer, now.instant, notification));
         });
-        let is_new = matches!(notification, Notification::Subscribed);
-        if is_new && self.shutdown.is_some() && self.is_answering(key) {
-            self.end_subscription(now);
-        }
-    }
-
-    fn is_answering(&self, key: CallKey) -> bool {
-        matches!(&self.state, State::Call { key: current, .. } if *current == key)
     }
 
     pub(super) fn answer_immediate(&mut self, now: Now, endpoint: usize, immediate: &Immediate) {

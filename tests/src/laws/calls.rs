@@ -77,6 +77,8 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
                 Seen::Event(_) | Seen::ShutdownWrite => {}
             }
         }
+        let is_subscription = open.is_some_and(|call| trace.calls[call].is_subscription());
+        assert!(!has_shutdown || !is_subscription, "a subscription goes on in a shutdown");
     }
     without_effect
 }

@@ -8,7 +8,7 @@ use crate::http::Response;
 use crate::messages::{self, Ending};
 use crate::script::Script;
 use crate::sent::skip_empty_lines;
-use crate::simulation::{Given, Manners, Seen, Simulation, Trace};
+use crate::simulation::{Given, Manners, Seen, Simulation, Trace, Turn};
 
 /// What a report says, in the order of [`LostRequest`]'s fields.
 type Report = (Option<usize>, Lost, u64, Option<u64>);
@@ -23,6 +23,7 @@ pub fn check(script: &Script) {
 fn check_trace(trace: &Trace, script: &Script) {
     let mut is_closed = false;
     for (number, turn) in trace.turns.iter().enumerate() {
+        check_subscriptions(trace, turn);
         let reported: Vec<Report> = turn.outputs.iter().filter_map(report).collect();
         match turn.given {
             Given::PeerClosed(_) if !is_closed => {
@@ -50,6 +51,17 @@ fn check_trace(trace: &Trace, script: &Script) {
         }
         is_closed |= turn.outputs.contains(&Seen::Close);
     }
+}
+
+/// The end of a subscription is reported as what it is, once.
+fn check_subscriptions(trace: &Trace, turn: &Turn) {
+    let outputs = || turn.outputs.iter();
+    let reported =
+        outputs().filter(|output| matches!(output, Seen::Event(Event::SubscriptionEnded { .. })));
+    let ended = outputs().filter(
+        |output| matches!(output, Seen::Cancelled(call) if trace.calls[*call].is_subscription()),
+    );
+    assert_eq!(reported.count(), ended.count(), "ends of subscriptions, by {:?}", turn.given);
 }
 
 fn report(output: &Seen) -> Option<Report> {

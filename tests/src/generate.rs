@@ -75,7 +75,7 @@ pub fn deaf_listeners() -> impl Strategy<Value = Script> {
         1 => (0..4_u16).prop_map(Step::Read),
         8 => changed().prop_map(Step::Change),
     ];
-    let steps = vec(step, 100..250).prop_map(|steps| {
+    let steps = vec(step, 30..100).prop_map(|steps| {
         let begin = [Step::Feed(2000), Step::Notify(To::Newest, News::More), Step::Stall];
         begin.into_iter().chain(steps).collect()
     });

@@ -7,7 +7,7 @@
 
 use crate::meter;
 use crate::script::{Script, Size};
-use crate::simulation::{Manners, READ_SIZE, Simulation};
+use crate::simulation::{Given, Manners, READ_SIZE, Simulation, Trace};
 
 /// A connection with nothing in it but the states, and what a refusal takes.
 const FIXED: usize = 6 * 1024;
@@ -17,7 +17,7 @@ const ANSWER: usize = 4 * 1024;
 /// Checks law 5.
 pub fn check(script: &Script) {
     // What is only made once must not be counted.
-    let _ = Simulation::run(script, Manners::POLITE);
+    check_listeners(&Simulation::run(script, Manners::POLITE));
     meter::reset();
     let mut simulation = Simulation::new(script, Manners::POLITE, meter::switch);
     simulation.play();
@@ -25,6 +25,18 @@ pub fn check(script: &Script) {
     let (peak, bound) = (meter::peak() as usize, bound(script.setup.size));
     assert!(peak <= bound, "{peak} bytes, where {bound} should do");
     assert_eq!(meter::live(), 0, "bytes outlive the session");
+}
+
+/// A change is taken up only when the one before it is out: until then it waits in the hub, where
+/// it takes no more room however many there are.
+fn check_listeners(trace: &Trace) {
+    for (before, turn) in trace.turns.iter().zip(trace.turns.iter().skip(1)) {
+        if let Given::Notify(Some(call), true) = turn.given
+            && trace.calls[call].is_subscription()
+        {
+            assert_eq!(before.unsent, 0, "a change piles up");
+        }
+    }
 }
 
 /// What a connection may need at most, from its limits.

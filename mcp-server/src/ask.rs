@@ -4,7 +4,7 @@
 //! the driver replies with all that was asked and drops the handler's future. The client gathers the
 //! answers and sends its request again; the handler runs anew, and what it asks is there at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -30,26 +30,62 @@ use crate::request_state::Remembered;
 pub(crate) struct Asking {
     /// From earlier rounds, and for later ones.
     pub(crate) remembered: Remembered,
+    /// In the order asked.
+    pub(crate) asked: Vec<(String, InputRequest)>,
+    /// The keys of questions and of steps that have come up in this round.
+    questions: BTreeSet<String>,
+    steps: BTreeSet<String>,
     /// What the client has answered in this round. What nobody asks for is left here.
     pub(crate) responses: BTreeMap<String, Box<RawValue>>,
-    /// In the order asked, each once.
-    pub(crate) asked: Vec<(String, InputRequest)>,
 }
 
 impl Asking {
-    fn answer(&mut self, key: &str) -> Option<Box<RawValue>> {
+    /// Finds the answer to a question, or asks it.
+    fn ask(
+        &mut self,
+        key: &str,
+        request: Result<InputRequest, AskError>,
+        context: &Context,
+    ) -> Result<Option<Box<RawValue>>, AskError> {
+        take(&mut self.questions, key)?;
         if let Some((key, response)) = self.responses.remove_entry(key) {
             self.remembered.answers.entry(key).or_insert(response);
         }
-        self.remembered.answers.get(key).cloned()
+        if let Some(answer) = self.remembered.answers.get(key) {
+            return Ok(Some(answer.clone()));
+        }
+        let request = request?;
+        if context.revision().era() == Era::Legacy {
+            return Err(AskError::NobodyToAsk);
+        }
+        context.client_capabilities().check(&request)?;
+        self.asked.push((key.to_owned(), request));
+        Ok(None)
+    }
+
+    /// Finds the outcome of a step, if it has been done.
+    fn begin_step(&mut self, key: &str) -> Result<Option<Box<RawValue>>, AskError> {
+        take(&mut self.steps, key)?;
+        Ok(self.remembered.done.get(key).cloned())
+    }
+}
+
+/// One answer for two questions would be that to the first: a handler that asks until it likes the
+/// answer would never come to an end, and one that does a step for each of many would do the first.
+fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
+    if keys.insert(key.to_owned()) {
+        Ok(())
+    } else {
+        Err(AskError::KeyTaken { key: key.to_owned() })
     }
 }
 
 /// # Questions to the client
 ///
 /// Each has a key, which names it among the questions of one call: the answer is found by it when the
-/// call is repeated. Keep keys and their order the same from round to round, and several questions
-/// can be asked at once, by awaiting them together.
+/// call is repeated. Keep keys and their order the same from round to round, and use each key for one
+/// question only: to ask again, number them. Several questions can be asked at once, by awaiting them
+/// together.
 ///
 /// On 2026-07-28 the handler starts from its beginning when the answers are there, as another call:
 /// whatever came before the question is done again, unless it was done [once](Self::once). Code
@@ -81,7 +117,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the client cannot be asked, or has answered with something else.
+    /// If the client cannot be asked, or has answered with something else, or the key is that of
+    /// another question.
     ///
     /// Cancel-safe: a question that is dropped before it was polled is not asked.
     pub fn elicit<T: DeserializeOwned + JsonSchema>(
@@ -150,7 +187,7 @@ impl Context {
     }
 
     /// Does something once, however often the handler starts anew to get the answers to its
-    /// questions: later rounds are given the outcome of the first.
+    /// questions: later rounds are given the outcome of the first. Each step has a key of its own.
     ///
     /// The outcome travels sealed through the client, who can neither read nor change it, but who
     /// can begin again from the start.
@@ -166,7 +203,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the outcome cannot be kept as JSON.
+    /// If the outcome cannot be kept as JSON, or the key is that of another step.
     ///
     /// Cancel-safe: what is dropped before it was done is not remembered.
     pub async fn once<T, F, Fut>(&self, key: &str, step: F) -> Result<T, AskError>
@@ -179,8 +216,7 @@ impl Context {
             key: key.to_owned(),
             reason: error.to_string(),
         };
-        let known = self.asking(|asking| asking.remembered.done.get(key).cloned());
-        if let Some(done) = known {
+        if let Some(done) = self.asking(|asking| asking.begin_step(key))? {
             return serde_json::from_str(done.get()).map_err(not_kept);
         }
         let outcome = step().await;
@@ -232,36 +268,22 @@ impl<T> Future for Ask<'_, T> {
     type Output = Result<T, AskError>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Some(request) = self.request.take() else {
+        let this = &mut *self;
+        let Some(request) = this.request.take() else {
             // The round ends with this poll of the handler; there is nothing to be woken for.
             return Poll::Pending;
         };
-        let context = self.context;
-        let answer = context.asking(|asking| asking.answer(&self.key));
-        if let Some(answer) = answer {
-            return Poll::Ready((self.read)(&answer).map_err(|reason| AskError::Answer {
-                key: std::mem::take(&mut self.key),
-                reason,
-            }));
-        }
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        if context.revision().era() == Era::Legacy {
-            return Poll::Ready(Err(AskError::NobodyToAsk));
-        }
-        if let Err(missing) = context.client_capabilities().check(&request) {
-            return Poll::Ready(Err(AskError::Missing(missing)));
-        }
-        let key = std::mem::take(&mut self.key);
-        context.asking(|asking| {
-            // Who asks the same twice gets one answer for both.
-            if asking.asked.iter().all(|(other, _)| *other != key) {
-                asking.asked.push((key, request));
+        let context = this.context;
+        match context.asking(|asking| asking.ask(&this.key, request, context)) {
+            Ok(Some(answer)) => {
+                Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
+                    key: std::mem::take(&mut this.key),
+                    reason,
+                }))
             }
-        });
-        Poll::Pending
+            Ok(None) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 }
 
@@ -335,6 +357,11 @@ pub enum AskError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// Another question or step of the call has this key.
+    KeyTaken {
+        /// The key.
+        key: String,
+    },
     /// The outcome of a step that is done once cannot be kept.
     Step {
         /// The key of the step.
@@ -356,6 +383,11 @@ impl fmt::Display for AskError {
             Self::Answer { key, reason } => {
                 write!(f, "the answer to {key:?} is not what was asked for: {reason}")
             }
+            Self::KeyTaken { key } => write!(
+                f,
+                "the key {key:?} is used twice in one call: give each question and each step a key \
+                 of its own"
+            ),
             Self::Step { key, reason } => {
                 write!(f, "the outcome of {key:?} cannot be kept as JSON: {reason}")
             }
@@ -376,9 +408,10 @@ impl From<AskError> for RpcError {
         match error {
             AskError::Missing(missing) => missing.into(),
             AskError::Answer { .. } => Self::invalid_params(format!("invalid params: {error}")),
-            AskError::NobodyToAsk | AskError::Form(_) | AskError::Step { .. } => {
-                Self::internal(format!("internal error: {error}"))
-            }
+            AskError::NobodyToAsk
+            | AskError::Form(_)
+            | AskError::KeyTaken { .. }
+            | AskError::Step { .. } => Self::internal(format!("internal error: {error}")),
         }
     }
 }

@@ -149,6 +149,28 @@ async fn need_not_know(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<Strin
     or(async { ctx.elicit("name", "Who are you?").await.map(elicited) }, default).await
 }
 
+/// Asks until it likes the answer.
+async fn insist(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    loop {
+        let name = elicited(ctx.elicit("name", "Who are you?").await?);
+        if name == "Ann" {
+            return Ok(name);
+        }
+    }
+}
+
+async fn ask_twice(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let (first, last) = (ctx.elicit("name", "First name?"), ctx.elicit("name", "Last name?"));
+    let (first, last) = try_zip(first, last).await?;
+    Ok(format!("{} {}", elicited(first), elicited(last)))
+}
+
+async fn order_twice(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    ctx.once("order", || all.step()).await?;
+    ctx.once("order", || all.step()).await?;
+    Ok("ordered".into())
+}
+
 fn server(handlers: &Arc<Handlers>) -> Server {
     let boxed = |ctx: Context| async move {
         let name = ctx.elicit::<Name>("name", "Who are you?").await?;
@@ -173,6 +195,9 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     server = with(server, handlers, "report", report);
     server = with(server, handlers, "join_slow", join_slow);
     server = with(server, handlers, "ask_late", ask_late);
+    server = with(server, handlers, "insist", insist);
+    server = with(server, handlers, "ask_twice", ask_twice);
+    server = with(server, handlers, "order_twice", order_twice);
     with(server, handlers, "need_not_know", need_not_know)
 }
 
@@ -382,6 +407,21 @@ fn what_is_done_once_is_done_once_over_all_rounds() {
         // Another call is another order.
         state(&fixture.call("order", json!({"arguments": arguments})));
         assert_eq!(steps(), 2);
+    });
+}
+
+#[test]
+fn a_key_names_one_question_and_one_step() {
+    on_all_runtimes(|fixture| {
+        let answer = |name| json!({"inputResponses": {"name": named(name)}});
+        assert_eq!(fixture.call("insist", answer("Ann")).text(), "Ann");
+        let taken = "the key \"name\" is used twice in one call";
+        assert_error(&fixture.call("insist", answer("Bob")), -32603, taken);
+        assert_error(&fixture.call("ask_twice", json!({})), -32603, taken);
+        assert_error(&fixture.call("ask_twice", answer("Ann")), -32603, taken);
+        let response = fixture.call("order_twice", json!({}));
+        assert_error(&response, -32603, "the key \"order\" is used twice in one call");
+        assert_eq!(fixture.handlers.steps(), 1);
     });
 }
 

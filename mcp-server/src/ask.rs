@@ -253,7 +253,7 @@ impl Context {
     }
 }
 
-/// A question on its way. Resolves to the answer of the client.
+/// A question on its way. Resolves to the answer of the client, or when the call has ended.
 #[must_use = "a question is asked when it is awaited"]
 pub struct Ask<'a, T> {
     context: &'a Context,
@@ -267,23 +267,23 @@ pub struct Ask<'a, T> {
 impl<T> Future for Ask<'_, T> {
     type Output = Result<T, AskError>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(request) = this.request.take() else {
-            // The round ends with this poll of the handler; there is nothing to be woken for.
-            return Poll::Pending;
-        };
         let context = this.context;
-        match context.asking(|asking| asking.ask(&this.key, request, context)) {
-            Ok(Some(answer)) => {
-                Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
-                    key: std::mem::take(&mut this.key),
-                    reason,
-                }))
+        if let Some(request) = this.request.take() {
+            match context.asking(|asking| asking.ask(&this.key, request, context)) {
+                Ok(Some(answer)) => {
+                    return Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
+                        key: std::mem::take(&mut this.key),
+                        reason,
+                    }));
+                }
+                Ok(None) => context.wake_driver(),
+                Err(error) => return Poll::Ready(Err(error)),
             }
-            Ok(None) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
         }
+        // The round ends with this poll of the handler, unless it is not the handler that polls.
+        context.poll_ended(cx).map(|()| Err(AskError::Ended))
     }
 }
 
@@ -362,6 +362,10 @@ pub enum AskError {
         /// The key.
         key: String,
     },
+    /// The call has ended meanwhile: it was answered, or its client left, or it has to wait for
+    /// answers, with which it will begin anew. The handler's future is gone by then; this is for what
+    /// it has started on other threads.
+    Ended,
     /// The outcome of a step that is done once cannot be kept.
     Step {
         /// The key of the step.
@@ -388,6 +392,7 @@ impl fmt::Display for AskError {
                 "the key {key:?} is used twice in one call: give each question and each step a key \
                  of its own"
             ),
+            Self::Ended => f.write_str("the call has ended, and nobody waits for an answer"),
             Self::Step { key, reason } => {
                 write!(f, "the outcome of {key:?} cannot be kept as JSON: {reason}")
             }
@@ -411,6 +416,7 @@ impl From<AskError> for RpcError {
             AskError::NobodyToAsk
             | AskError::Form(_)
             | AskError::KeyTaken { .. }
+            | AskError::Ended
             | AskError::Step { .. } => Self::internal(format!("internal error: {error}")),
         }
     }

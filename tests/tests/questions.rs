@@ -43,7 +43,7 @@ struct Handlers {
     begun: AtomicUsize,
     /// How often one did its step.
     steps: AtomicUsize,
-    /// How many futures that wait long have been dropped.
+    /// How many futures that wait long have been dropped, or threads have given up.
     dropped: AtomicUsize,
 }
 
@@ -171,6 +171,31 @@ async fn order_twice(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<Strin
     Ok("ordered".into())
 }
 
+/// Has another thread ask.
+async fn ask_elsewhere(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    let (answered, answer) = async_channel::bounded(1);
+    std::thread::spawn(move || {
+        let asked = mcp_smol::block_on(ctx.elicit("name", "Who are you?"));
+        if let Err(AskError::Ended) = asked {
+            all.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+        let _ = answered.send_blocking(asked.map(elicited));
+    });
+    answer.recv().await.expect("the thread answers")
+}
+
+/// Has another thread ask when nobody listens any more.
+async fn ask_too_late(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    std::thread::spawn(move || {
+        wait_until("the end of the call", || ctx.has_ended());
+        let asked = mcp_smol::block_on(ctx.elicit::<Name>("name", "Who are you?"));
+        if let Err(AskError::Ended) = asked {
+            all.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    Ok("done".into())
+}
+
 fn server(handlers: &Arc<Handlers>) -> Server {
     let boxed = |ctx: Context| async move {
         let name = ctx.elicit::<Name>("name", "Who are you?").await?;
@@ -195,6 +220,8 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     server = with(server, handlers, "report", report);
     server = with(server, handlers, "join_slow", join_slow);
     server = with(server, handlers, "ask_late", ask_late);
+    server = with(server, handlers, "ask_elsewhere", ask_elsewhere);
+    server = with(server, handlers, "ask_too_late", ask_too_late);
     server = with(server, handlers, "insist", insist);
     server = with(server, handlers, "ask_twice", ask_twice);
     server = with(server, handlers, "order_twice", order_twice);
@@ -734,6 +761,23 @@ fn a_round_ends_though_something_else_is_at_work() {
     on_all_runtimes(|fixture| {
         assert!(asked(&fixture.call("join_slow", json!({})))["name"].is_object());
         wait_until("the drop", || fixture.handlers.dropped.load(Ordering::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn other_threads_may_ask_and_learn_that_the_round_has_ended() {
+    on_all_runtimes(|fixture| {
+        let dropped = |count| {
+            wait_until("the thread's end", || {
+                fixture.handlers.dropped.load(Ordering::SeqCst) == count
+            });
+        };
+        assert!(asked(&fixture.call("ask_elsewhere", json!({})))["name"].is_object());
+        dropped(1);
+        let answers = json!({"inputResponses": {"name": named("Ann")}});
+        assert_eq!(fixture.call("ask_elsewhere", answers).text(), "Ann");
+        assert_eq!(fixture.call("ask_too_late", json!({})).text(), "done");
+        dropped(2);
     });
 }
 

@@ -35,8 +35,11 @@ pub(crate) struct Asking {
     /// The keys of questions and of steps that have come up in this round.
     questions: BTreeSet<String>,
     steps: BTreeSet<String>,
-    /// What the client has answered in this round. What nobody asks for is left here.
-    pub(crate) responses: BTreeMap<String, Box<RawValue>>,
+    /// What the client has answered in this round, read when the first question is asked: it may be
+    /// much, and most handlers have no question. What nobody asks for is left here.
+    responses: Option<BTreeMap<String, Box<RawValue>>>,
+    /// What the client can do, likewise. Without its extensions, which no question needs.
+    capabilities: Option<ClientCapabilities>,
 }
 
 impl Asking {
@@ -48,17 +51,27 @@ impl Asking {
         context: &Context,
     ) -> Result<Option<Box<RawValue>>, AskError> {
         take(&mut self.questions, key)?;
-        if let Some((key, response)) = self.responses.remove_entry(key) {
-            self.remembered.answers.entry(key).or_insert(response);
-        }
         if let Some(answer) = self.remembered.answers.get(key) {
             return Ok(Some(answer.clone()));
+        }
+        let responses = match &mut self.responses {
+            Some(responses) => responses,
+            unread => unread.insert(read_responses(key, context)?),
+        };
+        if let Some((key, answer)) = responses.remove_entry(key) {
+            self.remembered.answers.insert(key, answer.clone());
+            return Ok(Some(answer));
         }
         let request = request?;
         if context.revision().era() == Era::Legacy {
             return Err(AskError::NobodyToAsk);
         }
-        context.client_capabilities().check(&request)?;
+        let capabilities = self.capabilities.get_or_insert_with(|| {
+            let mut capabilities = context.client_capabilities();
+            capabilities.extensions = BTreeMap::new();
+            capabilities
+        });
+        capabilities.check(&request)?;
         self.asked.push((key.to_owned(), request));
         Ok(None)
     }
@@ -68,6 +81,18 @@ impl Asking {
         take(&mut self.steps, key)?;
         Ok(self.remembered.done.get(key).cloned())
     }
+}
+
+/// Reads all answers, to find that to the question `key`.
+fn read_responses(
+    key: &str,
+    context: &Context,
+) -> Result<BTreeMap<String, Box<RawValue>>, AskError> {
+    let responses = context.request().input_responses().unwrap_or("{}");
+    serde_json::from_str(responses).map_err(|error| AskError::Answer {
+        key: key.to_owned(),
+        reason: format!("`inputResponses`: {error}"),
+    })
 }
 
 /// One answer for two questions would be that to the first: a handler that asks until it likes the

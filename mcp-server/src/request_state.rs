@@ -189,11 +189,6 @@ impl Rounds {
     /// What the handler of a request will know.
     pub(crate) fn open(&self, now: Now, request: &Request) -> Result<Asking, RpcError> {
         let mut asking = Asking::default();
-        if let Some(responses) = request.input_responses() {
-            asking.responses = serde_json::from_str(responses).map_err(|error| {
-                RpcError::invalid_params(format!("invalid params: `inputResponses`: {error}"))
-            })?;
-        }
         if let Some(state) = request.request_state() {
             asking.remembered =
                 self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?;
@@ -405,10 +400,9 @@ mod tests {
     #[test]
     fn a_call_with_nothing_to_remember_has_no_state() {
         let call = PAY.received(None);
-        let asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
+        let mut asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
         assert!(asking.remembered.is_empty());
-        let mut asking =
-            Asking { asked: vec![("roots".into(), InputRequest::ListRoots)], ..asking };
+        asking.asked.push(("roots".into(), InputRequest::ListRoots));
         match rounds(keys()).close(now(NOW), call.request(), &mut asking) {
             Reply::InputRequired(required) => assert_eq!(required.state(), None),
             other => panic!("{other:?}"),

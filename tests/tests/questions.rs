@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::client::{HangUp, Request, Response, Wire, connect};
 use common::{On, Running, wait_until};
-use futures_lite::future::{or, try_zip};
+use futures_lite::future::{or, pending, poll_once, try_zip};
 use mcp_smol::{
     AskError, BoxError, Completion, Context, Counters, CreateMessageRequest, Elicited, Endpoints,
     Resource, ResponseMode, SamplingMessage, Server, StateKeys, prompt,
@@ -196,6 +196,19 @@ async fn ask_too_late(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<Stri
     Ok("done".into())
 }
 
+/// Asks many questions at once.
+async fn ask_many(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let mut questions: Vec<_> = (0..1_000).map(|n| ctx.list_roots(format!("{n}"))).collect();
+    let mut roots = 0;
+    for question in &mut questions {
+        match poll_once(question).await {
+            Some(answer) => roots += answer?.len(),
+            None => roots = usize::MAX,
+        }
+    }
+    if roots == usize::MAX { pending().await } else { Ok(format!("{roots} roots")) }
+}
+
 fn server(handlers: &Arc<Handlers>) -> Server {
     let boxed = |ctx: Context| async move {
         let name = ctx.elicit::<Name>("name", "Who are you?").await?;
@@ -208,6 +221,7 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     };
     let mut server = Server::new("questions", "1.0.0")
         .tool("boxed", "Asks, and boxes its errors", boxed)
+        .tool("silent", "Asks nothing", |_: Context| "nothing")
         .resource(Resource::new("demo://asks", "asks"), asked)
         .add(prompt("asks", "Asks", asked).complete("name", completions));
     server = with(server, handlers, "greet", greet);
@@ -222,6 +236,7 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     server = with(server, handlers, "ask_late", ask_late);
     server = with(server, handlers, "ask_elsewhere", ask_elsewhere);
     server = with(server, handlers, "ask_too_late", ask_too_late);
+    server = with(server, handlers, "ask_many", ask_many);
     server = with(server, handlers, "insist", insist);
     server = with(server, handlers, "ask_twice", ask_twice);
     server = with(server, handlers, "order_twice", order_twice);
@@ -640,7 +655,7 @@ fn answers_that_nobody_asked_for_are_ignored() {
         let response = fixture.call("greet", json!({"inputResponses": answers}));
         assert_eq!(response.text(), "Ann");
         // Nor are they remembered.
-        let answers = json!({"first": named("Ann"), "other": "x".repeat(100_000)});
+        let answers = json!({"first": named("Ann"), "other": "x".repeat(30_000)});
         let response = fixture.call("one_by_one", json!({"inputResponses": answers}));
         let state = state(&response);
         assert!(state.as_str().unwrap().len() < 400, "{state}");
@@ -648,6 +663,38 @@ fn answers_that_nobody_asked_for_are_ignored() {
             let response = fixture.call("greet", json!({"inputResponses": answers}));
             assert!(asked(&response)["name"].is_object());
         }
+    });
+}
+
+/// The client has declared and answered megabytes, which are looked at once, or not at all.
+#[test]
+fn many_questions_cost_no_more_than_their_answers() {
+    on_all_runtimes(|fixture| {
+        let mut answers = serde_json::Map::new();
+        for n in 0..30_000 {
+            answers.insert(n.to_string(), json!({"roots": []}));
+        }
+        let extensions: serde_json::Map<_, _> =
+            (0..30_000).map(|n| (n.to_string(), json!({}))).collect();
+        for answers in [json!(answers), json!(null)] {
+            let mut request = call("ask_many", json!({"inputResponses": answers}));
+            let meta = &mut request.params["_meta"];
+            meta["io.modelcontextprotocol/clientCapabilities"]["extensions"] = json!(extensions);
+            let response = fixture.send(&request);
+            if answers.is_null() {
+                assert_eq!(asked(&response).as_object().unwrap().len(), 1_000);
+            } else {
+                assert_eq!(response.text(), "0 roots");
+            }
+        }
+        // A key that is no text, which only matters where it could be asked for.
+        let respond = |tool| {
+            let request = call(tool, json!({"inputResponses": {"123456": {}}}));
+            let bytes = String::from_utf8(request.sized()).unwrap().replace("123456", "\\ud800");
+            fixture.send_bytes(&request, bytes.as_bytes())
+        };
+        assert_eq!(respond("silent").text(), "nothing");
+        assert_invalid(&respond("greet"), "`inputResponses`: unexpected end of hex escape");
     });
 }
 

@@ -21,9 +21,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::arguments::schema_of;
+use crate::arguments::{self, schema_of};
 use crate::context::Context;
 use crate::request_state::Remembered;
+
+/// Characters of what is wrong with an answer. A parser quotes what it found, however long that is.
+const LONGEST_REASON: usize = 200;
 
 /// What a handler has asked, and what it knows.
 #[derive(Default)]
@@ -241,13 +244,16 @@ impl Context {
             key: key.to_owned(),
             reason: error.to_string(),
         };
-        if let Some(done) = self.asking(|asking| asking.begin_step(key))? {
-            return serde_json::from_str(done.get()).map_err(not_kept);
-        }
-        let outcome = step().await;
-        let done = serde_json::value::to_raw_value(&outcome).map_err(not_kept)?;
-        self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done));
-        Ok(outcome)
+        let done = match self.asking(|asking| asking.begin_step(key))? {
+            Some(done) => done,
+            None => {
+                let done = serde_json::value::to_raw_value(&step().await).map_err(not_kept)?;
+                self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done.clone()));
+                done
+            }
+        };
+        // In the first round, too: all rounds see the same, and what gets lost is known at once.
+        serde_json::from_str(done.get()).map_err(not_kept)
     }
 
     /// What the client can do. The 2025 revisions do not say it with each request.
@@ -300,7 +306,7 @@ impl<T> Future for Ask<'_, T> {
                 Ok(Some(answer)) => {
                     return Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
                         key: std::mem::take(&mut this.key),
-                        reason,
+                        reason: cut(reason),
                     }));
                 }
                 Ok(None) => context.wake_driver(),
@@ -344,8 +350,17 @@ fn json<T: DeserializeOwned>(answer: &RawValue) -> Result<T, String> {
     serde_json::from_str(answer.get()).map_err(|error| error.to_string())
 }
 
+/// A reason that quotes no more of an answer than a client needs to be told.
+fn cut(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+        reason.truncate(end);
+        reason.push_str("...");
+    }
+    reason
+}
+
 fn form<T: DeserializeOwned>(answer: &RawValue) -> Result<Elicited<T>, String> {
-    elicited(answer, |content| crate::arguments::parse(content))
+    elicited(answer, arguments::read)
 }
 
 fn elicited<T>(
@@ -395,7 +410,7 @@ pub enum AskError {
     Step {
         /// The key of the step.
         key: String,
-        /// Why it cannot.
+        /// Why it cannot. May quote the outcome, so the client is not told.
         reason: String,
     },
 }
@@ -438,11 +453,13 @@ impl From<AskError> for RpcError {
         match error {
             AskError::Missing(missing) => missing.into(),
             AskError::Answer { .. } => Self::invalid_params(format!("invalid params: {error}")),
+            AskError::Step { key, .. } => Self::internal(format!(
+                "internal error: the outcome of {key:?} cannot be kept as JSON"
+            )),
             AskError::NobodyToAsk
             | AskError::Form(_)
             | AskError::KeyTaken { .. }
-            | AskError::Ended
-            | AskError::Step { .. } => Self::internal(format!("internal error: {error}")),
+            | AskError::Ended => Self::internal(format!("internal error: {error}")),
         }
     }
 }

@@ -75,7 +75,8 @@ impl StateKeys {
         self
     }
 
-    /// How long sealed state is good for. Default: an hour, in which people find the time to answer.
+    /// How long sealed state is good for, in whole seconds. Each round of questions has that long.
+    /// Default: an hour, in which people find the time to answer.
     #[must_use]
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;

@@ -196,6 +196,12 @@ async fn ask_too_late(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<Stri
     Ok("done".into())
 }
 
+/// Keeps what JSON has no word for.
+async fn keep(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let kept = ctx.once("ratio", || async { f64::NAN }).await?;
+    Ok(kept.to_string())
+}
+
 /// Asks many questions at once.
 async fn ask_many(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
     let mut questions: Vec<_> = (0..1_000).map(|n| ctx.list_roots(format!("{n}"))).collect();
@@ -237,6 +243,7 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     server = with(server, handlers, "ask_elsewhere", ask_elsewhere);
     server = with(server, handlers, "ask_too_late", ask_too_late);
     server = with(server, handlers, "ask_many", ask_many);
+    server = with(server, handlers, "keep", keep);
     server = with(server, handlers, "insist", insist);
     server = with(server, handlers, "ask_twice", ask_twice);
     server = with(server, handlers, "order_twice", order_twice);
@@ -468,6 +475,40 @@ fn a_key_names_one_question_and_one_step() {
 }
 
 #[test]
+fn what_cannot_be_kept_is_known_in_the_first_round() {
+    on_all_runtimes(|fixture| {
+        let response = fixture.call("keep", json!({}));
+        assert_error(&response, -32603, "the outcome of \"ratio\" cannot be kept as JSON");
+    });
+}
+
+#[test]
+fn what_was_kept_is_told_to_nobody() {
+    async fn secret(ctx: Context) -> Result<String, AskError> {
+        let kept: String = ctx.once("kept", || async { "secret".into() }).await?;
+        greet(Order { item: String::new() }, ctx, Handlers::new(On::Smol)).await.map(|_| kept)
+    }
+    async fn number(ctx: Context) -> Result<String, BoxError> {
+        let kept: u64 = ctx.once("kept", || async { 7 }).await?;
+        Ok(kept.to_string())
+    }
+    let keys = || StateKeys::new([1; 32]);
+    let before = Fixture::start_with(On::Smol, |server| {
+        server.state_keys(keys()).tool("kept", "Keeps a text", secret)
+    });
+    let state = state(&before.call("kept", json!({})));
+    before.stop();
+    // A later version of the server, which keeps something else.
+    let after = Fixture::start_with(On::Smol, |server| {
+        server.state_keys(keys()).tool("kept", "Keeps a number", number)
+    });
+    let response = after.call("kept", json!({"requestState": state}));
+    assert_error(&response, -32603, "the outcome of \"kept\" cannot be kept as JSON");
+    assert!(!response.body.contains("secret"), "{response:?}");
+    after.stop();
+}
+
+#[test]
 fn a_server_with_the_same_keys_goes_on_after_a_restart() {
     for &on in On::ALL {
         let keyed = |key| Fixture::start_with(on, |it| it.state_keys(StateKeys::new([key; 32])));
@@ -631,7 +672,11 @@ fn answers_that_do_not_fit_are_invalid() {
             ("name", json!({"action": "agree"}), "unknown variant `agree`"),
             ("name", json!({"action": "accept"}), "missing field `name`"),
             ("name", json!({"action": "accept", "content": {}}), "missing field `name`"),
-            ("name", json!({"action": "accept", "content": {"name": 7}}), "`name`: invalid type"),
+            (
+                "name",
+                json!({"action": "accept", "content": {"name": 7}}),
+                "for: `name`: invalid type",
+            ),
             ("name", json!({"action": "accept", "content": [7]}), "`content` must be an object"),
             ("model", json!({"role": "assistant"}), "missing field"),
             ("roots", json!({"roots": [{}]}), "missing field `uri`"),
@@ -640,6 +685,18 @@ fn answers_that_do_not_fit_are_invalid() {
             let response = fixture.call("all_at_once", answers);
             assert_invalid(&response, &format!("the answer to {key:?} is not what was asked for"));
             assert_invalid(&response, reason);
+        }
+        // The client need not be told all that it has sent.
+        let long = "\u{e9}".repeat(100_000);
+        for (key, answer) in [
+            ("name", json!({"action": long})),
+            ("name", json!(long)),
+            ("name", json!({"action": "accept", "content": {"name": {long.as_str(): 1}}})),
+            ("roots", json!({"roots": [{"uri": "", "name": [long]}, long]})),
+        ] {
+            let response = fixture.call("all_at_once", json!({"inputResponses": {key: answer}}));
+            assert_invalid(&response, &format!("the answer to {key:?} is not what was asked for"));
+            assert!(response.body.chars().count() < 500, "{}", response.body.len());
         }
         for answers in [json!([]), json!("name"), json!(7), json!(false)] {
             let response = fixture.call("greet", json!({"inputResponses": answers}));

@@ -40,13 +40,18 @@ pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
 
 /// Reads arguments, or says which of them is wrong, and how.
 pub(crate) fn parse<A: DeserializeOwned>(json: &str) -> Result<A, String> {
+    read(json).map_err(|mistake| format!("invalid arguments: {mistake}"))
+}
+
+/// Reads an object, or says which of its members is wrong, and how.
+pub(crate) fn read<A: DeserializeOwned>(json: &str) -> Result<A, String> {
     serde_json::from_str(json).map_err(|error| {
-        // Only now is it worth to keep track of where in the arguments one is.
+        // Only now is it worth to keep track of where in the object one is.
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let place = match serde_path_to_error::deserialize::<_, A>(&mut deserializer) {
             Err(error) if error.path().iter().next().is_some() => format!("`{}`: ", error.path()),
             _ => String::new(),
         };
-        format!("invalid arguments: {place}{error}")
+        format!("{place}{error}")
     })
 }

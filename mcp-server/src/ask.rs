@@ -4,7 +4,7 @@
 //! the driver replies with all that was asked and drops the handler's future. The client gathers the
 //! answers and sends its request again; the handler runs anew, and what it asks is there at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -21,35 +21,99 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::arguments::schema_of;
+use crate::arguments::{self, schema_of};
 use crate::context::Context;
 use crate::request_state::Remembered;
+
+/// Characters of what is wrong with an answer. A parser quotes what it found, however long that is.
+const LONGEST_REASON: usize = 200;
 
 /// What a handler has asked, and what it knows.
 #[derive(Default)]
 pub(crate) struct Asking {
     /// From earlier rounds, and for later ones.
     pub(crate) remembered: Remembered,
-    /// What the client has answered in this round. What nobody asks for is left here.
-    pub(crate) responses: BTreeMap<String, Box<RawValue>>,
-    /// In the order asked, each once.
+    /// In the order asked.
     pub(crate) asked: Vec<(String, InputRequest)>,
+    /// The keys of questions and of steps that have come up in this round.
+    questions: BTreeSet<String>,
+    steps: BTreeSet<String>,
+    /// What the client has answered in this round, read when the first question is asked: it may be
+    /// much, and most handlers have no question. What nobody asks for is left here.
+    responses: Option<BTreeMap<String, Box<RawValue>>>,
+    /// What the client can do, likewise. Without its extensions, which no question needs.
+    capabilities: Option<ClientCapabilities>,
 }
 
 impl Asking {
-    fn answer(&mut self, key: &str) -> Option<Box<RawValue>> {
-        if let Some((key, response)) = self.responses.remove_entry(key) {
-            self.remembered.answers.entry(key).or_insert(response);
+    /// Finds the answer to a question, or asks it.
+    fn ask(
+        &mut self,
+        key: &str,
+        request: Result<InputRequest, AskError>,
+        context: &Context,
+    ) -> Result<Option<Box<RawValue>>, AskError> {
+        take(&mut self.questions, key)?;
+        if let Some(answer) = self.remembered.answers.get(key) {
+            return Ok(Some(answer.clone()));
         }
-        self.remembered.answers.get(key).cloned()
+        let responses = match &mut self.responses {
+            Some(responses) => responses,
+            unread => unread.insert(read_responses(key, context)?),
+        };
+        if let Some((key, answer)) = responses.remove_entry(key) {
+            self.remembered.answers.insert(key, answer.clone());
+            return Ok(Some(answer));
+        }
+        let request = request?;
+        if context.revision().era() == Era::Legacy {
+            return Err(AskError::NobodyToAsk);
+        }
+        let capabilities = self.capabilities.get_or_insert_with(|| {
+            let mut capabilities = context.client_capabilities();
+            capabilities.extensions = BTreeMap::new();
+            capabilities
+        });
+        capabilities.check(&request)?;
+        self.asked.push((key.to_owned(), request));
+        Ok(None)
+    }
+
+    /// Finds the outcome of a step, if it has been done.
+    fn begin_step(&mut self, key: &str) -> Result<Option<Box<RawValue>>, AskError> {
+        take(&mut self.steps, key)?;
+        Ok(self.remembered.done.get(key).cloned())
+    }
+}
+
+/// Reads all answers, to find that to the question `key`.
+fn read_responses(
+    key: &str,
+    context: &Context,
+) -> Result<BTreeMap<String, Box<RawValue>>, AskError> {
+    let responses = context.request().input_responses().unwrap_or("{}");
+    serde_json::from_str(responses).map_err(|error| AskError::Answer {
+        key: key.to_owned(),
+        reason: format!("`inputResponses`: {error}"),
+    })
+}
+
+/// One answer for two questions would be that to the first: a handler that asks until it likes the
+/// answer would never come to an end, and one that does a step for each of many would do the first.
+fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
+    if keys.insert(key.to_owned()) {
+        Ok(())
+    } else {
+        Err(AskError::KeyTaken { key: key.to_owned() })
     }
 }
 
 /// # Questions to the client
 ///
 /// Each has a key, which names it among the questions of one call: the answer is found by it when the
-/// call is repeated. Keep keys and their order the same from round to round, and several questions
-/// can be asked at once, by awaiting them together.
+/// call is repeated. Keep keys and their order the same from round to round, and use each key for one
+/// question only: to ask again, number them. Several questions can be asked at once, by awaiting them
+/// together.
 ///
 /// On 2026-07-28 the handler starts from its beginning when the answers are there, as another call:
 /// whatever came before the question is done again, unless it was done [once](Self::once). Code
@@ -81,7 +145,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the client cannot be asked, or has answered with something else.
+    /// If the client cannot be asked, or has answered with something else, or the key is that of
+    /// another question.
     ///
     /// Cancel-safe: a question that is dropped before it was polled is not asked.
     pub fn elicit<T: DeserializeOwned + JsonSchema>(
@@ -150,7 +215,7 @@ impl Context {
     }
 
     /// Does something once, however often the handler starts anew to get the answers to its
-    /// questions: later rounds are given the outcome of the first.
+    /// questions: later rounds are given the outcome of the first. Each step has a key of its own.
     ///
     /// The outcome travels sealed through the client, who can neither read nor change it, but who
     /// can begin again from the start.
@@ -166,7 +231,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the outcome cannot be kept as JSON.
+    /// If the outcome cannot be kept as JSON, or the key is that of another step.
     ///
     /// Cancel-safe: what is dropped before it was done is not remembered.
     pub async fn once<T, F, Fut>(&self, key: &str, step: F) -> Result<T, AskError>
@@ -179,14 +244,16 @@ impl Context {
             key: key.to_owned(),
             reason: error.to_string(),
         };
-        let known = self.asking(|asking| asking.remembered.done.get(key).cloned());
-        if let Some(done) = known {
-            return serde_json::from_str(done.get()).map_err(not_kept);
-        }
-        let outcome = step().await;
-        let done = serde_json::value::to_raw_value(&outcome).map_err(not_kept)?;
-        self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done));
-        Ok(outcome)
+        let done = match self.asking(|asking| asking.begin_step(key))? {
+            Some(done) => done,
+            None => {
+                let done = serde_json::value::to_raw_value(&step().await).map_err(not_kept)?;
+                self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done.clone()));
+                done
+            }
+        };
+        // In the first round, too: all rounds see the same, and what gets lost is known at once.
+        serde_json::from_str(done.get()).map_err(not_kept)
     }
 
     /// What the client can do. The 2025 revisions do not say it with each request.
@@ -217,7 +284,7 @@ impl Context {
     }
 }
 
-/// A question on its way. Resolves to the answer of the client.
+/// A question on its way. Resolves to the answer of the client, or when the call has ended.
 #[must_use = "a question is asked when it is awaited"]
 pub struct Ask<'a, T> {
     context: &'a Context,
@@ -231,37 +298,23 @@ pub struct Ask<'a, T> {
 impl<T> Future for Ask<'_, T> {
     type Output = Result<T, AskError>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Some(request) = self.request.take() else {
-            // The round ends with this poll of the handler; there is nothing to be woken for.
-            return Poll::Pending;
-        };
-        let context = self.context;
-        let answer = context.asking(|asking| asking.answer(&self.key));
-        if let Some(answer) = answer {
-            return Poll::Ready((self.read)(&answer).map_err(|reason| AskError::Answer {
-                key: std::mem::take(&mut self.key),
-                reason,
-            }));
-        }
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return Poll::Ready(Err(error)),
-        };
-        if context.revision().era() == Era::Legacy {
-            return Poll::Ready(Err(AskError::NobodyToAsk));
-        }
-        if let Err(missing) = context.client_capabilities().check(&request) {
-            return Poll::Ready(Err(AskError::Missing(missing)));
-        }
-        let key = std::mem::take(&mut self.key);
-        context.asking(|asking| {
-            // Who asks the same twice gets one answer for both.
-            if asking.asked.iter().all(|(other, _)| *other != key) {
-                asking.asked.push((key, request));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let context = this.context;
+        if let Some(request) = this.request.take() {
+            match context.asking(|asking| asking.ask(&this.key, request, context)) {
+                Ok(Some(answer)) => {
+                    return Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
+                        key: std::mem::take(&mut this.key),
+                        reason: cut(reason),
+                    }));
+                }
+                Ok(None) => context.wake_driver(),
+                Err(error) => return Poll::Ready(Err(error)),
             }
-        });
-        Poll::Pending
+        }
+        // The round ends with this poll of the handler, unless it is not the handler that polls.
+        context.poll_ended(cx).map(|()| Err(AskError::Ended))
     }
 }
 
@@ -297,8 +350,17 @@ fn json<T: DeserializeOwned>(answer: &RawValue) -> Result<T, String> {
     serde_json::from_str(answer.get()).map_err(|error| error.to_string())
 }
 
+/// A reason that quotes no more of an answer than a client needs to be told.
+fn cut(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+        reason.truncate(end);
+        reason.push_str("...");
+    }
+    reason
+}
+
 fn form<T: DeserializeOwned>(answer: &RawValue) -> Result<Elicited<T>, String> {
-    elicited(answer, |content| crate::arguments::parse(content))
+    elicited(answer, arguments::read)
 }
 
 fn elicited<T>(
@@ -335,11 +397,20 @@ pub enum AskError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// Another question or step of the call has this key.
+    KeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// The call has ended meanwhile: it was answered, or its client left, or it has to wait for
+    /// answers, with which it will begin anew. The handler's future is gone by then; this is for what
+    /// it has started on other threads.
+    Ended,
     /// The outcome of a step that is done once cannot be kept.
     Step {
         /// The key of the step.
         key: String,
-        /// Why it cannot.
+        /// Why it cannot. May quote the outcome, so the client is not told.
         reason: String,
     },
 }
@@ -356,6 +427,12 @@ impl fmt::Display for AskError {
             Self::Answer { key, reason } => {
                 write!(f, "the answer to {key:?} is not what was asked for: {reason}")
             }
+            Self::KeyTaken { key } => write!(
+                f,
+                "the key {key:?} is used twice in one call: give each question and each step a key \
+                 of its own"
+            ),
+            Self::Ended => f.write_str("the call has ended, and nobody waits for an answer"),
             Self::Step { key, reason } => {
                 write!(f, "the outcome of {key:?} cannot be kept as JSON: {reason}")
             }
@@ -376,9 +453,13 @@ impl From<AskError> for RpcError {
         match error {
             AskError::Missing(missing) => missing.into(),
             AskError::Answer { .. } => Self::invalid_params(format!("invalid params: {error}")),
-            AskError::NobodyToAsk | AskError::Form(_) | AskError::Step { .. } => {
-                Self::internal(format!("internal error: {error}"))
-            }
+            AskError::Step { key, .. } => Self::internal(format!(
+                "internal error: the outcome of {key:?} cannot be kept as JSON"
+            )),
+            AskError::NobodyToAsk
+            | AskError::Form(_)
+            | AskError::KeyTaken { .. }
+            | AskError::Ended => Self::internal(format!("internal error: {error}")),
         }
     }
 }

@@ -35,10 +35,18 @@ struct Outbox {
     /// How many there have been, and how many of them have gone.
     pushed: u64,
     taken: u64,
-    /// Those who wait for room, or for their notification to go.
+    /// Those who wait for room, for their notification to go, or for the end of the call.
     handlers: Vec<Waker>,
     driver: Option<Waker>,
     is_closed: bool,
+}
+
+impl Outbox {
+    fn wait(&mut self, handler: &Waker) {
+        if !self.handlers.iter().any(|known| known.will_wake(handler)) {
+            self.handlers.push(handler.clone());
+        }
+    }
 }
 
 impl Context {
@@ -154,6 +162,24 @@ impl Context {
         handlers.into_iter().for_each(Waker::wake);
     }
 
+    /// Has the driver see what was asked: another thread may have done so.
+    pub(crate) fn wake_driver(&self) {
+        let driver = self.outbox().driver.take();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Ready when the call has ended.
+    pub(crate) fn poll_ended(&self, cx: &task::Context<'_>) -> Poll<()> {
+        let mut outbox = self.outbox();
+        if outbox.is_closed {
+            return Poll::Ready(());
+        }
+        outbox.wait(cx.waker());
+        Poll::Pending
+    }
+
     /// Lends out what is asked and known.
     pub(crate) fn asking<R>(&self, with: impl FnOnce(&mut Asking) -> R) -> R {
         with(&mut self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner))
@@ -239,9 +265,7 @@ impl Future for Sent<'_> {
         if this.notification.is_none() && outbox.taken >= this.number {
             return Poll::Ready(());
         }
-        if !outbox.handlers.iter().any(|known| known.will_wake(cx.waker())) {
-            outbox.handlers.push(cx.waker().clone());
-        }
+        outbox.wait(cx.waker());
         drop(outbox);
         if let Some(driver) = driver {
             driver.wake();

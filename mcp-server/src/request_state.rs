@@ -75,7 +75,8 @@ impl StateKeys {
         self
     }
 
-    /// How long sealed state is good for. Default: an hour, in which people find the time to answer.
+    /// How long sealed state is good for, in whole seconds. Each round of questions has that long.
+    /// Default: an hour, in which people find the time to answer.
     #[must_use]
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -189,11 +190,6 @@ impl Rounds {
     /// What the handler of a request will know.
     pub(crate) fn open(&self, now: Now, request: &Request) -> Result<Asking, RpcError> {
         let mut asking = Asking::default();
-        if let Some(responses) = request.input_responses() {
-            asking.responses = serde_json::from_str(responses).map_err(|error| {
-                RpcError::invalid_params(format!("invalid params: `inputResponses`: {error}"))
-            })?;
-        }
         if let Some(state) = request.request_state() {
             asking.remembered =
                 self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?;
@@ -405,10 +401,9 @@ mod tests {
     #[test]
     fn a_call_with_nothing_to_remember_has_no_state() {
         let call = PAY.received(None);
-        let asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
+        let mut asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
         assert!(asking.remembered.is_empty());
-        let mut asking =
-            Asking { asked: vec![("roots".into(), InputRequest::ListRoots)], ..asking };
+        asking.asked.push(("roots".into(), InputRequest::ListRoots));
         match rounds(keys()).close(now(NOW), call.request(), &mut asking) {
             Reply::InputRequired(required) => assert_eq!(required.state(), None),
             other => panic!("{other:?}"),

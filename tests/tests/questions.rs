@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::client::{HangUp, Request, Response, Wire, connect};
 use common::{On, Running, wait_until};
-use futures_lite::future::{or, try_zip};
+use futures_lite::future::{or, pending, poll_once, try_zip};
 use mcp_smol::{
     AskError, BoxError, Completion, Context, Counters, CreateMessageRequest, Elicited, Endpoints,
     Resource, ResponseMode, SamplingMessage, Server, StateKeys, prompt,
@@ -43,7 +43,7 @@ struct Handlers {
     begun: AtomicUsize,
     /// How often one did its step.
     steps: AtomicUsize,
-    /// How many futures that wait long have been dropped.
+    /// How many futures that wait long have been dropped, or threads have given up.
     dropped: AtomicUsize,
 }
 
@@ -149,6 +149,72 @@ async fn need_not_know(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<Strin
     or(async { ctx.elicit("name", "Who are you?").await.map(elicited) }, default).await
 }
 
+/// Asks until it likes the answer.
+async fn insist(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    loop {
+        let name = elicited(ctx.elicit("name", "Who are you?").await?);
+        if name == "Ann" {
+            return Ok(name);
+        }
+    }
+}
+
+async fn ask_twice(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let (first, last) = (ctx.elicit("name", "First name?"), ctx.elicit("name", "Last name?"));
+    let (first, last) = try_zip(first, last).await?;
+    Ok(format!("{} {}", elicited(first), elicited(last)))
+}
+
+async fn order_twice(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    ctx.once("order", || all.step()).await?;
+    ctx.once("order", || all.step()).await?;
+    Ok("ordered".into())
+}
+
+/// Has another thread ask.
+async fn ask_elsewhere(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    let (answered, answer) = async_channel::bounded(1);
+    std::thread::spawn(move || {
+        let asked = mcp_smol::block_on(ctx.elicit("name", "Who are you?"));
+        if let Err(AskError::Ended) = asked {
+            all.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+        let _ = answered.send_blocking(asked.map(elicited));
+    });
+    answer.recv().await.expect("the thread answers")
+}
+
+/// Has another thread ask when nobody listens any more.
+async fn ask_too_late(_: Order, ctx: Context, all: Arc<Handlers>) -> Result<String, AskError> {
+    std::thread::spawn(move || {
+        wait_until("the end of the call", || ctx.has_ended());
+        let asked = mcp_smol::block_on(ctx.elicit::<Name>("name", "Who are you?"));
+        if let Err(AskError::Ended) = asked {
+            all.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    Ok("done".into())
+}
+
+/// Keeps what JSON has no word for.
+async fn keep(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let kept = ctx.once("ratio", || async { f64::NAN }).await?;
+    Ok(kept.to_string())
+}
+
+/// Asks many questions at once.
+async fn ask_many(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, AskError> {
+    let mut questions: Vec<_> = (0..1_000).map(|n| ctx.list_roots(format!("{n}"))).collect();
+    let mut roots = 0;
+    for question in &mut questions {
+        match poll_once(question).await {
+            Some(answer) => roots += answer?.len(),
+            None => roots = usize::MAX,
+        }
+    }
+    if roots == usize::MAX { pending().await } else { Ok(format!("{roots} roots")) }
+}
+
 fn server(handlers: &Arc<Handlers>) -> Server {
     let boxed = |ctx: Context| async move {
         let name = ctx.elicit::<Name>("name", "Who are you?").await?;
@@ -161,6 +227,7 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     };
     let mut server = Server::new("questions", "1.0.0")
         .tool("boxed", "Asks, and boxes its errors", boxed)
+        .tool("silent", "Asks nothing", |_: Context| "nothing")
         .resource(Resource::new("demo://asks", "asks"), asked)
         .add(prompt("asks", "Asks", asked).complete("name", completions));
     server = with(server, handlers, "greet", greet);
@@ -173,6 +240,13 @@ fn server(handlers: &Arc<Handlers>) -> Server {
     server = with(server, handlers, "report", report);
     server = with(server, handlers, "join_slow", join_slow);
     server = with(server, handlers, "ask_late", ask_late);
+    server = with(server, handlers, "ask_elsewhere", ask_elsewhere);
+    server = with(server, handlers, "ask_too_late", ask_too_late);
+    server = with(server, handlers, "ask_many", ask_many);
+    server = with(server, handlers, "keep", keep);
+    server = with(server, handlers, "insist", insist);
+    server = with(server, handlers, "ask_twice", ask_twice);
+    server = with(server, handlers, "order_twice", order_twice);
     with(server, handlers, "need_not_know", need_not_know)
 }
 
@@ -225,6 +299,13 @@ impl Fixture {
     fn send_with(&self, request: &Request, fields: &str) -> Response {
         let bytes = String::from_utf8(request.sized()).unwrap();
         let bytes = bytes.replacen("Content-Length", &format!("{fields}Content-Length"), 1);
+        self.send_bytes(request, bytes.as_bytes())
+    }
+
+    /// Sends a request whose answer can be of that media type only.
+    fn send_for(&self, request: &Request, media_type: &str) -> Response {
+        let bytes = String::from_utf8(request.sized()).unwrap();
+        let bytes = bytes.replace("application/json, text/event-stream", media_type);
         self.send_bytes(request, bytes.as_bytes())
     }
 
@@ -383,6 +464,55 @@ fn what_is_done_once_is_done_once_over_all_rounds() {
         state(&fixture.call("order", json!({"arguments": arguments})));
         assert_eq!(steps(), 2);
     });
+}
+
+#[test]
+fn a_key_names_one_question_and_one_step() {
+    on_all_runtimes(|fixture| {
+        let answer = |name| json!({"inputResponses": {"name": named(name)}});
+        assert_eq!(fixture.call("insist", answer("Ann")).text(), "Ann");
+        let taken = "the key \"name\" is used twice in one call";
+        assert_error(&fixture.call("insist", answer("Bob")), -32603, taken);
+        assert_error(&fixture.call("ask_twice", json!({})), -32603, taken);
+        assert_error(&fixture.call("ask_twice", answer("Ann")), -32603, taken);
+        let response = fixture.call("order_twice", json!({}));
+        assert_error(&response, -32603, "the key \"order\" is used twice in one call");
+        assert_eq!(fixture.handlers.steps(), 1);
+    });
+}
+
+#[test]
+fn what_cannot_be_kept_is_known_in_the_first_round() {
+    on_all_runtimes(|fixture| {
+        let response = fixture.call("keep", json!({}));
+        assert_error(&response, -32603, "the outcome of \"ratio\" cannot be kept as JSON");
+    });
+}
+
+#[test]
+fn what_was_kept_is_told_to_nobody() {
+    async fn secret(ctx: Context) -> Result<String, AskError> {
+        let kept: String = ctx.once("kept", || async { "secret".into() }).await?;
+        greet(Order { item: String::new() }, ctx, Handlers::new(On::Smol)).await.map(|_| kept)
+    }
+    async fn number(ctx: Context) -> Result<String, BoxError> {
+        let kept: u64 = ctx.once("kept", || async { 7 }).await?;
+        Ok(kept.to_string())
+    }
+    let keys = || StateKeys::new([1; 32]);
+    let before = Fixture::start_with(On::Smol, |server| {
+        server.state_keys(keys()).tool("kept", "Keeps a text", secret)
+    });
+    let state = state(&before.call("kept", json!({})));
+    before.stop();
+    // A later version of the server, which keeps something else.
+    let after = Fixture::start_with(On::Smol, |server| {
+        server.state_keys(keys()).tool("kept", "Keeps a number", number)
+    });
+    let response = after.call("kept", json!({"requestState": state}));
+    assert_error(&response, -32603, "the outcome of \"kept\" cannot be kept as JSON");
+    assert!(!response.body.contains("secret"), "{response:?}");
+    after.stop();
 }
 
 #[test]
@@ -549,7 +679,11 @@ fn answers_that_do_not_fit_are_invalid() {
             ("name", json!({"action": "agree"}), "unknown variant `agree`"),
             ("name", json!({"action": "accept"}), "missing field `name`"),
             ("name", json!({"action": "accept", "content": {}}), "missing field `name`"),
-            ("name", json!({"action": "accept", "content": {"name": 7}}), "`name`: invalid type"),
+            (
+                "name",
+                json!({"action": "accept", "content": {"name": 7}}),
+                "for: `name`: invalid type",
+            ),
             ("name", json!({"action": "accept", "content": [7]}), "`content` must be an object"),
             ("model", json!({"role": "assistant"}), "missing field"),
             ("roots", json!({"roots": [{}]}), "missing field `uri`"),
@@ -558,6 +692,18 @@ fn answers_that_do_not_fit_are_invalid() {
             let response = fixture.call("all_at_once", answers);
             assert_invalid(&response, &format!("the answer to {key:?} is not what was asked for"));
             assert_invalid(&response, reason);
+        }
+        // The client need not be told all that it has sent.
+        let long = "\u{e9}".repeat(100_000);
+        for (key, answer) in [
+            ("name", json!({"action": long})),
+            ("name", json!(long)),
+            ("name", json!({"action": "accept", "content": {"name": {long.as_str(): 1}}})),
+            ("roots", json!({"roots": [{"uri": "", "name": [long]}, long]})),
+        ] {
+            let response = fixture.call("all_at_once", json!({"inputResponses": {key: answer}}));
+            assert_invalid(&response, &format!("the answer to {key:?} is not what was asked for"));
+            assert!(response.body.chars().count() < 500, "{}", response.body.len());
         }
         for answers in [json!([]), json!("name"), json!(7), json!(false)] {
             let response = fixture.call("greet", json!({"inputResponses": answers}));
@@ -573,7 +719,7 @@ fn answers_that_nobody_asked_for_are_ignored() {
         let response = fixture.call("greet", json!({"inputResponses": answers}));
         assert_eq!(response.text(), "Ann");
         // Nor are they remembered.
-        let answers = json!({"first": named("Ann"), "other": "x".repeat(100_000)});
+        let answers = json!({"first": named("Ann"), "other": "x".repeat(30_000)});
         let response = fixture.call("one_by_one", json!({"inputResponses": answers}));
         let state = state(&response);
         assert!(state.as_str().unwrap().len() < 400, "{state}");
@@ -581,6 +727,38 @@ fn answers_that_nobody_asked_for_are_ignored() {
             let response = fixture.call("greet", json!({"inputResponses": answers}));
             assert!(asked(&response)["name"].is_object());
         }
+    });
+}
+
+/// The client has declared and answered megabytes, which are looked at once, or not at all.
+#[test]
+fn many_questions_cost_no_more_than_their_answers() {
+    on_all_runtimes(|fixture| {
+        let mut answers = serde_json::Map::new();
+        for n in 0..30_000 {
+            answers.insert(n.to_string(), json!({"roots": []}));
+        }
+        let extensions: serde_json::Map<_, _> =
+            (0..30_000).map(|n| (n.to_string(), json!({}))).collect();
+        for answers in [json!(answers), json!(null)] {
+            let mut request = call("ask_many", json!({"inputResponses": answers}));
+            let meta = &mut request.params["_meta"];
+            meta["io.modelcontextprotocol/clientCapabilities"]["extensions"] = json!(extensions);
+            let response = fixture.send(&request);
+            if answers.is_null() {
+                assert_eq!(asked(&response).as_object().unwrap().len(), 1_000);
+            } else {
+                assert_eq!(response.text(), "0 roots");
+            }
+        }
+        // A key that is no text, which only matters where it could be asked for.
+        let respond = |tool| {
+            let request = call(tool, json!({"inputResponses": {"123456": {}}}));
+            let bytes = String::from_utf8(request.sized()).unwrap().replace("123456", "\\ud800");
+            fixture.send_bytes(&request, bytes.as_bytes())
+        };
+        assert_eq!(respond("silent").text(), "nothing");
+        assert_invalid(&respond("greet"), "`inputResponses`: unexpected end of hex escape");
     });
 }
 
@@ -659,11 +837,8 @@ fn progress_comes_before_the_questions() {
 #[test]
 fn questions_go_where_the_client_takes_its_answers() {
     on_all_runtimes(|fixture| {
-        let request = call("greet", json!({}));
-        let bytes = String::from_utf8(request.sized()).unwrap();
         for kind in ["text/event-stream", "application/json"] {
-            let bytes = bytes.replace("application/json, text/event-stream", kind);
-            let response = fixture.send_bytes(&request, bytes.as_bytes());
+            let response = fixture.send_for(&call("greet", json!({})), kind);
             assert!(response.head.contains(&format!("Content-Type: {kind}")), "{response:?}");
             assert!(asked(&response)["name"].is_object());
         }
@@ -694,6 +869,25 @@ fn a_round_ends_though_something_else_is_at_work() {
     on_all_runtimes(|fixture| {
         assert!(asked(&fixture.call("join_slow", json!({})))["name"].is_object());
         wait_until("the drop", || fixture.handlers.dropped.load(Ordering::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn other_threads_may_ask_and_learn_that_the_round_has_ended() {
+    on_all_runtimes(|fixture| {
+        let dropped = |count| {
+            wait_until("the thread's end", || {
+                fixture.handlers.dropped.load(Ordering::SeqCst) == count
+            });
+        };
+        // On a stream, the next keep-alive would bring the question to light.
+        let response = fixture.send_for(&call("ask_elsewhere", json!({})), "application/json");
+        assert!(asked(&response)["name"].is_object());
+        dropped(1);
+        let answers = json!({"inputResponses": {"name": named("Ann")}});
+        assert_eq!(fixture.call("ask_elsewhere", answers).text(), "Ann");
+        assert_eq!(fixture.call("ask_too_late", json!({})).text(), "done");
+        dropped(2);
     });
 }
 

@@ -175,6 +175,17 @@ impl<S, T: Timer> Connection<S, T> {
         }
     }
 
+    /// Passes on all that is pending, at once: the client is about to hear no more. It is no more
+    /// than what it asked for.
+    fn flush_listener(&mut self, now: Now) {
+        while let Some(listener) = &self.listener
+            && let Some(change) = listener.next_change()
+        {
+            let key = listener.call;
+            self.handle(now, Input::Notify(key, Notification::Changed(change)));
+        }
+    }
+
     /// Whether anything happened.
     fn poll_call(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let Some(call) = &mut self.call else {
@@ -233,6 +244,7 @@ impl<S, T: Timer> Connection<S, T> {
         }
         self.shutdown = until;
         if let Some(until) = until {
+            self.flush_listener(now);
             self.handle(now, Input::Shutdown(until));
         }
         true

@@ -72,6 +72,11 @@ impl Listener {
         Ok(Self { live, subscription, call, _counted: counted })
     }
 
+    /// Takes the next change.
+    pub(crate) fn next_change(&self) -> Option<Change> {
+        self.live.listeners.inner().hub.next_change(self.subscription)
+    }
+
     /// Takes the next change or, if there is none, has the task woken when there is one.
     pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
         let mut inner = self.live.listeners.inner();

@@ -81,9 +81,13 @@ impl Listener {
     pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
         let mut inner = self.live.listeners.inner();
         let change = inner.hub.next_change(self.subscription);
-        if change.is_none() {
-            inner.wakers.insert(self.subscription, cx.waker().clone());
-        }
+        let replaced = match &change {
+            Some(_) => None,
+            None => inner.wakers.insert(self.subscription, cx.waker().clone()),
+        };
+        // Wakers belong to somebody else, who may call back when they are dropped.
+        drop(inner);
+        drop(replaced);
         change
     }
 }

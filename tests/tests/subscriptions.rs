@@ -2,15 +2,18 @@
 
 mod common;
 
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
 use common::client::{HangUp, Request, Response, ToolCall, Wire, connect};
 use common::log::Log;
 use common::subscription::{Piece, Subscription, listen};
 use common::{On, Running, wait_until};
+use mcp_smol::runtime::Timer;
 use mcp_smol::{Counters, Deadlines, Endpoints, HubLimits, Report, Resource, Server, ServerHandle};
 use serde_json::{Value, json};
 
@@ -311,6 +314,88 @@ fn a_shutdown_ends_subscriptions_at_once() {
         // Nobody hears it, and nothing breaks.
         fixture.handle.notify_tools_list_changed();
     }
+}
+
+/// A connection on which a client listens and says no more. It knows no wakers.
+struct Quiet {
+    request: Vec<u8>,
+}
+
+impl futures_io::AsyncRead for Quiet {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let request = std::mem::take(&mut self.request);
+        if request.is_empty() {
+            return Poll::Pending;
+        }
+        buffer[..request.len()].copy_from_slice(&request);
+        Poll::Ready(Ok(request.len()))
+    }
+}
+
+impl futures_io::AsyncWrite for Quiet {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+struct Never;
+
+impl Timer for Never {
+    fn reset(&mut self, _: Instant) {}
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+/// A task that changes the server when its executor forgets it.
+struct Task(ServerHandle);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.notify_tools_list_changed();
+    }
+}
+
+#[test]
+fn wakers_may_do_what_they_like_when_they_are_dropped() {
+    let mut server = server();
+    let (handle, counters) = (server.handle(), server.counters());
+    let endpoints = Endpoints::new().mount("/mcp", server);
+    let service = mcp_smol::block_on(endpoints.start()).unwrap();
+    let request = listen(json!({"toolsListChanged": true})).sized();
+    let polling = std::thread::spawn(move || {
+        let mut connection = service.connection(Quiet { request }, Never, None);
+        for _ in 0..3 {
+            let waker = Arc::new(Task(handle.clone())).into();
+            assert!(Pin::new(&mut connection).poll(&mut Context::from_waker(&waker)).is_pending());
+            assert_eq!(counters.open_subscriptions(), 1);
+        }
+        drop(connection);
+        assert_eq!(counters.open_subscriptions(), 0);
+    });
+    wait_until("the end", || polling.is_finished());
+    polling.join().unwrap();
 }
 
 /// A URI of which a few notifications are more than all buffers on the way hold.

@@ -124,6 +124,14 @@ impl<D> Offered<D> {
     }
 }
 
+impl<D: Offerable> Offered<D> {
+    /// Makes its function do what the description says.
+    pub(crate) fn prepared(self) -> Result<Self, OfferError> {
+        let handler = self.description.prepare(self.handler)?;
+        Ok(Self { handler, ..self })
+    }
+}
+
 impl Offered<Tool> {
     /// Adds to the description: a title, icons, hints on what it does.
     #[must_use]
@@ -317,15 +325,10 @@ impl Offerable for ResourceTemplate {
 }
 
 impl Offering {
-    /// Adds something at the end of its list or, where `replaces` says so, in the place of what has
-    /// its name.
-    pub(crate) fn put<D: Offerable>(
-        &mut self,
-        item: Offered<D>,
-        replaces: bool,
-    ) -> Result<(), OfferError> {
+    /// Adds something that is prepared at the end of its list or, where `replaces` says so, in the
+    /// place of what has its name.
+    pub(crate) fn put<D: Offerable>(&mut self, item: Offered<D>, replaces: bool) {
         let Offered { description, handler, visible, completions } = item;
-        let handler = description.prepare(handler)?;
         let key = description.key();
         if replaces {
             self.forget(&key);
@@ -343,7 +346,6 @@ impl Offering {
             Some(other) => *other = description,
             None => list.push(description),
         }
-        Ok(())
     }
 
     /// Whether there was something to remove.

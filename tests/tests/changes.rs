@@ -466,6 +466,15 @@ fn what_is_hidden_is_not_there() {
             let all = named(&[&["a", "hid1"], &["b", "hid2"], &["hid3", "c"]]);
             assert_eq!(walk(&fixture, ADMIN, kind), all);
             assert_eq!(kind.call(&fixture, ADMIN, "hid1").unwrap(), "it");
+
+            // Nor does a cursor tell what is there.
+            let page = fixture.answer_to(ADMIN, kind.list, json!({}));
+            let at_hidden = json!({"cursor": page["result"]["nextCursor"]});
+            let behind =
+                |token, cursor: &Value| fixture.answer_to(token, kind.list, cursor.clone());
+            assert_eq!(names(&behind(ADMIN, &at_hidden), kind), named(&[&["b", "hid2"]])[0]);
+            let unknown = behind(None, &json!({"cursor": "bm9uZQ=="}));
+            assert_eq!(behind(None, &at_hidden)["error"], unknown["error"]);
             fixture.running.stop().unwrap();
         }
     }
@@ -724,14 +733,18 @@ fn a_server_may_be_changed_from_anywhere() {
     ends("an addition", move || drop(on_add.add(taken).unwrap_err()));
     assert_eq!(fixture.names(TOOLS), ["replaced"]);
 
-    // From a handler.
-    let in_handler = handle.clone();
+    // From a handler, and from what says who may see something.
+    let (in_handler, in_visible) = (handle.clone(), handle.clone());
     let grow = tool("grow", "", move || {
         TOOLS.add(&in_handler, "grown", "").unwrap();
         "grown"
     });
     handle.add(grow).unwrap();
     assert_eq!(TOOLS.call(&fixture, None, "grow").unwrap(), "grown");
+    let shy = tool("shy", "", || "").visible_if(move |_| !in_visible.remove(&TOOLS.key_of("shy")));
+    handle.add(shy).unwrap();
+    // The list is that of before.
+    assert_eq!(fixture.names(TOOLS).len(), 3);
     assert_eq!(fixture.names(TOOLS), ["replaced", "grow", "grown"]);
     fixture.running.stop().unwrap();
 }

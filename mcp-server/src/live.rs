@@ -1,6 +1,7 @@
 //! What a server offers while it runs: looked up at every request, and changed through a handle.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use mcp_proto::{Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request};
@@ -119,7 +120,15 @@ impl Ready {
     }
 
     fn is_visible(&self, key: &OfferKey, request: &Request) -> bool {
-        self.offering.visible.get(key).is_some_and(|is_visible| is_visible(request))
+        let Some(is_visible) = self.offering.visible.get(key) else {
+            return false;
+        };
+        // It may trip over what a client has sent, which must not take others along.
+        catch_unwind(AssertUnwindSafe(|| is_visible(request))).unwrap_or_else(|_| {
+            let name = key.name();
+            tracing::warn!(name, "hidden: what says who may see it has panicked");
+            false
+        })
     }
 }
 

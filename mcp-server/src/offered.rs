@@ -103,7 +103,8 @@ impl<D> Offered<D> {
     /// Offers it to those clients only whose requests pass `is_visible`. To all others it is
     /// neither listed nor there.
     ///
-    /// `is_visible` is asked at each request that would show or use it, and should only look.
+    /// `is_visible` is asked at each request that would show or use it, and should only look. When
+    /// it panics, the answer is no.
     #[must_use]
     pub fn visible_if(
         mut self,

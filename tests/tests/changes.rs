@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::client::{Request, ToolCall, Wire};
+use common::log::Log;
 use common::subscription::Subscription;
 use common::{On, Running, wait_until};
 use mcp_smol::Request as Received;
@@ -579,6 +580,24 @@ fn completions_go_with_what_they_complete() {
 }
 
 #[test]
+fn a_template_does_not_show_a_hidden_resource() {
+    let fixture = Fixture::start(On::Smol);
+    let handle = &fixture.handle;
+    let files = "file:///{+path}".parse().unwrap();
+    handle.add(resource_template(files, "files", |it| it, || "by template")).unwrap();
+    let secret = Resource::new("file:///secret", "secret");
+    handle.add(resource(secret, || "secret").visible_if(is_admin)).unwrap();
+    let read = |token, uri: &str| {
+        let answer = fixture.answer_to(token, "resources/read", json!({"uri": uri}));
+        answer.pointer("/result/contents/0/text").cloned()
+    };
+    assert_eq!(read(None, "file:///other"), Some(json!("by template")));
+    assert_eq!(read(None, "file:///secret"), None);
+    assert_eq!(read(ADMIN, "file:///secret"), Some(json!("secret")));
+    fixture.running.stop().unwrap();
+}
+
+#[test]
 fn a_handle_works_before_the_start_and_after_the_end() {
     for &on in On::ALL {
         let mut server = Server::new("early", "1.0.0").tool("t0", "", || "");
@@ -747,4 +766,26 @@ fn a_server_may_be_changed_from_anywhere() {
     assert_eq!(fixture.names(TOOLS).len(), 3);
     assert_eq!(fixture.names(TOOLS), ["replaced", "grow", "grown"]);
     fixture.running.stop().unwrap();
+}
+
+#[test]
+fn what_panics_when_it_is_asked_who_may_see_it_is_hidden() {
+    let log = Log::capture();
+    for &on in On::ALL {
+        let fixture = Fixture::start(on);
+        log.clear();
+        for kind in KINDS {
+            kind.add(&fixture.handle, "a", "it").unwrap();
+            // Nobody should do that with what clients send, or leave out.
+            let visible: fn(&Received) -> bool =
+                |request| request.head().field("x-role").unwrap() == b"admin";
+            kind.put(&fixture.handle, Put::Add, "b", "it", Some(visible)).unwrap();
+            assert_eq!(fixture.names(kind), [kind.name("a")]);
+            assert_eq!(kind.call(&fixture, None, "b").unwrap_err()["code"], json!(-32602));
+            assert_eq!(kind.call(&fixture, None, "a").unwrap(), "it");
+        }
+        assert!(log.warnings() >= 8, "{:#?}", log.excerpt());
+        assert_eq!(log.errors(), 0, "{:#?}", log.excerpt());
+        fixture.running.stop().unwrap();
+    }
 }

@@ -264,6 +264,16 @@ impl Catalog {
         Some(result.unwrap_or_else(Reply::Error))
     }
 
+    /// Whether `uri` means something that is there and [restricted](Offer::restricted), and that
+    /// `is_visible` does not let through.
+    #[must_use]
+    pub fn hides_resource(&self, uri: &str, is_visible: impl Fn(&OfferKey) -> bool) -> bool {
+        self.find_resource(uri).is_some_and(|found| {
+            let key = self.key_of(uri, &found);
+            self.inner.restricted.contains(&key) && !is_visible(&key)
+        })
+    }
+
     fn key_of(&self, uri: &str, found: &ResourceMatch) -> OfferKey {
         match found {
             ResourceMatch::Listed => OfferKey::Resource(uri.to_owned()),

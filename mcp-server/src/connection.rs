@@ -120,7 +120,7 @@ impl<S, T: Timer> Connection<S, T> {
         let mount = &self.shared.mounts[call.endpoint()];
         if let Some(filter) = call.request().subscription() {
             let counted = mount.counters.count_subscription();
-            let listener = Listener::new(mount.live.clone(), key, filter, counted);
+            let listener = Listener::new(mount.live.clone(), &call, filter, counted);
             return self.begin_subscription(now, key, listener);
         }
         let reply = match mount.live.answer(&call) {

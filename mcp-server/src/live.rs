@@ -1,10 +1,13 @@
 //! What a server offers while it runs: looked up at every request, and changed through a handle.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use mcp_proto::{Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request};
+use mcp_proto::{
+    Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request, SubscriptionFilter,
+};
 
 use crate::listeners::Listeners;
 use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
@@ -84,6 +87,20 @@ impl Live {
     /// Finds who answers a call.
     pub(crate) fn answer(&self, call: &Call) -> Answered {
         self.with_ready(|ready| ready.answer(call)).unwrap_or(Answered::Nobody)
+    }
+
+    /// Those resources of a filter that are there and not for whoever sends `request`.
+    pub(crate) fn hidden_of(
+        &self,
+        filter: &SubscriptionFilter,
+        request: &Request,
+    ) -> HashSet<String> {
+        self.with_ready(|ready| {
+            let is_visible = |key: &OfferKey| ready.is_visible(key, request);
+            let uris = filter.resource_subscriptions.iter();
+            uris.filter(|uri| ready.catalog.hides_resource(uri, is_visible)).cloned().collect()
+        })
+        .unwrap_or_default()
     }
 
     /// Lends out what is served now, with no lock held.

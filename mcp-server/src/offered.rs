@@ -101,7 +101,8 @@ impl<D> Offered<D> {
     }
 
     /// Offers it to those clients only whose requests pass `is_visible`. To all others it is
-    /// neither listed nor there.
+    /// neither listed nor there, they hear of no change of what is in it, and a template that fits
+    /// the URI of a hidden resource does not show it.
     ///
     /// `is_visible` is asked at each request that would show or use it, and should only look. When
     /// it panics, the answer is no.

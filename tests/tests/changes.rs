@@ -598,6 +598,32 @@ fn a_template_does_not_show_a_hidden_resource() {
 }
 
 #[test]
+fn nobody_hears_of_a_resource_that_is_hidden_from_them() {
+    for &on in On::ALL {
+        let fixture = Fixture::start(on);
+        let handle = &fixture.handle;
+        for kind in [RESOURCES, TEMPLATES] {
+            kind.put(handle, Put::Add, "hid", "", Some(is_admin)).unwrap();
+            kind.add(handle, "a", "").unwrap();
+        }
+        let uris = ["x://hid", "y://hid/7", "x://a", "y://a/7", "x://later", "last:"];
+        let listen = |bearer| {
+            let filter = json!({"resourceSubscriptions": uris});
+            let request = Request { bearer, ..common::subscription::listen(filter.clone()) };
+            let subscription = Subscription::open(fixture.running.address, &request);
+            // Whether something is hidden or not there makes no difference.
+            assert_eq!(subscription.granted, filter);
+            subscription
+        };
+        let (mut guest, mut admin) = (listen(None), listen(ADMIN));
+        uris.iter().for_each(|uri| handle.notify_resource_updated(uri));
+        assert_eq!(admin.changes_until("last:"), uris[..5]);
+        assert_eq!(guest.changes_until("last:"), uris[2..5]);
+        fixture.running.stop().unwrap();
+    }
+}
+
+#[test]
 fn a_handle_works_before_the_start_and_after_the_end() {
     for &on in On::ALL {
         let mut server = Server::new("early", "1.0.0").tool("t0", "", || "");

@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use mcp_tests::schema;
 use serde_json::{Value, json};
@@ -81,13 +82,15 @@ impl Subscription {
 
     /// The next message, behind any number of comments.
     pub fn message(&mut self) -> Value {
-        loop {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
             match self.piece() {
                 Piece::Message(message) => return message,
                 Piece::Comment(_) => {}
                 Piece::End => panic!("the stream has ended"),
             }
         }
+        panic!("nothing but comments")
     }
 
     /// What the next message tells of: `tools`, `prompts`, `resources`, or the URI of a resource.

@@ -262,6 +262,16 @@ impl Catalog {
         Some(result.unwrap_or_else(Reply::Error))
     }
 
+    /// Whether `uri` means something that is there and [restricted](Offer::restricted), and that
+    /// `is_visible` does not let through.
+    #[must_use]
+    pub fn hides_resource(&self, uri: &str, is_visible: impl Fn(&OfferKey) -> bool) -> bool {
+        self.find_resource(uri).is_some_and(|found| {
+            let key = self.key_of(uri, &found);
+            self.inner.restricted.contains(&key) && !is_visible(&key)
+        })
+    }
+
     fn key_of(&self, uri: &str, found: &ResourceMatch) -> OfferKey {
         match found {
             ResourceMatch::Listed => OfferKey::Resource(uri.to_owned()),
@@ -417,7 +427,7 @@ impl List {
     ) -> Result<Reply, RpcError> {
         let start = match request.cursor() {
             None => 0,
-            Some(cursor) => self.behind(cursor).ok_or_else(|| {
+            Some(cursor) => self.behind(cursor, is_visible).ok_or_else(|| {
                 RpcError::invalid_params("invalid cursor: start again without one")
             })?,
         };
@@ -432,21 +442,24 @@ impl List {
                 (page.clone(), last.map(|last| last.cursor.clone()))
             }
             None => {
-                let visible = || self.items[start..].iter().filter(|item| is_visible(&item.key));
-                let last = visible().nth(self.page_size.saturating_sub(1));
-                let has_more = visible().nth(self.page_size).is_some();
-                let items = array_of(visible().take(self.page_size), revision);
-                (items, last.filter(|_| has_more).map(|last| last.cursor.clone()))
+                // Each is asked for once: the answer may not be the same twice.
+                let mut visible = self.items[start..].iter().filter(|item| is_visible(&item.key));
+                let page: Vec<_> = visible.by_ref().take(self.page_size).collect();
+                let last = page.last().filter(|_| visible.next().is_some());
+                let next_cursor = last.map(|last| last.cursor.clone());
+                (array_of(page.into_iter(), revision), next_cursor)
             }
         };
         let caching = self.caching;
         Ok(Reply::List(Listing { method: request.method(), items, next_cursor, caching }))
     }
 
-    /// The position behind the item that a cursor names.
-    fn behind(&self, cursor: &str) -> Option<usize> {
+    /// The position behind the item that a cursor names. A client makes up the name of one that it
+    /// does not see, and must not learn whether it is there.
+    fn behind(&self, cursor: &str, is_visible: &impl Fn(&OfferKey) -> bool) -> Option<usize> {
         let name = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
-        Some(self.positions.get(&name)? + 1)
+        let position = *self.positions.get(&name)?;
+        is_visible(&self.items[position].key).then_some(position + 1)
     }
 }
 

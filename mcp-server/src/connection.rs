@@ -120,7 +120,7 @@ impl<S, T: Timer> Connection<S, T> {
         let mount = &self.shared.mounts[call.endpoint()];
         if let Some(filter) = call.request().subscription() {
             let counted = mount.counters.count_subscription();
-            let listener = Listener::new(mount.live.clone(), key, filter, counted);
+            let listener = Listener::new(mount.live.clone(), &call, filter, counted);
             return self.begin_subscription(now, key, listener);
         }
         let reply = match mount.live.answer(&call) {
@@ -172,6 +172,17 @@ impl<S, T: Timer> Connection<S, T> {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Passes on all that is pending, at once: the client is about to hear no more. It is no more
+    /// than what it asked for.
+    fn flush_listener(&mut self, now: Now) {
+        while let Some(listener) = &self.listener
+            && let Some(change) = listener.next_change()
+        {
+            let key = listener.call;
+            self.handle(now, Input::Notify(key, Notification::Changed(change)));
         }
     }
 
@@ -231,6 +242,7 @@ impl<S, T: Timer> Connection<S, T> {
         }
         self.shutdown = until;
         if let Some(until) = until {
+            self.flush_listener(now);
             self.handle(now, Input::Shutdown(until));
         }
         true

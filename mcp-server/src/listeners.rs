@@ -1,11 +1,11 @@
 //! The subscriptions of one server: its hub, and who is to be woken when there is news.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use mcp_proto::{
-    CallKey, Change, Hub, HubLimits, SubscribeError, SubscriptionFilter, SubscriptionKey,
+    Call, CallKey, Change, Hub, HubLimits, SubscribeError, SubscriptionFilter, SubscriptionKey,
 };
 
 use crate::counters::Counted;
@@ -58,28 +58,49 @@ pub(crate) struct Listener {
     live: Arc<Live>,
     subscription: SubscriptionKey,
     pub(crate) call: CallKey,
+    /// Resources that its client asked for and was not to see when it did.
+    hidden: HashSet<String>,
     _counted: Counted,
 }
 
 impl Listener {
     pub(crate) fn new(
         live: Arc<Live>,
-        call: CallKey,
+        call: &Call,
         filter: &SubscriptionFilter,
         counted: Counted,
     ) -> Result<Self, SubscribeError> {
+        let hidden = live.hidden_of(filter, call.request());
+        // With those that are hidden: they count like any that are not there.
         let subscription = live.listeners.inner().hub.subscribe(filter)?;
-        Ok(Self { live, subscription, call, _counted: counted })
+        Ok(Self { live, subscription, call: call.key(), hidden, _counted: counted })
+    }
+
+    /// Takes the next change.
+    pub(crate) fn next_change(&self) -> Option<Change> {
+        self.take_next(&mut self.live.listeners.inner())
     }
 
     /// Takes the next change or, if there is none, has the task woken when there is one.
     pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
         let mut inner = self.live.listeners.inner();
-        let change = inner.hub.next_change(self.subscription);
-        if change.is_none() {
-            inner.wakers.insert(self.subscription, cx.waker().clone());
-        }
+        let change = self.take_next(&mut inner);
+        let replaced = match &change {
+            Some(_) => None,
+            None => inner.wakers.insert(self.subscription, cx.waker().clone()),
+        };
+        // Wakers belong to somebody else, who may call back when they are dropped.
+        drop(inner);
+        drop(replaced);
         change
+    }
+
+    fn take_next(&self, inner: &mut Inner) -> Option<Change> {
+        let mut changes = std::iter::from_fn(|| inner.hub.next_change(self.subscription));
+        changes.find(|change| match change {
+            Change::Resource { uri } => !self.hidden.contains(&**uri),
+            _ => true,
+        })
     }
 }
 

@@ -1,9 +1,13 @@
 //! What a server offers while it runs: looked up at every request, and changed through a handle.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use mcp_proto::{Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request};
+use mcp_proto::{
+    Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request, SubscriptionFilter,
+};
 
 use crate::listeners::Listeners;
 use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
@@ -13,11 +17,17 @@ use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
 pub(crate) struct Live {
     /// What the server was told to offer.
     offering: Mutex<Offering>,
-    /// The same, ready to be served: as it was when the server started.
-    started: OnceLock<Ready>,
-    /// As it is since the first change. A server that never changes never takes this lock.
-    changed: OnceLock<RwLock<Ready>>,
+    /// The same, ready to be served, since the server has started.
+    served: OnceLock<Served>,
     pub(crate) listeners: Listeners,
+}
+
+enum Served {
+    /// What nobody can change. Calls take no lock.
+    Fixed(Ready),
+    /// What there is a handle to. The lock is held for as long as it takes to clone or to replace
+    /// what is in it.
+    Changing(RwLock<Arc<Ready>>),
 }
 
 /// An offering and its catalog, which belong together.
@@ -41,42 +51,67 @@ impl Live {
     }
 
     /// Makes it ready to be served.
-    pub(crate) fn start(&self, limits: HubLimits) -> Result<(), CatalogError> {
+    pub(crate) fn start(self: &Arc<Self>, limits: HubLimits) -> Result<(), CatalogError> {
         self.listeners.start(limits);
-        let ready = Ready::new(self.offering().clone())?;
+        // Locked until it is served, so that no change falls in between.
+        let offering = self.offering();
+        let ready = Ready::new(offering.clone())?;
+        // Whoever can change it holds it, too.
+        let served = match Arc::strong_count(self) {
+            1 => Served::Fixed(ready),
+            _ => Served::Changing(RwLock::new(Arc::new(ready))),
+        };
         // A server is started once: it is consumed by that.
-        let _ = self.started.set(ready);
+        let _ = self.served.set(served);
         Ok(())
     }
 
     /// Changes what the server offers; if clients could not use the result, nothing changes.
-    fn change<R>(
-        &self,
-        change: impl FnOnce(&mut Offering) -> Result<R, OfferError>,
-    ) -> Result<R, OfferError> {
+    fn change<R>(&self, change: impl FnOnce(&mut Offering) -> R) -> Result<R, OfferError> {
+        // What users have put there may call back when it is dropped: so these are declared before
+        // the locks are taken, to be dropped after they are released.
+        let mut changed;
+        let _replaced;
         let mut offering = self.offering();
-        let mut changed = offering.clone();
-        let result = change(&mut changed)?;
-        if self.started.get().is_some() {
-            let ready = Ready::new(changed.clone())?;
-            match self.changed.get() {
-                Some(current) => *current.write().unwrap_or_else(PoisonError::into_inner) = ready,
-                None => drop(self.changed.set(RwLock::new(ready))),
-            }
+        changed = offering.clone();
+        let result = change(&mut changed);
+        let ready = Arc::new(Ready::new(changed.clone())?);
+        if let Some(Served::Changing(current)) = self.served.get() {
+            let mut current = current.write().unwrap_or_else(PoisonError::into_inner);
+            _replaced = std::mem::replace(&mut *current, ready);
         }
-        *offering = changed;
+        std::mem::swap(&mut *offering, &mut changed);
         Ok(result)
     }
 
     /// Finds who answers a call.
     pub(crate) fn answer(&self, call: &Call) -> Answered {
-        match (self.changed.get(), self.started.get()) {
-            (Some(changed), _) => {
-                changed.read().unwrap_or_else(PoisonError::into_inner).answer(call)
+        self.with_ready(|ready| ready.answer(call)).unwrap_or(Answered::Nobody)
+    }
+
+    /// Those resources of a filter that are there and not for whoever sends `request`.
+    pub(crate) fn hidden_of(
+        &self,
+        filter: &SubscriptionFilter,
+        request: &Request,
+    ) -> HashSet<String> {
+        self.with_ready(|ready| {
+            let is_visible = |key: &OfferKey| ready.is_visible(key, request);
+            let uris = filter.resource_subscriptions.iter();
+            uris.filter(|uri| ready.catalog.hides_resource(uri, is_visible)).cloned().collect()
+        })
+        .unwrap_or_default()
+    }
+
+    /// Lends out what is served now, with no lock held.
+    fn with_ready<R>(&self, with: impl FnOnce(&Ready) -> R) -> Option<R> {
+        Some(match self.served.get()? {
+            Served::Fixed(ready) => with(ready),
+            Served::Changing(current) => {
+                let current = current.read().unwrap_or_else(PoisonError::into_inner).clone();
+                with(&current)
             }
-            (None, Some(started)) => started.answer(call),
-            (None, None) => Answered::Nobody,
-        }
+        })
     }
 
     fn offering(&self) -> MutexGuard<'_, Offering> {
@@ -102,7 +137,15 @@ impl Ready {
     }
 
     fn is_visible(&self, key: &OfferKey, request: &Request) -> bool {
-        self.offering.visible.get(key).is_some_and(|is_visible| is_visible(request))
+        let Some(is_visible) = self.offering.visible.get(key) else {
+            return false;
+        };
+        // It may trip over what a client has sent, which must not take others along.
+        catch_unwind(AssertUnwindSafe(|| is_visible(request))).unwrap_or_else(|_| {
+            let name = key.name();
+            tracing::warn!(name, "hidden: what says who may see it has panicked");
+            false
+        })
     }
 }
 
@@ -136,10 +179,7 @@ impl ServerHandle {
     ///
     /// If clients could not make use of it, such as for a name that is taken. Then nothing changes.
     pub fn add<D: Offerable>(&self, item: Offered<D>) -> Result<(), OfferError> {
-        let change = change_of(&item.description.key());
-        self.live.change(|offering| offering.put(item, false))?;
-        self.notify(&change);
-        Ok(())
+        self.put(item, false)
     }
 
     /// Offers something in the place of what has its name, or at the end if nothing has.
@@ -148,17 +188,14 @@ impl ServerHandle {
     ///
     /// If clients could not make use of it. Then nothing changes.
     pub fn replace<D: Offerable>(&self, item: Offered<D>) -> Result<(), OfferError> {
-        let change = change_of(&item.description.key());
-        self.live.change(|offering| offering.put(item, true))?;
-        self.notify(&change);
-        Ok(())
+        self.put(item, true)
     }
 
     /// Offers something no more, and returns whether it was offered. Calls that are in flight go
     /// on.
     pub fn remove(&self, key: &OfferKey) -> bool {
         // What is left is as good as it was.
-        let was_there = self.live.change(|offering| Ok(offering.remove(key))).unwrap_or(false);
+        let was_there = self.live.change(|offering| offering.remove(key)).unwrap_or(false);
         if was_there {
             self.notify(&change_of(key));
         }
@@ -184,6 +221,14 @@ impl ServerHandle {
     /// Tells clients that what they get when they read `uri` has changed.
     pub fn notify_resource_updated(&self, uri: &str) {
         self.notify(&Change::resource(uri));
+    }
+
+    fn put<D: Offerable>(&self, item: Offered<D>, replaces: bool) -> Result<(), OfferError> {
+        let item = item.prepared()?;
+        let change = change_of(&item.description.key());
+        self.live.change(|offering| offering.put(item, replaces))?;
+        self.notify(&change);
+        Ok(())
     }
 
     fn notify(&self, change: &Change) {

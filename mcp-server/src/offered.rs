@@ -104,9 +104,11 @@ impl<D> Offered<D> {
     }
 
     /// Offers it to those clients only whose requests pass `is_visible`. To all others it is
-    /// neither listed nor there.
+    /// neither listed nor there, they hear of no change of what is in it, and a template that fits
+    /// the URI of a hidden resource does not show it.
     ///
-    /// `is_visible` is asked at each request that would show or use it, and should only look.
+    /// `is_visible` is asked at each request that would show or use it, and should only look. When
+    /// it panics, the answer is no.
     #[must_use]
     pub fn visible_if(
         mut self,
@@ -124,6 +126,14 @@ impl<D> Offered<D> {
         let handler = handler_fn::<Completions, _, _>(handler, ());
         self.completions.push((argument.into(), handler));
         self
+    }
+}
+
+impl<D: Offerable> Offered<D> {
+    /// Makes its function do what the description says.
+    pub(crate) fn prepared(self) -> Result<Self, OfferError> {
+        let handler = self.description.prepare(self.handler)?;
+        Ok(Self { handler, ..self })
     }
 }
 
@@ -322,15 +332,10 @@ impl Offerable for ResourceTemplate {
 }
 
 impl Offering {
-    /// Adds something at the end of its list or, where `replaces` says so, in the place of what has
-    /// its name.
-    pub(crate) fn put<D: Offerable>(
-        &mut self,
-        item: Offered<D>,
-        replaces: bool,
-    ) -> Result<(), OfferError> {
+    /// Adds something that is prepared at the end of its list or, where `replaces` says so, in the
+    /// place of what has its name.
+    pub(crate) fn put<D: Offerable>(&mut self, item: Offered<D>, replaces: bool) {
         let Offered { description, handler, visible, completions } = item;
-        let handler = description.prepare(handler)?;
         let key = description.key();
         if replaces {
             self.forget(&key);
@@ -348,7 +353,6 @@ impl Offering {
             Some(other) => *other = description,
             None => list.push(description),
         }
-        Ok(())
     }
 
     /// Whether there was something to remove.

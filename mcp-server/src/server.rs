@@ -241,8 +241,9 @@ impl Server {
         if !item.completions.is_empty() {
             capabilities.completions.get_or_insert_default();
         }
-        if let Err(error) = self.live.describe(|offering| offering.put(item, false)) {
-            self.problem.get_or_insert(error);
+        match item.prepared() {
+            Ok(item) => self.live.describe(|offering| offering.put(item, false)),
+            Err(error) => drop(self.problem.get_or_insert(error)),
         }
         self
     }

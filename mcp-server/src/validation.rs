@@ -19,6 +19,13 @@ use crate::offered::{HandlerFn, OfferError};
 /// How many mistakes a model is told of at once.
 const MOST_MISTAKES: usize = 5;
 
+/// How many bytes it may take to say of each value that it is wrong: all mistakes are collected
+/// before the first is told. 8,000 values with short names.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a mistake takes besides its place.
+const BYTES_PER_MISTAKE: usize = 512;
+
 const DIALECTS: [&str; 2] =
     ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema"];
 
@@ -72,6 +79,9 @@ fn check(validator: &Validator, json: &str) -> Result<(), String> {
     if validator.is_valid(&value) {
         return Ok(());
     }
+    if bytes_of_mistakes(&value, 0) > MOST_BYTES {
+        return Err("among so much it cannot be told where, see the schema".to_owned());
+    }
     let mistakes = validator.iter_errors(&value).take(MOST_MISTAKES).map(|mistake| {
         // A JSON Pointer. Argument names seldom hold slashes, and models know dots.
         let place = mistake.instance_path().as_str().trim_start_matches('/').replace('/', ".");
@@ -83,6 +93,22 @@ fn check(validator: &Validator, json: &str) -> Result<(), String> {
         if place.is_empty() { what } else { format!("`{place}`: {what}") }
     });
     Err(mistakes.collect::<Vec<_>>().join("; "))
+}
+
+/// What it takes to say that a value is wrong, at a place of that many bytes, and all in it.
+fn bytes_of_mistakes(value: &Value, place: usize) -> usize {
+    let within: usize = match value {
+        Value::Array(items) => {
+            // A slash and a number.
+            items.iter().map(|item| bytes_of_mistakes(item, place + 8)).sum()
+        }
+        Value::Object(members) => {
+            let members = members.iter();
+            members.map(|(name, value)| bytes_of_mistakes(value, place + 1 + name.len())).sum()
+        }
+        _ => 0,
+    };
+    within + place + BYTES_PER_MISTAKE
 }
 
 /// A result that is not what was promised is a failure of the server.

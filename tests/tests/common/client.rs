@@ -42,7 +42,7 @@ pub enum Wire {
 }
 
 impl Wire {
-    fn revision(self) -> Revision {
+    pub fn revision(self) -> Revision {
         match self {
             Self::Legacy => Revision::V2025_11_25,
             Self::Modern => Revision::V2026_07_28,
@@ -59,13 +59,25 @@ pub struct Request {
     /// What it is about, for `Mcp-Name`.
     pub name: Option<String>,
     pub params: Value,
+    pub accept: &'static str,
+    /// The token it is authorized by.
+    pub bearer: Option<&'static str>,
 }
 
 impl Request {
     pub fn new(wire: Wire, method: &'static str, params: Value) -> Self {
         let subject = if method == "completion/complete" { Value::Null } else { params.clone() };
         let name = subject["name"].as_str().or_else(|| subject["uri"].as_str());
-        Self { wire, path: "/mcp", id: json!(1), method, name: name.map(str::to_owned), params }
+        Self {
+            wire,
+            path: "/mcp",
+            id: json!(1),
+            method,
+            name: name.map(str::to_owned),
+            params,
+            accept: "application/json, text/event-stream",
+            bearer: None,
+        }
     }
 
     fn body(&self) -> String {
@@ -85,10 +97,14 @@ impl Request {
     fn head(&self) -> String {
         let mut head = format!(
             "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {}\r\n",
+             Accept: {}\r\nMCP-Protocol-Version: {}\r\n",
             self.path,
+            self.accept,
             self.wire.revision()
         );
+        if let Some(token) = self.bearer {
+            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
         if self.wire == Wire::Modern {
             head.push_str(&format!("Mcp-Method: {}\r\n", self.method));
             if let Some(name) = &self.name {
@@ -239,7 +255,7 @@ pub fn notifications_in(chunk: &[u8], wire: Wire) -> Vec<&str> {
 }
 
 /// What the events in a stream carry.
-fn data_of(stream: &str) -> impl Iterator<Item = &str> {
+pub fn data_of(stream: &str) -> impl Iterator<Item = &str> {
     stream.lines().filter_map(|line| line.strip_prefix("data: "))
 }
 

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod log;
+pub mod subscription;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
@@ -44,7 +45,10 @@ impl On {
     }
 
     pub fn serve_with(self, endpoints: Endpoints, drain: Duration) -> Running {
-        let listener = listen();
+        self.serve_at(listen(), endpoints, drain)
+    }
+
+    pub fn serve_at(self, listener: TcpListener, endpoints: Endpoints, drain: Duration) -> Running {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = async_channel::bounded::<()>(1);
         let until = async move {

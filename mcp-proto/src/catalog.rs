@@ -221,9 +221,7 @@ impl Catalog {
     #[must_use]
     pub fn answer_to(&self, call: &Call, is_visible: impl Fn(&OfferKey) -> bool) -> Option<Reply> {
         let request = call.request();
-        let is_visible = &|key: &OfferKey| {
-            !self.inner.restricted.contains(key) || is_visible(key)
-        };
+        let is_visible = &|key: &OfferKey| !self.inner.restricted.contains(key) || is_visible(key);
         let inner = &*self.inner;
         let result = match request.method() {
             McpMethod::ListTools => inner.tools.page(request, is_visible),

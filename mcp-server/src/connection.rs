@@ -196,9 +196,7 @@ impl<S, T: Timer> Connection<S, T> {
         if let (Poll::Pending, Some(context)) = (&polled, call.asking()) {
             // It cannot go on before the client has answered, and that is another call.
             let rounds = &self.shared.mounts[call.endpoint].rounds;
-            let reply = context.asking(|asking| {
-                rounds.close(now, context.request(), asking)
-            });
+            let reply = context.asking(|asking| rounds.close(now, context.request(), asking));
             polled = Poll::Ready(reply);
         }
         let mut happened = false;

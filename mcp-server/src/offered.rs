@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Catalog, CatalogError, CompletionReference, InvalidTemplate, McpMethod, Offer, OfferKey, Prompt, Request, Resource,
-    ResourceMatch, ResourceTemplate, Tool, UriTemplate,
+    Catalog, CatalogError, CompletionReference, InvalidTemplate, McpMethod, Offer, OfferKey,
+    Prompt, Request, Resource, ResourceMatch, ResourceTemplate, Tool, UriTemplate,
 };
 
 use crate::arguments::Described;

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Caching, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate,
-    ResponseMode, ServerInfo,
+    Caching, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate, ResponseMode,
+    ServerInfo,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -197,9 +197,7 @@ impl Server {
         handler: H,
     ) -> Self {
         match uri_template.parse() {
-            Ok(template) => {
-                self.add(offered::resource_template(template, name, describe, handler))
-            }
+            Ok(template) => self.add(offered::resource_template(template, name, describe, handler)),
             Err(error) => {
                 self.problem.get_or_insert(OfferError::Template(error));
                 self
@@ -296,7 +294,8 @@ impl Server {
     pub fn extension(mut self, name: impl Into<String>, settings: impl Serialize) -> Self {
         let settings = serde_json::value::to_raw_value(&settings).ok();
         let settings = settings.filter(|settings| settings.get().starts_with('{'));
-        let settings = settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
+        let settings =
+            settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
         self.info.capabilities.extensions.insert(name.into(), settings);
         self
     }
@@ -375,8 +374,6 @@ impl Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("info", &self.info)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("info", &self.info).finish_non_exhaustive()
     }
 }

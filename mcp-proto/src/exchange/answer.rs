@@ -70,10 +70,9 @@ impl Answer {
             accepts,
             mode,
             last_progress: None,
-            subscription: request.subscription().map(|filter| Subscription {
-                filter: filter.clone(),
-                is_acknowledged: false,
-            }),
+            subscription: request
+                .subscription()
+                .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
             shape: Shape::Open { since: now },
         }
     }

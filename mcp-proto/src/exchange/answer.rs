@@ -228,3 +228,85 @@ impl Answer {
         encoding
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::CallKey;
+    use crate::config::Config;
+    use crate::server_info::{ServerInfo, ToolsCapability};
+    use crate::session::{Input, Output, Session};
+    use crate::subscription::Change;
+    use crate::time::Now;
+    use alloc::format;
+    use alloc::string::String;
+
+    const NOW: Now = Now::new(Instant::from_micros(0), 0);
+
+    /// A session in which a client listens for tools, with the key of that call.
+    fn listening() -> (Session, CallKey) {
+        let mut info = ServerInfo::new("t", "1");
+        info.capabilities.tools = Some(ToolsCapability { list_changed: true });
+        let config = Config::new([Endpoint::new("/mcp", info).unwrap()]);
+        let body = concat!(
+            r#"{"jsonrpc":"2.0","id":"l","method":"subscriptions/listen","params":{"#,
+            r#""notifications":{"toolsListChanged":true,"promptsListChanged":true},"_meta":{"#,
+            r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+            r#""io.modelcontextprotocol/clientCapabilities":{}}}}"#
+        );
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+             Mcp-Method: subscriptions/listen\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut session = Session::new(Arc::new(config), NOW);
+        session.handle(NOW, Input::Bytes(head.as_bytes()));
+        match session.poll_output() {
+            Some(Output::Call(call)) => (session, call.key()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What has been sent since, as the names of notifications and `result`.
+    fn sent(session: &mut Session) -> String {
+        let bytes = session.transmit().to_vec();
+        session.handle(NOW, Input::Written(bytes.len()));
+        let text = String::from_utf8(bytes).unwrap();
+        let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let name = |event: &str| match event.split_once("notifications/") {
+            Some((_, name)) => name.split_once('"').map_or("", |(name, _)| name).into(),
+            None if event.contains(r#""id":"l","result""#) => "result".into(),
+            None => format!("[{event}]"),
+        };
+        events.map(name).collect::<Vec<String>>().join(" ")
+    }
+
+    #[test]
+    fn nothing_comes_before_the_acknowledgment_and_nothing_that_was_not_granted_after_it() {
+        let (mut session, key) = listening();
+        let notify = |session: &mut Session, notification| {
+            session.handle(NOW, Input::Notify(key, notification));
+            sent(session)
+        };
+        let changed = Notification::Changed;
+        assert_eq!(notify(&mut session, changed(Change::Tools)), "");
+        let acknowledged = "subscriptions/acknowledged";
+        assert_eq!(notify(&mut session, Notification::Subscribed), acknowledged);
+        assert_eq!(notify(&mut session, Notification::Subscribed), "");
+        // Asked for, and not among the capabilities; and not asked for.
+        assert_eq!(notify(&mut session, changed(Change::Prompts)), "");
+        assert_eq!(notify(&mut session, changed(Change::resource("a:"))), "");
+        assert_eq!(notify(&mut session, changed(Change::Tools)), "tools/list_changed");
+        session.handle(NOW, Input::Reply(key, Reply::SubscriptionEnded));
+        assert_eq!(sent(&mut session), "result");
+        assert_eq!(notify(&mut session, changed(Change::Tools)), "");
+    }
+
+    #[test]
+    fn the_end_is_no_first_message() {
+        let (mut session, key) = listening();
+        session.handle(NOW, Input::Reply(key, Reply::SubscriptionEnded));
+        assert_eq!(sent(&mut session), "subscriptions/acknowledged result");
+    }
+}

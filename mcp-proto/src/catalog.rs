@@ -310,21 +310,11 @@ fn unknown(kind: &str, name: &str, list: &str) -> RpcError {
 
 /// Has a code of its own in the 2025 revisions, and the URI in its data in all of them.
 fn unknown_resource(request: &Request) -> RpcError {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        uri: &'a str,
-    }
-
-    let uri = request.name();
     let code = match request.revision().era() {
         Era::Legacy => ErrorCode::LEGACY_RESOURCE_NOT_FOUND,
         Era::Modern => ErrorCode::INVALID_PARAMS,
     };
-    RpcError {
-        code,
-        data: serde_json::value::to_raw_value(&Data { uri }).ok(),
-        ..unknown("resource", uri, "resources/list")
-    }
+    RpcError { code, ..RpcError::resource_not_found(request.name()) }
 }
 
 /// Something that is listed.
@@ -403,7 +393,7 @@ impl List {
         let caching = offer.list_caching.unwrap_or(Caching::LIST);
         let scope = if is_restricted { CacheScope::Private } else { caching.scope };
         Ok(Self {
-            pages: [0, 1, 2, 3].map(|revision| {
+            pages: core::array::from_fn(|revision| {
                 let pages = items.chunks(page_size);
                 pages.map(|page| array_of(page.iter(), revision)).collect()
             }),

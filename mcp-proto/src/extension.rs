@@ -3,10 +3,11 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 /// A method that an extension adds to a server, on 2026-07-28.
@@ -47,8 +48,8 @@ impl ExtensionResult {
     ///
     /// # Errors
     ///
-    /// If `members` is no JSON object, or has a member that is the protocol's: `resultType` or
-    /// `_meta`.
+    /// If `members` is no JSON object, cannot be written as one, or has a member that is the
+    /// protocol's: `resultType` or `_meta`.
     pub fn complete(members: &impl Serialize) -> Result<Self, InvalidExtensionResult> {
         Self::new("complete", members)
     }
@@ -62,23 +63,13 @@ impl ExtensionResult {
         result_type: impl Into<Cow<'static, str>>,
         members: &impl Serialize,
     ) -> Result<Self, InvalidExtensionResult> {
-        #[derive(Deserialize)]
-        struct Reserved<'a> {
-            #[serde(borrow, rename = "resultType")]
-            result_type: Option<&'a RawValue>,
-            #[serde(borrow, rename = "_meta")]
-            meta: Option<&'a RawValue>,
-        }
-
         let members = to_raw_value(members).map_err(|_| InvalidExtensionResult)?;
-        let is_object = members.get().starts_with('{');
-        let reserved: Option<Reserved<'_>> = serde_json::from_str(members.get()).ok();
-        match reserved.filter(|_| is_object) {
-            Some(Reserved { result_type: None, meta: None }) => {
-                Ok(Self { result_type: result_type.into(), members })
-            }
-            _ => Err(InvalidExtensionResult),
+        let found: BTreeMap<String, &RawValue> =
+            serde_json::from_str(members.get()).map_err(|_| InvalidExtensionResult)?;
+        if found.contains_key("resultType") || found.contains_key("_meta") {
+            return Err(InvalidExtensionResult);
         }
+        Ok(Self { result_type: result_type.into(), members })
     }
 
     pub(crate) fn result_type(&self) -> &str {
@@ -121,7 +112,7 @@ mod tests {
         assert_eq!(members(json!({})), ok(""));
         assert_eq!(members(json!({"a": {"resultType": 1}})), ok(r#""a":{"resultType":1}"#));
         assert_eq!(members(json!({"a": {}})), ok(r#""a":{}"#));
-        for value in [json!([]), json!("{"), json!({"resultType": "x"}), json!({"_meta": {}})] {
+        for value in [json!([]), json!("{"), json!({"resultType": null}), json!({"_meta": {}})] {
             assert_eq!(members(value), Err(InvalidExtensionResult));
         }
     }

@@ -117,7 +117,10 @@ fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
 ///
 /// On 2026-07-28 the handler starts from its beginning when the answers are there, as another call:
 /// whatever came before the question is done again, unless it was done [once](Self::once). Code
-/// behind a question that is not answered never runs.
+/// behind a question that is not answered never runs. With a question open, the handler is dropped
+/// the next time it waits, with all that it does beside: so do not race a question against a timer,
+/// and have work done before you ask. A client may answer some questions and not others; what it has
+/// answered is kept.
 ///
 /// ```
 /// use mcp_server::{AskError, Context, Elicited};
@@ -137,6 +140,17 @@ fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
 ///     }
 /// }
 /// ```
+///
+/// Several at once, with any way to await futures together:
+///
+/// ```
+/// # use mcp_server::{AskError, Context, CreateMessageRequest};
+/// # async fn example(ctx: Context, poem: CreateMessageRequest) -> Result<(), AskError> {
+/// let (poem, roots) =
+///     futures_lite::future::try_zip(ctx.sample("poem", poem), ctx.list_roots("roots")).await?;
+/// # Ok(())
+/// # }
+/// ```
 impl Context {
     /// Asks the user to fill in a form, whose fields are those of `T`: texts, numbers, booleans,
     /// and enums without data, or lists of those.
@@ -145,8 +159,11 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the client cannot be asked, or has answered with something else, or the key is that of
-    /// another question.
+    /// [`AskError::Missing`] and [`NobodyToAsk`](AskError::NobodyToAsk) if the client cannot be
+    /// asked, [`Answer`](AskError::Answer) if it has answered with something else,
+    /// [`KeyTaken`](AskError::KeyTaken) if the key is that of another question,
+    /// [`Form`](AskError::Form) if `T` has fields that forms cannot have. An answer is held to the
+    /// type: check lengths, ranges and formats yourself.
     ///
     /// Cancel-safe: a question that is dropped before it was polled is not asked.
     pub fn elicit<T: DeserializeOwned + JsonSchema>(
@@ -218,7 +235,8 @@ impl Context {
     /// questions: later rounds are given the outcome of the first. Each step has a key of its own.
     ///
     /// The outcome travels sealed through the client, who can neither read nor change it, but who
-    /// can begin again from the start.
+    /// can begin again from the start. Where it is a `Result`, a failure is kept like a success: the
+    /// error has to be JSON as well.
     ///
     /// ```
     /// # async fn order() -> u64 { 7 }
@@ -233,7 +251,8 @@ impl Context {
     ///
     /// If the outcome cannot be kept as JSON, or the key is that of another step.
     ///
-    /// Cancel-safe: what is dropped before it was done is not remembered.
+    /// Not cancel-safe: a step that is dropped midway is begun again. So await it before a question,
+    /// and not beside one.
     pub async fn once<T, F, Fut>(&self, key: &str, step: F) -> Result<T, AskError>
     where
         T: Serialize + DeserializeOwned,
@@ -380,7 +399,7 @@ fn elicited<T>(
 /// Why a question has no answer.
 ///
 /// A handler that returns it, as it is or in a [`BoxError`](crate::BoxError), fails its call with
-/// the error that the protocol has for that.
+/// the error that the protocol has for that. Within other errors it is only text.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AskError {

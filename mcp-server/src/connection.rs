@@ -137,9 +137,9 @@ impl<S, T: Timer> Connection<S, T> {
             Answered::Nobody if call.request().method() == McpMethod::Complete => {
                 Reply::Completion(CompleteResult::default())
             }
-            Answered::Nobody => {
-                Reply::Error(RpcError::internal("internal error: it is listed, but not there"))
-            }
+            Answered::Nobody => Reply::Error(RpcError::internal(
+                "internal error: there is no function behind what is asked for",
+            )),
         };
         self.handle(now, Input::Reply(key, reply));
     }

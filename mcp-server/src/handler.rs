@@ -2,7 +2,7 @@
 //!
 //! The shape of a function (async or not, with or without arguments and context) and the kind of
 //! what it offers (tool, prompt, resource, completion) vary independently: this file knows the
-//! shapes, and `tools.rs`, `prompts.rs`, `resources.rs` and `completions.rs` the kinds.
+//! shapes, and `tools.rs`, `prompts.rs`, `resources.rs`, `completions.rs` and `methods.rs` the kinds.
 
 use std::future::{Future, ready};
 
@@ -12,7 +12,8 @@ use crate::ask::Asking;
 use crate::context::{ClosesUnlessBegun, Context};
 use crate::runtime::BoxFuture;
 
-/// A function that can serve as a tool, prompt, resource or completion: a `Kind`.
+/// A function that can serve as a tool, prompt, resource, completion or method of an extension: a
+/// `Kind`.
 ///
 /// Takes up to two arguments, in this order: one that says what the client sends, and a
 /// [`Context`]. Either can be left out. Returns what its kind allows, or a future of it: see
@@ -25,8 +26,13 @@ use crate::runtime::BoxFuture;
 #[diagnostic::on_unimplemented(
     message = "this function cannot serve here",
     note = "it takes arguments that implement `Deserialize` and, for tools and prompts, \
-            `JsonSchema`, then a `Context`; either can be left out; it returns a `Send` future \
-            of, or right away, what its kind allows"
+            `JsonSchema`, then a `Context`; either can be left out",
+    note = "a tool returns text, a number, `()`, `Content`, `Vec<Content>`, `Structured<T>` or \
+            `CallToolResult`",
+    note = "a prompt returns text, `PromptMessage`, `Vec<PromptMessage>` or `GetPromptResult`",
+    note = "a resource returns text, bytes, `ResourceContents` or a `Vec` of these",
+    note = "completion returns a `Vec` of text, and a method of an extension `ExtensionResult`",
+    note = "each can be in a `Result` whose error implements `Display`, and in a `Send` future"
 )]
 pub trait Handler<K: Kind, Form>: Send + Sync + 'static {
     /// What the client sends.

@@ -96,10 +96,12 @@ mod validation;
 
 pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
-    ClientCapability, Completion, Content, CreateMessageRequest, CreateMessageResult, Deadlines,
-    ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode, ExtensionMethod, ExtensionResult,
-    GetPromptResult, Head, Hosts, HubLimits, Icon, Limits, LogLevel, MissingCapability,
-    ModelPreferences, OfferKey, Origins, Prompt, PromptArgument, PromptMessage, Request, Resource,
-    ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError,
-    SamplingContent, SamplingMessage, Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
+    ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
+    CreateMessageResult, Deadlines, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
+    ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubLimits, Icon,
+    InvalidElicitSchema, InvalidExtensionResult, InvalidTemplate, Limits, LogLevel,
+    MissingCapability, ModelPreferences, OfferKey, Origins, Prompt, PromptArgument, PromptMessage,
+    Request, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root,
+    RpcError, SamplingContent, SamplingMessage, Tool, ToolAnnotations, ToolChoice, ToolUse,
+    UriTemplate,
 };

@@ -109,6 +109,14 @@ impl<D> Offered<D> {
     ///
     /// `is_visible` is asked at each request that would show or use it, and should only look. When
     /// it panics, the answer is no.
+    ///
+    /// ```
+    /// use mcp_server::tool;
+    ///
+    /// let reset = tool("reset", "Resets all", || "done").visible_if(|request| {
+    ///     request.head().field("authorization") == Some(b"Bearer of-the-operator")
+    /// });
+    /// ```
     #[must_use]
     pub fn visible_if(
         mut self,

@@ -27,8 +27,8 @@ const NONCE_SIZE: usize = 24;
 /// The keys that seal what clients carry from one round of questions to the next.
 ///
 /// A server that is not given any makes one when it starts, and then takes no state from before
-/// that. Give all replicas of a server the same keys, and it does not matter which of them a client
-/// gets to.
+/// that. Give all replicas of a server the same keys and the same name, and it does not matter which
+/// of them a client gets to.
 ///
 /// The cipher is XChaCha20-Poly1305. What is sealed opens for the same tool, prompt or resource with
 /// the same arguments and the same [principal](crate::Server::principal) only. It can be used again

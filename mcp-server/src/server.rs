@@ -248,8 +248,9 @@ impl Server {
         self
     }
 
-    /// A handle to change the server by while it runs. Clients are told that what it offers may
-    /// change, and can listen for that.
+    /// A handle to change the server by while it runs, to be made before the server is mounted.
+    /// Clients are told that what it offers may change, and can listen for that. As it may come to
+    /// offer anything, it declares tools, prompts, resources and completion from the start.
     ///
     /// ```
     /// # use mcp_server::{Resource, Server};

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use mcp_smol::async_io::Timer;
 use mcp_smol::{
-    BoxError, Completion, Context, Elicited, Endpoints, Server, Structured, resource_template,
+    BoxError, Completion, Context, Elicited, Endpoints, RpcError, Server, Structured,
+    resource_template,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,8 +71,9 @@ struct Book {
     name: String,
 }
 
-fn about(book: Book) -> Result<&'static str, String> {
-    find(&book.name).ok_or_else(|| format!("there is no book {:?}", book.name))
+fn about(book: Book) -> Result<&'static str, RpcError> {
+    let uri = format!("bookshop://books/{}", book.name);
+    find(&book.name).ok_or_else(|| RpcError::resource_not_found(&uri))
 }
 
 #[derive(Deserialize, JsonSchema)]

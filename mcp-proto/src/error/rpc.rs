@@ -72,6 +72,20 @@ impl RpcError {
         Self::new(ErrorCode::INVALID_PARAMS, message)
     }
 
+    /// -32602 with the URI in its data: there is no such resource (2026-07-28, server/resources,
+    /// "Error Handling").
+    #[must_use]
+    pub fn resource_not_found(uri: &str) -> Self {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            uri: &'a str,
+        }
+
+        let message = format!("unknown resource {}: see resources/list", Excerpt(uri));
+        let data = serde_json::value::to_raw_value(&Data { uri }).ok();
+        Self { data, ..Self::invalid_params(message) }
+    }
+
     /// -32603: the server failed. `message` goes to the client: keep secrets out of it.
     #[must_use]
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {

@@ -81,7 +81,8 @@ impl Answer {
         self.revision
     }
 
-    /// Whether it is a stream of changes, which has no other end than that of its connection.
+    /// Whether it is a stream of changes, which goes on until its client leaves or the server shuts
+    /// down.
     pub(crate) const fn is_subscription(&self) -> bool {
         self.subscription.is_some()
     }
@@ -174,6 +175,7 @@ impl Answer {
             reply = Reply::Error(wrong_kind_of_reply());
         }
         if matches!(reply, Reply::SubscriptionEnded) {
+            // The acknowledgment is the first message, even of one that ends as it begins.
             self.notify(writer, now, &Notification::Subscribed);
         }
         let status = match &reply {

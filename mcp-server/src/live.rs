@@ -22,6 +22,7 @@ pub(crate) struct Live {
     pub(crate) listeners: Listeners,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each server")]
 enum Served {
     /// What nobody can change. Calls take no lock.
     Fixed(Ready),

@@ -245,6 +245,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_granted_of_a_filter_is_what_the_capabilities_promise() {
+        let parse = |json| SubscriptionFilter::parse(json).unwrap();
+        let all = r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:"]}"#;
+        let resources = |subscribe, list_changed| Capabilities {
+            resources: Some(ResourcesCapability { subscribe, list_changed }),
+            ..Capabilities::default()
+        };
+        for (capabilities, granted) in [
+            (Capabilities::default(), "{}"),
+            (
+                Capabilities {
+                    tools: Some(ToolsCapability { list_changed: true }),
+                    prompts: Some(PromptsCapability { list_changed: false }),
+                    resources: Some(ResourcesCapability::default()),
+                    ..Capabilities::default()
+                },
+                r#"{"toolsListChanged":true}"#,
+            ),
+            (
+                Capabilities {
+                    tools: Some(ToolsCapability::default()),
+                    prompts: Some(PromptsCapability { list_changed: true }),
+                    ..Capabilities::default()
+                },
+                r#"{"promptsListChanged":true}"#,
+            ),
+            (resources(false, true), r#"{"resourcesListChanged":true}"#),
+            (resources(true, false), r#"{"resourceSubscriptions":["a:"]}"#),
+            (
+                resources(true, true),
+                r#"{"resourcesListChanged":true,"resourceSubscriptions":["a:"]}"#,
+            ),
+        ] {
+            assert_eq!(capabilities.offered_of(parse(all)), parse(granted));
+            assert_eq!(capabilities.offered_of(parse("{}")), parse("{}"));
+            // Where nothing could be granted, there is nothing to listen for.
+            assert_eq!(capabilities.has_changes(), granted != "{}", "{granted}");
+        }
+    }
+
+    #[test]
     fn capabilities_have_the_shape_of_their_revision() {
         let raw = |json: &str| serde_json::from_str::<&RawValue>(json).unwrap().to_owned();
         let json = |capabilities: &Capabilities, revision| {

@@ -219,7 +219,9 @@ fn a_quiet_stream_is_kept_alive() {
         for _ in 0..3 {
             assert_eq!(subscription.piece(), Piece::Comment(": keep-alive".into()));
         }
-        assert!(begun.elapsed() >= 3 * keep_alive, "{on:?}: after {:?}", begun.elapsed());
+        let elapsed = begun.elapsed();
+        let soon = Duration::from_secs(5);
+        assert!((3 * keep_alive..soon).contains(&elapsed), "{on:?}: after {elapsed:?}");
         // Whatever is sent keeps it alive as well.
         for _ in 0..3 {
             std::thread::sleep(keep_alive / 2);

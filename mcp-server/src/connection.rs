@@ -20,10 +20,10 @@ use crate::counters::Counted;
 use crate::endpoints::Shared;
 use crate::handler::Begin;
 use crate::in_flight::InFlight;
-use crate::listeners::Listener;
 use crate::live::Answered;
 use crate::registry::Entry;
 use crate::runtime::Timer;
+use crate::subscriptions::Subscription;
 
 /// The size of a read. One buffer serves all connections of a thread: none is held by a
 /// connection that is idle.
@@ -52,7 +52,7 @@ pub struct Connection<S, T> {
     timer_at: Option<Instant>,
     call: Option<InFlight>,
     /// What the client listens to, in place of a call.
-    listener: Option<Listener>,
+    subscription: Option<Subscription>,
     /// Calls that go on though their client has gone.
     handed_over: Vec<InFlight>,
     /// Whether bytes were written that the stream may still hold.
@@ -78,7 +78,7 @@ impl<S, T: Timer> Connection<S, T> {
             timer,
             timer_at: None,
             call: None,
-            listener: None,
+            subscription: None,
             handed_over: Vec::new(),
             needs_flush: false,
             is_closing: false,
@@ -100,7 +100,7 @@ impl<S, T: Timer> Connection<S, T> {
                     if self.call.take_if(|call| call.key == key).is_some() && is_over {
                         self.entry.count_cut();
                     }
-                    self.listener.take_if(|listener| listener.call == key);
+                    self.subscription.take_if(|subscription| subscription.call == key);
                 }
                 Output::HandedOver(key) => {
                     self.handed_over.extend(self.call.take_if(|call| call.key == key));
@@ -120,8 +120,8 @@ impl<S, T: Timer> Connection<S, T> {
         let mount = &self.shared.mounts[call.endpoint()];
         if let Some(filter) = call.request().subscription() {
             let counted = mount.counters.count_subscription();
-            let listener = Listener::new(mount.live.clone(), &call, filter, counted);
-            return self.begin_subscription(now, key, listener);
+            let subscription = Subscription::new(mount.live.clone(), &call, filter, counted);
+            return self.begin_subscription(now, key, subscription);
         }
         let reply = match mount.live.answer(&call) {
             Answered::Already(reply) => reply,
@@ -148,11 +148,11 @@ impl<S, T: Timer> Connection<S, T> {
         &mut self,
         now: Now,
         key: CallKey,
-        listener: Result<Listener, SubscribeError>,
+        subscription: Result<Subscription, SubscribeError>,
     ) {
-        let input = match listener {
-            Ok(listener) => {
-                self.listener = Some(listener);
+        let input = match subscription {
+            Ok(subscription) => {
+                self.subscription = Some(subscription);
                 Input::Notify(key, Notification::Subscribed)
             }
             Err(error) => Input::Reply(key, Reply::Error(error.into())),
@@ -161,12 +161,13 @@ impl<S, T: Timer> Connection<S, T> {
     }
 
     /// Passes on changes that the client listens for, as fast as it reads.
-    fn poll_listener(&mut self, cx: &Context<'_>, now: Now) -> bool {
-        let Some(listener) = self.listener.as_ref().filter(|_| self.session.can_notify()) else {
+    fn poll_subscription(&mut self, cx: &Context<'_>, now: Now) -> bool {
+        let Some(subscription) = self.subscription.as_ref().filter(|_| self.session.can_notify())
+        else {
             return false;
         };
-        let key = listener.call;
-        match listener.poll_change(cx) {
+        let key = subscription.call;
+        match subscription.poll_change(cx) {
             Some(change) => {
                 self.handle(now, Input::Notify(key, Notification::Changed(change)));
                 true
@@ -177,11 +178,11 @@ impl<S, T: Timer> Connection<S, T> {
 
     /// Passes on all that is pending, at once: the client is about to hear no more. It is no more
     /// than what it asked for.
-    fn flush_listener(&mut self, now: Now) {
-        while let Some(listener) = &self.listener
-            && let Some(change) = listener.next_change()
+    fn flush_subscription(&mut self, now: Now) {
+        while let Some(subscription) = &self.subscription
+            && let Some(change) = subscription.next_change()
         {
-            let key = listener.call;
+            let key = subscription.call;
             self.handle(now, Input::Notify(key, Notification::Changed(change)));
         }
     }
@@ -242,7 +243,7 @@ impl<S, T: Timer> Connection<S, T> {
         }
         self.shutdown = until;
         if let Some(until) = until {
-            self.flush_listener(now);
+            self.flush_subscription(now);
             self.handle(now, Input::Shutdown(until));
         }
         true
@@ -381,7 +382,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
             let mut happened = this.poll_shutdown(cx, now);
             this.take_outputs(now);
             happened |= this.poll_call(cx, now);
-            happened |= this.poll_listener(cx, now);
+            happened |= this.poll_subscription(cx, now);
             happened |= this.poll_write(cx, now);
             happened |= this.poll_read(cx, now);
             happened |= this.poll_timer(cx, now);

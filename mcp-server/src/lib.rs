@@ -51,8 +51,6 @@ pub use handler::{Arguments, Begin, IntoReply, Kind, NoArguments, Started, form}
 
 mod in_flight;
 
-mod listeners;
-
 mod live;
 pub use live::ServerHandle;
 
@@ -87,6 +85,8 @@ pub use serve::{Serve, ServeError};
 
 mod server;
 pub use server::{BoxError, Server};
+
+mod subscriptions;
 
 mod tools;
 pub use tools::{IntoToolResult, Structured, Tools};

@@ -9,8 +9,8 @@ use mcp_proto::{
     Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request, SubscriptionFilter,
 };
 
-use crate::listeners::Listeners;
 use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
+use crate::subscriptions::Subscriptions;
 
 /// What one server offers, now.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Live {
     offering: Mutex<Offering>,
     /// The same, ready to be served, since the server has started.
     served: OnceLock<Served>,
-    pub(crate) listeners: Listeners,
+    pub(crate) subscriptions: Subscriptions,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for each server")]
@@ -53,7 +53,7 @@ impl Live {
 
     /// Makes it ready to be served.
     pub(crate) fn start(self: &Arc<Self>, limits: HubLimits) -> Result<(), CatalogError> {
-        self.listeners.start(limits);
+        self.subscriptions.start(limits);
         // Locked until it is served, so that no change falls in between.
         let offering = self.offering();
         let ready = Ready::new(offering.clone())?;
@@ -233,7 +233,7 @@ impl ServerHandle {
     }
 
     fn notify(&self, change: &Change) {
-        self.live.listeners.publish(change);
+        self.live.subscriptions.publish(change);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::live::Live;
 
 /// A hub that the connections of a server share. Only subscriptions and changes take its lock.
 #[derive(Default)]
-pub(crate) struct Listeners {
+pub(crate) struct Subscriptions {
     inner: Mutex<Inner>,
 }
 
@@ -29,7 +29,7 @@ impl Default for Inner {
     }
 }
 
-impl Listeners {
+impl Subscriptions {
     /// Sets the limits, before there is a subscription.
     pub(crate) fn start(&self, limits: HubLimits) {
         self.inner().hub = Hub::new(limits);
@@ -54,16 +54,16 @@ impl Listeners {
 }
 
 /// One subscription, which ends when this is dropped.
-pub(crate) struct Listener {
+pub(crate) struct Subscription {
     live: Arc<Live>,
-    subscription: SubscriptionKey,
+    key: SubscriptionKey,
     pub(crate) call: CallKey,
     /// Resources that its client asked for and was not to see when it did.
     hidden: HashSet<String>,
     _counted: Counted,
 }
 
-impl Listener {
+impl Subscription {
     pub(crate) fn new(
         live: Arc<Live>,
         call: &Call,
@@ -72,22 +72,22 @@ impl Listener {
     ) -> Result<Self, SubscribeError> {
         let hidden = live.hidden_of(filter, call.request());
         // With those that are hidden: they count like any that are not there.
-        let subscription = live.listeners.inner().hub.subscribe(filter)?;
-        Ok(Self { live, subscription, call: call.key(), hidden, _counted: counted })
+        let key = live.subscriptions.inner().hub.subscribe(filter)?;
+        Ok(Self { live, key, call: call.key(), hidden, _counted: counted })
     }
 
     /// Takes the next change.
     pub(crate) fn next_change(&self) -> Option<Change> {
-        self.take_next(&mut self.live.listeners.inner())
+        self.take_next(&mut self.live.subscriptions.inner())
     }
 
     /// Takes the next change or, if there is none, has the task woken when there is one.
     pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
-        let mut inner = self.live.listeners.inner();
+        let mut inner = self.live.subscriptions.inner();
         let change = self.take_next(&mut inner);
         let replaced = match &change {
             Some(_) => None,
-            None => inner.wakers.insert(self.subscription, cx.waker().clone()),
+            None => inner.wakers.insert(self.key, cx.waker().clone()),
         };
         // Wakers belong to somebody else, who may call back when they are dropped.
         drop(inner);
@@ -96,7 +96,7 @@ impl Listener {
     }
 
     fn take_next(&self, inner: &mut Inner) -> Option<Change> {
-        let mut changes = std::iter::from_fn(|| inner.hub.next_change(self.subscription));
+        let mut changes = std::iter::from_fn(|| inner.hub.next_change(self.key));
         changes.find(|change| match change {
             Change::Resource { uri } => !self.hidden.contains(&**uri),
             _ => true,
@@ -104,11 +104,11 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut inner = self.live.listeners.inner();
-        inner.hub.unsubscribe(self.subscription);
-        let waker = inner.wakers.remove(&self.subscription);
+        let mut inner = self.live.subscriptions.inner();
+        inner.hub.unsubscribe(self.key);
+        let waker = inner.wakers.remove(&self.key);
         drop(inner);
         drop(waker);
     }

@@ -120,7 +120,7 @@ pub struct Hub {
     subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     /// Who asked for what, as far as it is not pending for them. So a change passes by those who
     /// have yet to hear of the one before. No set is empty.
-    awaited: BTreeMap<Change, BTreeSet<SubscriptionKey>>,
+    waiting: BTreeMap<Change, BTreeSet<SubscriptionKey>>,
     /// Those that [`Hub::poll_news`] has to name, in this order, under numbers of their own.
     news: BTreeMap<u64, SubscriptionKey>,
     /// The last number given to a subscription or to news. None is given twice.
@@ -130,7 +130,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Subscription {
     asked: Box<[Change]>,
-    /// Those of `asked` that are not in `Hub::awaited`, longest pending first.
+    /// Those of `asked` that are not in `Hub::waiting`, longest pending first.
     pending: VecDeque<Change>,
     /// Where it stands in `Hub::news`, unless it has been named since.
     news: u64,
@@ -143,7 +143,7 @@ impl Hub {
         Self {
             limits,
             subscriptions: BTreeMap::new(),
-            awaited: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             news: BTreeMap::new(),
             last_number: 0,
         }
@@ -171,7 +171,7 @@ impl Hub {
         let key = SubscriptionKey(self.last_number);
         let asked: Box<[_]> = filter.changes().collect();
         for change in &asked {
-            self.awaited.entry(change.clone()).or_default().insert(key);
+            self.waiting.entry(change.clone()).or_default().insert(key);
         }
         self.subscriptions.insert(key, Subscription { asked, pending: VecDeque::new(), news: 0 });
         Ok(key)
@@ -183,7 +183,7 @@ impl Hub {
             return;
         };
         for change in subscription.asked {
-            if let Entry::Occupied(mut listeners) = self.awaited.entry(change) {
+            if let Entry::Occupied(mut listeners) = self.waiting.entry(change) {
                 listeners.get_mut().remove(&key);
                 if listeners.get().is_empty() {
                     listeners.remove();
@@ -197,7 +197,7 @@ impl Hub {
     ///
     /// Costs nothing for the others. [`Hub::poll_news`] may have something afterwards.
     pub fn publish(&mut self, change: &Change) {
-        for key in self.awaited.remove(change).unwrap_or_default() {
+        for key in self.waiting.remove(change).unwrap_or_default() {
             let Some(subscription) = self.subscriptions.get_mut(&key) else {
                 debug_assert!(false, "{key:?} awaits a change and is no subscription");
                 continue;
@@ -227,7 +227,7 @@ impl Hub {
     pub fn next_change(&mut self, key: SubscriptionKey) -> Option<Change> {
         let subscription = self.subscriptions.get_mut(&key)?;
         let change = subscription.pending.pop_front()?;
-        self.awaited.entry(change.clone()).or_default().insert(key);
+        self.waiting.entry(change.clone()).or_default().insert(key);
         if subscription.pending.is_empty() {
             self.news.remove(&subscription.news);
         }
@@ -370,7 +370,7 @@ mod tests {
             assert_eq!(hub.next_change(*key), None);
         }
         assert!(hub.is_empty());
-        assert!(hub.awaited.is_empty(), "{hub:?}");
+        assert!(hub.waiting.is_empty(), "{hub:?}");
         assert!(hub.news.is_empty(), "{hub:?}");
         assert_eq!(hub.poll_news(), None);
         assert!(!keys.contains(&hub.subscribe(&filter).unwrap()));
@@ -420,6 +420,6 @@ mod tests {
             assert!(subscription.pending.iter().eq(asked));
         }
         // A change passes by those for whom it is pending.
-        assert_eq!(hub.awaited.values().map(BTreeSet::len).sum::<usize>(), 500 * 3);
+        assert_eq!(hub.waiting.values().map(BTreeSet::len).sum::<usize>(), 500 * 3);
     }
 }

@@ -96,7 +96,7 @@ mod icon;
 pub use icon::{Icon, IconTheme};
 
 mod input;
-pub use input::{InputRequest, InputRequired, InvalidInputRequired};
+pub use input::{InputRequest, InputRequired, InvalidInputRequired, NotInRevision};
 
 mod json;
 

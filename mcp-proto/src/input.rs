@@ -49,7 +49,6 @@ impl InputRequest {
     /// # Errors
     ///
     /// If `revision` has no such thing. What it merely knows less of is left out.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no revision is sent requests yet"))]
     pub(crate) fn params_json<'a>(
         &'a self,
         revision: Revision,

@@ -90,7 +90,11 @@ mod http;
 pub use http::{Head, Method};
 
 mod hub;
-pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
+pub use hub::{
+    Admission, AskRefused, Caller, EventId, FromStream, Hub, HubDeadlines, HubLimits, MemoryLog,
+    News, QuestionFailure, QuestionKey, ReaderKey, ReplayLog, ServerRequest, SessionCallKey,
+    SessionId, StreamEvent, StreamKey, StreamStart, SubscribeError, SubscriptionKey,
+};
 
 mod icon;
 pub use icon::{Icon, IconTheme};

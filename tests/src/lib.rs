@@ -20,6 +20,7 @@ pub mod script;
 pub mod sent;
 pub mod simulation;
 pub mod traffic;
+pub mod world;
 
 /// The code in the README compiles.
 #[cfg(doctest)]

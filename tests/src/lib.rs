@@ -5,7 +5,7 @@
 //! script through a session, with an [`application`] behind it, and writes down a trace. [`sent`],
 //! [`http`] and [`messages`] read both directions of that trace with parsers of their own,
 //! [`schema`] holds each message to the official schema, and [`laws`] compares what happened with
-//! what should have. A hub has a [`hub_model`] instead.
+//! what should have. A hub has operations for a script, and a [`hub_model`] for the laws.
 
 pub mod application;
 pub mod encoding;

@@ -212,6 +212,7 @@ impl Hub {
             && self.sessions.is_empty()
             && self.by_subscription.is_empty()
             && self.idle.is_empty()
+            && self.left.is_empty()
             && self.calls.is_empty()
             && self.readers.is_empty()
     }

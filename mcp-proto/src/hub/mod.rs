@@ -12,6 +12,8 @@ mod replay;
 mod session;
 mod streams;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{Admission, Caller};
 pub use calls::{AskRefused, QuestionFailure, ServerRequest};

@@ -11,7 +11,7 @@ use std::sync::{LazyLock, OnceLock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonschema::ValidatorMap;
-use mcp_proto::Revision;
+use mcp_proto::{Era, Revision};
 use serde_json::{Value, json};
 
 /// More errors than that make a failure no clearer.
@@ -20,6 +20,14 @@ const MOST_ERRORS: usize = 6;
 /// Where the official schemas are.
 static FOLDER: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| std::env::var_os("MCP_SCHEMAS").map(PathBuf::from));
+
+/// What servers may ask, and its definition where the revision has one.
+const SERVER_REQUESTS: [(&str, &str); 4] = [
+    ("elicitation/create", "ElicitRequest"),
+    ("ping", "PingRequest"),
+    ("roots/list", "ListRootsRequest"),
+    ("sampling/createMessage", "CreateMessageRequest"),
+];
 
 /// Validates one JSON-RPC message that a server has sent on `revision`, a response to a request
 /// of the method `answers` if it is one.
@@ -74,6 +82,8 @@ struct Schema {
     prefix: &'static str,
     /// The definition of each notification, by its method.
     notifications: BTreeMap<String, String>,
+    /// Likewise of the requests that servers send, on the revisions with sessions.
+    requests: BTreeMap<&'static str, &'static str>,
     /// By JSON pointer, as a URI fragment.
     validators: ValidatorMap,
 }
@@ -90,6 +100,9 @@ impl Schema {
                 let method = definition["properties"]["method"]["const"].as_str()?;
                 Some((method.to_owned(), name.clone()))
             });
+        let is_defined = |(_, name): &(_, &str)| definitions.contains_key(*name);
+        let requests = if revision.era() == Era::Legacy { &SERVER_REQUESTS[..] } else { &[] };
+        let requests = requests.iter().copied().filter(is_defined).collect();
         let validators = jsonschema::options()
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
@@ -100,6 +113,7 @@ impl Schema {
             revision,
             prefix: if keyword == "$defs" { "#/$defs/" } else { "#/definitions/" },
             notifications: notifications.collect(),
+            requests,
             validators,
         }
     }
@@ -109,7 +123,11 @@ impl Schema {
         let has_new_names = self.revision >= Revision::V2025_11_25;
         if let Some(method) = message["method"].as_str() {
             if message.get("id").is_some() {
-                return Err(format!("a server sends no requests, as {method} is"));
+                let definition = self.requests.get(method);
+                let definition =
+                    definition.ok_or_else(|| format!("no server sends requests of {method}"))?;
+                self.validate("JSONRPCRequest", message)?;
+                return self.validate(definition, message);
             }
             let definition = self.notifications.get(method);
             let definition = definition.ok_or_else(|| format!("{method} has no definition"))?;
@@ -176,7 +194,9 @@ fn definition_of(answers: Option<&str>, result: &Value) -> Result<&'static str, 
         Some("subscriptions/listen") => "SubscriptionsListenResult",
         Some("server/discover") => "DiscoverResult",
         Some("initialize") => "InitializeResult",
-        Some("ping") => "EmptyResult",
+        Some("ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe") => {
+            "EmptyResult"
+        }
         other => return Err(format!("nothing defines a result for {other:?}")),
     })
 }
@@ -266,13 +286,35 @@ mod tests {
         let notification = json!({"jsonrpc": "2.0", "method": "notifications/other"});
         assert_wrong(notification, None, "notifications/other has no definition");
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": "notifications/progress"});
-        assert_wrong(request, None, "no requests");
+        assert_wrong(request, None, "no server sends requests");
         let result = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
         assert_wrong(result.clone(), Some("ping"), "EmptyResult is not defined");
         assert_wrong(result.clone(), Some("tools/burn"), "tools/burn");
         assert_wrong(result, None, "nothing defines");
         assert_wrong(json!({"jsonrpc": "2.0", "id": 1}), None, "no method");
         assert_wrong(json!([]), None, "no method");
+    }
+
+    #[test]
+    fn servers_ask_where_there_are_sessions() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$defs": {
+                "JSONRPCRequest": {"required": ["jsonrpc", "id"]},
+                "ListRootsRequest": {"properties": {"params": {"type": "object"}}},
+            },
+        });
+        let request = |method, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let legacy = Schema::new(Revision::V2025_11_25, &schema);
+        legacy.check(&request("roots/list", json!({})), None).unwrap();
+        let error = legacy.check(&request("roots/list", json!(7)), None).unwrap_err();
+        assert!(error.contains("ListRootsRequest/params: "), "{error}");
+        // This schema does not know the one, and no server sends the other.
+        for method in ["elicitation/create", "tools/call"] {
+            assert!(legacy.check(&request(method, json!({})), None).is_err());
+        }
+        let modern = Schema::new(Revision::V2026_07_28, &schema);
+        assert!(modern.check(&request("roots/list", json!({})), None).is_err());
     }
 
     #[test]

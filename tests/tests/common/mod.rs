@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod log;
+pub mod process;
 pub mod subscription;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -42,7 +42,7 @@ fn counts(counters: &Counters) -> Value {
 
 #[test]
 fn serve() {
-    process::serve(|_| {
+    process::serve(None, |_| {
         let mut server = Server::new("refused", "1.0.0");
         server.handle();
         let counters = server.counters();

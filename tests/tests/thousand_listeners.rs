@@ -101,7 +101,7 @@ fn endpoints() -> Endpoints {
 
 #[test]
 fn serve() {
-    process::serve(|_| endpoints());
+    process::serve(Some(4096), |_| endpoints());
 }
 
 /// The server, as its clients see it.

@@ -16,14 +16,19 @@ const SERVER: &str = "MCP_TESTS_SERVER";
 
 /// Serves until nobody writes to it any more, in the process that is the server. Anywhere else, does
 /// nothing. Has to be called by a test of the name `serve`.
-pub fn serve(endpoints: impl FnOnce(On) -> Endpoints) {
+///
+/// With a send buffer of so many bytes, the system does not take in all that clients are told who do
+/// not read. Those that do are served more slowly then.
+pub fn serve(send_buffer: Option<usize>, endpoints: impl FnOnce(On) -> Endpoints) {
     let Ok(runtime) = std::env::var(SERVER) else {
         return;
     };
     let on = *On::ALL.iter().find(|on| format!("{on:?}") == runtime).unwrap();
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // What connections have, too: the system would take in all that those who stall are told.
-    socket.set_send_buffer_size(4096).unwrap();
+    if let Some(size) = send_buffer {
+        // What connections have, too.
+        socket.set_send_buffer_size(size).unwrap();
+    }
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     socket.listen(1024).unwrap();
     let running = on.serve_at(TcpListener::from(socket), endpoints(on), Duration::from_secs(1));

@@ -85,6 +85,8 @@ fn response_to(responses: &[Value], id: &Value) -> Value {
 #[test]
 fn responses_come_as_one_array() {
     for_each_client(|_, client| {
+        // A client with streams may have one instead.
+        let client = &Client { accept: "application/json", ..client.clone() };
         let mut answer = client.post(&json!([
             echo(json!(1), "one"),
             notification("notifications/initialized", json!({})),
@@ -223,6 +225,7 @@ fn a_batch_without_requests_is_accepted() {
 #[test]
 fn a_member_that_is_wrong_is_told_so() {
     for_each_client(|_, client| {
+        let client = &Client { accept: "application/json", ..client.clone() };
         let responses = client
             .post(&json!([
                 echo(json!(1), "one"),
@@ -254,6 +257,31 @@ fn a_member_that_is_wrong_is_told_so() {
     });
 }
 
+/// What is wrong, and what needs no work, is on the stream of the batch like all else, and comes
+/// again like all else.
+#[test]
+fn a_batch_of_all_kinds_can_be_come_back_to() {
+    for &on in On::ALL {
+        let fixture = Fixture::start(on, server);
+        let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
+        let mut answer = client.post(&json!([
+            tool_call(json!(1), "report", json!({"message": "one"})),
+            7,
+            ping(json!(2)),
+            request(json!(3), "no/such/method", json!({})),
+            echo(json!(4), "four"),
+        ]));
+        let events: Vec<_> = std::iter::from_fn(|| answer.event()).collect();
+        assert_eq!(events.len(), 6, "{events:#?}");
+        for (nth, event) in events.iter().enumerate() {
+            let mut again = client.resume(&event.id);
+            let rest: Vec<_> = std::iter::from_fn(|| again.event()).collect();
+            assert_eq!(rest, events[nth + 1..], "behind {}", event.id);
+        }
+        fixture.stop();
+    }
+}
+
 #[test]
 fn a_batch_that_is_wrong_as_a_whole_is_refused() {
     for &on in On::ALL {
@@ -261,15 +289,12 @@ fn a_batch_that_is_wrong_as_a_whole_is_refused() {
         let fixture = Fixture::start_with(on, server, |endpoints| endpoints.limits(limits));
         let stranger = Client { revision: Revision::V2025_03_26, ..fixture.stranger() };
         let client = stranger.clone().begin();
-        let introduction = stranger.introduction();
         for client in [&client, &stranger] {
             let most = [ping(json!(1)), ping(json!(2)), ping(json!(3))];
             assert_eq!(client.post(&json!(most)).messages().len(), 3);
             for batch in [
                 json!([]),
                 json!([ping(json!(1)), ping(json!(2)), ping(json!(3)), ping(json!(4))]),
-                json!([introduction]),
-                json!([ping(json!(1)), introduction]),
                 json!([1, 2, 3, 4]),
             ] {
                 let mut answer = client.post(&batch);
@@ -309,13 +334,6 @@ fn the_other_revisions_have_no_batches() {
             let pretending = Client { revision: Revision::V2025_03_26, ..client };
             assert_eq!(pretending.post(&batch).refusal(), (400, -32600), "{revision}");
         }
-        // And the other way round.
-        let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
-        let pretending = Client { revision: Revision::V2025_11_25, ..client };
-        let mut answer = pretending.post(&batch);
-        let body: Value = serde_json::from_slice(&answer.body()).unwrap();
-        assert_eq!(body.as_array().map(Vec::len), Some(2), "{body}");
-
         // 2026-07-28 says in each message which revision it is of.
         let modern = Request::new(Wire::Modern, "tools/list", json!({}));
         let text = String::from_utf8(modern.sized()).unwrap();
@@ -328,6 +346,52 @@ fn the_other_revisions_have_no_batches() {
         assert_eq!(answer.answer().refusal(), (400, -32600));
         fixture.stop();
     }
+}
+
+/// The session is what it is, whatever the field says.
+#[test]
+fn a_session_has_batches_whatever_the_field_says() {
+    for &on in On::ALL {
+        let fixture = Fixture::start(on, server);
+        let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
+        for revision in REVISIONS {
+            let client = Client { revision, ..client.clone() };
+            let responses = client.post(&json!([ping(json!(1)), ping(json!(2))])).messages();
+            assert_eq!(responses.len(), 2, "{revision}: {responses:#?}");
+        }
+        fixture.stop();
+    }
+}
+
+#[test]
+fn a_batch_with_initialize_is_refused_as_a_whole() {
+    for_each_client(|fixture, client| {
+        let sessions = fixture.counters.open_sessions();
+        let introduction = Client { session: None, ..client.clone() }.introduction();
+        for batch in [json!([introduction]), json!([echo(json!(2), "x"), introduction])] {
+            let answer = client.post(&batch);
+            assert_eq!(answer.field("mcp-session-id"), None);
+            assert_eq!((answer.status, answer.is_stream()), (400, false), "{batch}");
+            assert_eq!(answer.messages().len(), 1);
+            assert_eq!(fixture.counters.open_sessions(), sessions);
+        }
+    });
+}
+
+/// However the batch is refused, no session begins with it.
+#[test]
+fn a_batch_begins_no_session() {
+    for_each_client(|fixture, client| {
+        let sessions = fixture.counters.open_sessions();
+        let introduction = Client { session: None, ..client.clone() }.introduction();
+        for batch in [json!([introduction]), json!([ping(json!(2)), introduction])] {
+            let answer = client.post(&batch);
+            assert_eq!(answer.field("mcp-session-id"), None);
+            let messages = answer.messages();
+            assert!(messages.iter().any(|it| it["error"]["code"] == json!(-32600)));
+            assert_eq!(fixture.counters.open_sessions(), sessions);
+        }
+    });
 }
 
 #[test]

@@ -30,8 +30,10 @@ struct Name {
 /// What has become of a question, for the client to see.
 fn told(answer: Result<String, AskError>) -> Result<String, AskError> {
     match answer {
-        Err(AskError::TimedOut) => Ok("timed out".into()),
-        Err(AskError::Refused { code, message }) => Ok(format!("refused: {code} {message}")),
+        Err(AskError::TimedOut { .. }) => Ok("timed out".into()),
+        Err(AskError::Refused { error, .. }) => {
+            Ok(format!("refused: {} {}", error.code.0, error.message))
+        }
         Err(AskError::Answer { key, .. }) => Ok(format!("no answer to {key}")),
         other => other,
     }
@@ -121,8 +123,8 @@ fn on_all_runtimes(test: impl Fn(&Fixture)) {
     }
 }
 
-fn with_deadline(on: On, ask: Duration) -> Fixture {
-    let deadlines = HubDeadlines { ask, ..HubDeadlines::default() };
+fn with_deadline(on: On, answer: Duration) -> Fixture {
+    let deadlines = HubDeadlines { answer, ..HubDeadlines::default() };
     Fixture::start_with(on, server, |endpoints| endpoints.hub_deadlines(deadlines))
 }
 
@@ -224,19 +226,22 @@ fn a_question_is_a_request_on_the_stream_of_its_call() {
             });
             let params = json!({
                 "mode": "form", "message": "Who are you?", "requestedSchema": schema,
+                // By which the client may tell how far the user has come.
+                "_meta": {"progressToken": id},
             });
             assert_eq!(question, request(json!(id), "elicitation/create", params));
             client.respond(&question, named("Ann"));
             assert_eq!(text_in(&answer.response()), "Ann");
         }
-        let mut answer = fixture.client().call("greet", json!({}));
-        assert_eq!(question(&mut answer)["id"], json!(1));
-        drop(answer);
+        let other = fixture.client();
+        let mut answer = other.call("greet", json!({}));
+        let first = question(&mut answer);
+        assert_eq!(first["id"], json!(1));
+        other.respond(&first, named("Bob"));
+        assert_eq!(answer.text(), "Bob");
         // Nothing of it is on the stream that belongs to no call.
         fixture.handle.notify_tools_list_changed();
         assert_eq!(get.message()["method"], json!("notifications/tools/list_changed"));
-        client.delete();
-        fixture.running.begin_stop();
     });
 }
 
@@ -390,22 +395,34 @@ fn a_question_that_is_given_up_is_taken_back() {
 fn a_call_that_is_cancelled_asks_no_more() {
     on_all_runtimes(|fixture| {
         let client = fixture.client();
+        let ends: [fn(&Client); 2] = [
+            |client| client.notify("notifications/cancelled", json!({"requestId": "c"})),
+            |client| assert_eq!(client.delete().status, 204),
+        ];
+        for end in ends {
+            let mut answer = client.post(&tool_call(json!("c"), "greet", json!({})));
+            let asked = question(&mut answer);
+            assert!(client.lives());
+            end(&client);
+            fixture.has_calls(0);
+            // Whether the question is taken back: see below.
+            let rest = answer.messages();
+            assert!(!rest.iter().any(is_response), "{rest:#?}");
+            let late = json!({"jsonrpc": "2.0", "id": asked["id"], "result": named("Ann")});
+            assert!([202, 404].contains(&client.post(&late).status));
+        }
+    });
+}
+
+#[test]
+fn the_questions_of_a_call_that_is_cancelled_are_taken_back() {
+    on_all_runtimes(|fixture| {
+        let client = fixture.client();
         let mut answer = client.post(&tool_call(json!("c"), "greet", json!({})));
         let asked = question(&mut answer);
         client.notify("notifications/cancelled", json!({"requestId": "c"}));
-        fixture.has_calls(0);
         is_given_up(&mut answer, &asked);
         answer.ended();
-        client.respond(&asked, named("Ann"));
-        assert!(client.lives());
-        // Nor does one whose session has ended.
-        let mut answer = client.call("greet", json!({}));
-        question(&mut answer);
-        client.delete();
-        fixture.has_calls(0);
-        // Whether the question is still taken back is no matter any more.
-        let rest = answer.messages();
-        assert!(!rest.iter().any(is_response), "{rest:#?}");
     });
 }
 

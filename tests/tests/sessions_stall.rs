@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use common::client::read_head;
 use common::fixture::{Fixture, Gate};
-use common::session::{Client, request, tool_call};
-use common::{On, wait_until};
+use common::session::{Client, Underway, request, tool_call};
+use common::{On, Running, wait_until};
 use mcp_smol::{Context, Deadlines, Endpoints, Server, ServerHandle};
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
@@ -59,14 +59,36 @@ fn listener() -> TcpListener {
     socket.into()
 }
 
-/// A connection that takes in next to nothing, with a request on it.
-fn never_read(client: &Client, bytes: &[u8]) -> TcpStream {
+fn serve(on: On, server: Server) -> Running {
+    // They are to stall for as long as it takes.
+    let deadlines = Deadlines {
+        write_stall: Duration::from_secs(600),
+        drain: Duration::from_millis(100),
+        ..Deadlines::default()
+    };
+    let endpoints = Endpoints::new().mount("/mcp", server).deadlines(deadlines);
+    on.serve_at(listener(), endpoints, Duration::from_secs(1))
+}
+
+/// A request on a connection that takes in next to nothing unless somebody reads.
+fn send_narrowly(client: &Client, bytes: &[u8]) -> Underway {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(1).unwrap();
     socket.connect(&client.address.into()).unwrap();
-    let mut stream = TcpStream::from(socket);
-    stream.write_all(bytes).unwrap();
-    stream
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.send_bytes_on(socket.into(), bytes)
+}
+
+/// Waits until the handler that reports progress without end has to wait.
+fn has_stalled(reports: &AtomicUsize) {
+    let (mut seen, mut since) = (0, Instant::now());
+    wait_until("a handler that cannot go on", || {
+        let now = reports.load(Ordering::SeqCst);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+        seen > 0 && since.elapsed() > Duration::from_millis(300)
+    });
 }
 
 /// A session that makes one call after the other on one connection.
@@ -168,14 +190,7 @@ fn who_does_not_read_holds_up_nobody_else() {
         let reports = Arc::new(AtomicUsize::new(0));
         let mut server = server(&reports);
         let (handle, counters) = (server.handle(), server.counters());
-        // It is to stall for as long as this takes.
-        let deadlines = Deadlines {
-            write_stall: Duration::from_secs(600),
-            drain: Duration::from_millis(100),
-            ..Deadlines::default()
-        };
-        let endpoints = Endpoints::new().mount("/mcp", server).deadlines(deadlines);
-        let running = on.serve_at(listener(), endpoints, Duration::from_secs(1));
+        let running = serve(on, server);
         let stranger = Client::new(running.address);
         let mut callers: Vec<_> =
             (0..SESSIONS).map(|_| Caller::new(&stranger.clone().begin())).collect();
@@ -187,17 +202,9 @@ fn who_does_not_read_holds_up_nobody_else() {
         let (median, p99) = measure(&mut callers, &mut companion, &stranger, &handle);
 
         let call = tool_call(json!("chatter"), "chatter", json!({}));
-        let chatter = never_read(&stalled, &stalled.post_bytes(&call));
-        let silent = never_read(&stalled, &stalled.get_bytes());
-        let mut seen = 0;
-        let mut since = Instant::now();
-        wait_until("a handler that cannot go on", || {
-            let now = reports.load(Ordering::SeqCst);
-            if now != seen {
-                (seen, since) = (now, Instant::now());
-            }
-            seen > 0 && since.elapsed() > Duration::from_millis(300)
-        });
+        let chatter = send_narrowly(&stalled, &stalled.post_bytes(&call));
+        let silent = send_narrowly(&stalled, &stalled.get_bytes());
+        has_stalled(&reports);
         assert_eq!(counters.open_streams(), 1);
 
         let with = measure(&mut callers, &mut companion, &stranger, &handle);
@@ -210,8 +217,34 @@ fn who_does_not_read_holds_up_nobody_else() {
         stalled.notify("notifications/cancelled", json!({"requestId": "chatter"}));
         wait_until("the end of the call", || counters.calls_in_flight() == 0);
         assert_eq!(stalled.delete().status, 204);
-        wait_until("the end of the stream", || counters.open_streams() == 0);
         drop((chatter, silent));
+        wait_until("the end of the stream", || counters.open_streams() == 0);
+        running.stop().unwrap();
+    }
+}
+
+/// The connection is dead, and nobody has told the server yet.
+#[test]
+fn who_has_stalled_can_come_back() {
+    for &on in On::ALL {
+        let reports = Arc::new(AtomicUsize::new(0));
+        let server = server(&reports);
+        let counters = server.counters();
+        let running = serve(on, server);
+        let client = Client::new(running.address).begin();
+        let call = tool_call(json!("chatter"), "chatter", json!({}));
+        let mut stalled = send_narrowly(&client, &client.post_bytes(&call)).answer();
+        stalled.primed();
+        has_stalled(&reports);
+        let mut back = client.resume(stalled.last_id());
+        // More than it had when it stalled: the handler goes on.
+        for step in 1..reports.load(Ordering::SeqCst) + 100 {
+            assert_eq!(back.message()["params"]["progress"], json!(step as f64), "{on:?}");
+        }
+        client.notify("notifications/cancelled", json!({"requestId": "chatter"}));
+        wait_until("the end of the call", || counters.calls_in_flight() == 0);
+        while back.event().is_some() {}
+        drop(stalled);
         running.stop().unwrap();
     }
 }

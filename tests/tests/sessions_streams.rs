@@ -162,15 +162,22 @@ fn what_comes_first_decides_the_shape() {
 }
 
 #[test]
-fn a_pinned_server_keeps_to_its_shape() {
+fn a_server_that_is_pinned_to_json_has_no_streams() {
     for &on in On::ALL {
-        let pinned = |mode| move |gate: &Gate| server(gate).response_mode(mode);
-        let fixture = Fixture::start(on, pinned(ResponseMode::Json));
+        let pinned = |gate: &Gate| server(gate).response_mode(ResponseMode::Json);
+        let fixture = Fixture::start(on, pinned);
         let answer = fixture.client().call("count", json!({"to": 3}));
         assert!(!answer.is_stream(), "{}", answer.head);
         assert_eq!(answer.text(), "counted");
         fixture.stop();
-        let fixture = Fixture::start(on, pinned(ResponseMode::EventStream));
+    }
+}
+
+#[test]
+fn a_server_that_is_pinned_to_streams_has_sessions() {
+    for &on in On::ALL {
+        let pinned = |gate: &Gate| server(gate).response_mode(ResponseMode::EventStream);
+        let fixture = Fixture::start(on, pinned);
         let answer = fixture.client().call("hello", json!({}));
         assert!(answer.is_stream(), "{}", answer.head);
         assert_eq!(answer.text(), "hello");
@@ -464,18 +471,20 @@ fn a_handler_may_do_without_its_connection() {
             let steps: Vec<_> = last.iter().filter_map(|event| event.message.as_ref()).collect();
             assert_eq!(steps.len(), usize::from(step > 1.0), "{steps:?}");
             assert_eq!(fixture.counters.calls_in_flight(), 1);
-            let id = answer.last_id().to_owned();
-            if step == 2.0 {
-                // It goes on meanwhile.
-                fixture.gate.open(1);
-                answer = client.resume(&id);
-            } else {
-                answer = client.resume(&id);
-                fixture.gate.open(1);
-            }
+            // It has nobody to do without before the client is back.
+            answer = client.resume(answer.last_id());
+            fixture.gate.open(1);
         }
         let messages = answer.messages();
         assert_eq!(counted(&messages), (vec![3.0], "released".into()));
+
+        // It goes on while nobody is there.
+        let mut answer = client.call("release", json!({"to": 1}));
+        assert_eq!(events(&mut answer).len(), 1);
+        fixture.gate.open(1);
+        fixture.has_calls(0);
+        let messages = client.resume(answer.last_id()).messages();
+        assert_eq!(counted(&messages), (vec![1.0], "released".into()));
     });
 }
 
@@ -630,8 +639,8 @@ fn to_come_back_to_a_call_takes_no_other_stream_away() {
         get.primed();
         let mut call = client.call("step", json!({"to": 2}));
         assert_eq!(step_of(&call.message()), 1.0);
+        let id = call.last_id().to_owned();
         for how in HangUp::BOTH {
-            let id = call.last_id().to_owned();
             call.hang_up(how);
             call = client.resume(&id);
             fixture.handle.notify_tools_list_changed();
@@ -666,34 +675,54 @@ fn to_leave_a_call_is_not_to_cancel_it() {
     });
 }
 
+/// Bounds of which each alone makes the log of a session short.
+fn short_logs() -> [HubLimits; 2] {
+    let bytes = 8 * 1024;
+    [
+        HubLimits { replay_bytes: bytes, ..HubLimits::default() },
+        HubLimits { total_replay_bytes: bytes, ..HubLimits::default() },
+    ]
+}
+
 #[test]
 fn what_is_kept_is_bounded_and_holds_up_nobody() {
     for &on in On::ALL {
-        let replay_bytes = 8 * 1024;
-        for limits in [
-            HubLimits { replay_bytes, ..HubLimits::default() },
-            HubLimits { total_replay_bytes: replay_bytes, ..HubLimits::default() },
-        ] {
+        for limits in short_logs() {
             let fixture = start_with(on, HubDeadlines::default(), limits);
             let client = fixture.client();
             // With someone there to take it, and with nobody.
             let all = events(&mut client.call("count", json!({"to": 40, "bytes": 1024})));
             assert_eq!(all.iter().filter(|event| event.message.is_some()).count(), 41);
-            assert_eq!(client.resume(&all[1].id).refusal(), (400, -32600));
             let near_the_end = &all[all.len() - 3..];
             let mut rest = events(&mut client.resume(&near_the_end[0].id));
             rest.retain(|event| event.message.is_some());
             assert_eq!(rest, near_the_end[1..]);
+            let answer = client.resume(&all[1].id);
+            if answer.status == 200 {
+                assert!(answer.messages().len() < 10, "more than is to be kept");
+            }
 
             let mut answer = client.call("step", json!({"to": 1_000}));
             assert_eq!(step_of(&answer.message()), 1.0);
-            let id = answer.last_id().to_owned();
             answer.hang_up(HangUp::Fin);
             wait_until("its connection", || fixture.counters.open_connections() == 0);
             fixture.gate.open(1_000);
             fixture.has_calls(0);
-            assert_eq!(client.resume(&id).refusal(), (400, -32600));
             assert!(client.lives());
+            fixture.stop();
+        }
+    }
+}
+
+/// A client that is told something else takes what it hears for all there was.
+#[test]
+fn who_has_missed_what_is_no_longer_kept_is_told_so() {
+    for &on in On::ALL {
+        for limits in short_logs() {
+            let fixture = start_with(on, HubDeadlines::default(), limits);
+            let client = fixture.client();
+            let all = events(&mut client.call("count", json!({"to": 40, "bytes": 1024})));
+            assert_eq!(client.resume(&all[1].id).refusal(), (400, -32600));
             fixture.stop();
         }
     }

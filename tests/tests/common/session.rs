@@ -133,11 +133,16 @@ impl Client {
 
     /// Sends bytes, with no request in them that is answered with a result.
     pub fn send_bytes(&self, bytes: &[u8]) -> Underway {
-        let mut stream = connect(self.address);
+        self.send_bytes_on(connect(self.address), bytes)
+    }
+
+    /// Likewise on a connection that there is.
+    pub fn send_bytes_on(&self, mut stream: TcpStream, bytes: &[u8]) -> Underway {
         stream.write_all(bytes).unwrap();
         Underway {
             stream: BufReader::new(stream),
             revision: self.revision,
+            has_session: self.session.is_some(),
             answers: Answers::default(),
         }
     }
@@ -271,6 +276,7 @@ fn answers_to(message: &Value) -> Answers {
 pub struct Underway {
     stream: BufReader<TcpStream>,
     revision: Revision,
+    has_session: bool,
     answers: Answers,
 }
 
@@ -280,9 +286,9 @@ impl Underway {
     pub fn answer(mut self) -> Answer {
         let head = read_head(&mut self.stream);
         let status = head[9..12].parse().unwrap();
-        let Self { stream, revision, answers } = self;
+        let Self { stream, revision, has_session, answers } = self;
         let (text, last_id) = (String::new(), None);
-        Answer { status, head, stream, revision, answers, text, last_id }
+        Answer { status, head, stream, revision, has_session, answers, text, last_id }
     }
 
     /// Whether nothing has come back so far.
@@ -307,6 +313,7 @@ pub struct Answer {
     pub head: String,
     stream: BufReader<TcpStream>,
     revision: Revision,
+    has_session: bool,
     answers: Answers,
     /// What has been read of the stream and is no event yet.
     text: String,
@@ -316,6 +323,7 @@ pub struct Answer {
 /// One event of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
+    /// Empty without a session, where there is nothing to come back to.
     pub id: String,
     /// In milliseconds.
     pub retry: Option<u64>,
@@ -399,9 +407,12 @@ impl Answer {
             self.check(&message);
             message
         });
-        let id = id.unwrap_or_else(|| panic!("no id in {block:?}")).to_owned();
+        assert_eq!(id.is_some(), self.has_session, "{block:?}");
+        let id = id.unwrap_or_default().to_owned();
         let event = Event { id, retry: retry.map(|retry| retry.parse().unwrap()), message };
-        event.place();
+        if self.has_session {
+            event.place();
+        }
         event
     }
 

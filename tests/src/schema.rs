@@ -290,6 +290,28 @@ mod tests {
     }
 
     #[test]
+    fn servers_ask_where_there_are_sessions() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$defs": {
+                "JSONRPCRequest": {"required": ["jsonrpc", "id"]},
+                "ListRootsRequest": {"properties": {"params": {"type": "object"}}},
+            },
+        });
+        let request = |method, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let legacy = Schema::new(Revision::V2025_11_25, &schema);
+        legacy.check(&request("roots/list", json!({})), None).unwrap();
+        let error = legacy.check(&request("roots/list", json!(7)), None).unwrap_err();
+        assert!(error.contains("ListRootsRequest/params: "), "{error}");
+        // This schema does not know the one, and no server sends the other.
+        for method in ["elicitation/create", "tools/call"] {
+            assert!(legacy.check(&request(method, json!({})), None).is_err());
+        }
+        let modern = Schema::new(Revision::V2026_07_28, &schema);
+        assert!(modern.check(&request("roots/list", json!({})), None).is_err());
+    }
+
+    #[test]
     fn some_messages_say_which_revision_they_are_of() {
         let settled = || json!({"result": {"protocolVersion": "2025-06-18"}});
         let error = |code: i64| json!({"error": {"code": code}});

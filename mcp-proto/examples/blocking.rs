@@ -71,7 +71,9 @@ impl Connection {
                     Output::Event(Event::RequestLost(lost)) => {
                         eprintln!("WARN {}: {lost}", self.peer)
                     }
-                    Output::Event(_) | Output::Cancelled(_) | Output::HandedOver(_) => {}
+                    Output::Event(_) | Output::Cancelled(_) => {}
+                    // It keeps no sessions.
+                    Output::HandedOver(_) | Output::StreamBegun(_) => {}
                     // If it fails, so does the next read.
                     Output::ShutdownWrite => drop(self.stream.shutdown(Shutdown::Write)),
                     Output::Close => return Ok(()),

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::catalog::Listing;
 use crate::completion::CompleteResult;
-use crate::error::RpcError;
+use crate::error::{Refusal, RpcError};
 use crate::extension::ExtensionResult;
+use crate::hub::{SessionId, StreamEvent};
 use crate::input::InputRequired;
 use crate::logging::LogLevel;
 use crate::prompt::GetPromptResult;
@@ -27,6 +28,18 @@ pub struct Call {
     pub(crate) key: CallKey,
     pub(crate) endpoint: usize,
     pub(crate) request: Box<Request>,
+    pub(crate) form: ResponseForm,
+}
+
+/// What is known of the response to a call before there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseForm {
+    /// Whether it may be JSON, whether it may be an event stream, and whether it should be.
+    pub(crate) takes_json: bool,
+    pub(crate) takes_events: bool,
+    pub(crate) wants_events: bool,
+    /// Whether it answers other calls, too.
+    pub(crate) is_batch: bool,
 }
 
 impl Call {
@@ -70,6 +83,15 @@ pub enum Reply {
     SubscriptionEnded,
     /// To a method of an extension.
     Extension(ExtensionResult),
+    /// To [`McpMethod::Initialize`](crate::McpMethod::Initialize): with a session, or without.
+    Initialized(Option<SessionId>),
+    /// To what is done for a session and has no result to speak of.
+    Done,
+    /// To a call of the 2025 revisions: there is no response, because the client has cancelled it;
+    /// or no other than what was sent as a [`Notification::Event`]. Ends that stream.
+    NoResponse,
+    /// To any call: it should not have been made. Ends all calls of its batch.
+    Refused(Refusal),
     /// To any call.
     Error(RpcError),
 }
@@ -88,6 +110,8 @@ pub enum Notification {
     Subscribed,
     /// Something of the server has changed. Left out if the call is no subscription to that.
     Changed(Change),
+    /// A message from the stream of a session that the call reads.
+    Event(StreamEvent),
 }
 
 /// A log message for the client.

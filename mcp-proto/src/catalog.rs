@@ -257,7 +257,7 @@ impl Catalog {
                     Err(unknown("resource template", uri, "resources/templates/list"))
                 }
             },
-            McpMethod::Listen | McpMethod::Extension(_) => return None,
+            _ => return None,
         };
         Some(result.unwrap_or_else(Reply::Error))
     }

@@ -12,6 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{ErrorCode, RpcError};
 use crate::input::InputRequest;
+use crate::revision::Revision;
 
 /// What a client declared that it can be asked for (`ClientCapabilities`). By default, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -127,6 +128,21 @@ impl fmt::Display for ClientCapability {
 }
 
 impl ClientCapabilities {
+    /// What they mean if they were declared on `revision`. Before 2025-11-25, elicitation was forms
+    /// and sampling took context, without a word about it.
+    #[must_use]
+    pub fn declared_on(mut self, revision: Revision) -> Self {
+        if revision < Revision::V2025_11_25 {
+            if let Some(elicitation) = &mut self.elicitation {
+                elicitation.form = true;
+            }
+            if let Some(sampling) = &mut self.sampling {
+                sampling.context = true;
+            }
+        }
+        self
+    }
+
     /// Checks that the client can be asked for `capability`.
     ///
     /// # Errors
@@ -290,6 +306,34 @@ mod tests {
             for lacking in [lacking, "{}"] {
                 let error = read(lacking).check(&request).unwrap_err();
                 assert_eq!(error.capability().to_string(), missing);
+            }
+        }
+    }
+
+    #[test]
+    fn capabilities_mean_what_they_meant_on_their_revision() {
+        let form = || ElicitRequest::form("?", ElicitSchema::new()).into();
+        let sample = || CreateMessageRequest::new(1, []);
+        let context = || sample().include_context(IncludeContext::ThisServer).into();
+        let old = [Revision::V2025_03_26, Revision::V2025_06_18];
+        let new = [Revision::V2025_11_25, Revision::V2026_07_28];
+        for (json, request, on_old, on_new) in [
+            ("{}", form(), false, false),
+            (r#"{"elicitation":{}}"#, form(), true, true),
+            (r#"{"elicitation":{"url":{}}}"#, form(), true, false),
+            ("{}", context(), false, false),
+            (r#"{"sampling":{}}"#, context(), true, false),
+            (r#"{"sampling":{"context":{}}}"#, context(), true, true),
+            (r#"{"sampling":{}}"#, sample().into(), true, true),
+            (r#"{"sampling":{}}"#, sample().tool_choice(ToolChoice::Auto).into(), false, false),
+            (r#"{"roots":{"listChanged":true}}"#, InputRequest::ListRoots, true, true),
+            (r#"{"roots":{"listChanged":false}}"#, InputRequest::ListRoots, true, true),
+        ] {
+            for (revisions, expected) in [(old, on_old), (new, on_new)] {
+                for revision in revisions {
+                    let found = read(json).declared_on(revision).check(&request);
+                    assert_eq!(found.is_ok(), expected, "{json} on {revision}");
+                }
             }
         }
     }

@@ -28,6 +28,10 @@ pub struct Endpoint {
     /// A FIN is the only early sign that a client has gone, so by default it counts as that, as
     /// it does in hyper, nginx and Go.
     pub answer_half_closed: bool,
+    /// Whether clients of the 2025 revisions can have sessions: notifications and questions from the
+    /// server need them. If so, whoever drives the connections has to bring what is
+    /// [of a session](crate::Request::is_of_session) to a [`Hub`](crate::Hub). Default: false.
+    pub keeps_sessions: bool,
     /// The methods that extensions add to the server. Default: none. Declare the extensions
     /// themselves in [`Capabilities::extensions`](crate::Capabilities::extensions).
     pub methods: Vec<ExtensionMethod>,
@@ -66,6 +70,7 @@ impl Endpoint {
             info,
             response_mode: ResponseMode::default(),
             answer_half_closed: false,
+            keeps_sessions: false,
             methods: Vec::new(),
         })
     }

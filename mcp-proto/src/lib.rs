@@ -90,13 +90,17 @@ mod http;
 pub use http::{Head, Method};
 
 mod hub;
-pub use hub::{Hub, HubLimits, SubscribeError, SubscriptionKey};
+pub use hub::{
+    Admission, AskRefused, Caller, EventId, FromStream, Hub, HubDeadlines, HubLimits, MemoryLog,
+    News, QuestionFailure, QuestionKey, ReaderKey, ReplayLog, ServerRequest, SessionCallKey,
+    SessionId, StreamEvent, StreamKey, StreamStart, SubscribeError, SubscriptionKey,
+};
 
 mod icon;
 pub use icon::{Icon, IconTheme};
 
 mod input;
-pub use input::{InputRequest, InputRequired, InvalidInputRequired};
+pub use input::{InputRequest, InputRequired, InvalidInputRequired, NotInRevision};
 
 mod json;
 

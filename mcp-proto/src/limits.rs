@@ -32,6 +32,10 @@ pub struct Limits {
     ///
     /// Default 4 KiB. Nobody sends either to an MCP server on purpose.
     pub chunk_overhead: usize,
+    /// Messages in a JSON-RPC batch (2025-03-26). Past it: 400.
+    ///
+    /// Default 100: batches were meant for a handful.
+    pub batch: usize,
     /// Levels of JSON nesting in a body. Past it: 400.
     ///
     /// Default 64, half of what serde_json parses before it gives up.
@@ -60,6 +64,7 @@ impl Default for Limits {
             fields: 100,
             body: 4 * 1024 * 1024,
             chunk_overhead: 4 * 1024,
+            batch: 100,
             json_depth: 64,
             read_ahead: 64 * 1024,
             unsent: 256 * 1024,

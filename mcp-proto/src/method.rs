@@ -1,9 +1,10 @@
-//! The methods of MCP that an application answers.
+//! What a request can ask for.
 
 use crate::endpoint::Endpoint;
 use crate::revision::Era;
 
-/// A method whose answer is up to the application.
+/// What is asked for: a method whose answer is up to the application, or something of a session,
+/// which is up to a [`Hub`](crate::Hub).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum McpMethod {
@@ -27,6 +28,22 @@ pub enum McpMethod {
     Listen,
     /// A method of an [extension](crate::Endpoint::methods), by its position there.
     Extension(usize),
+    /// `initialize`, where the endpoint [keeps sessions](crate::Endpoint::keeps_sessions).
+    Initialize,
+    /// `ping`, in a session.
+    Ping,
+    /// `logging/setLevel`, in a session.
+    SetLogLevel,
+    /// `resources/subscribe`, in a session.
+    Subscribe,
+    /// `resources/unsubscribe`, in a session.
+    Unsubscribe,
+    /// A notification of the client, or its answer to a question, in a session.
+    ClientMessage,
+    /// A GET: the client listens, or comes back to a stream.
+    OpenStream,
+    /// A DELETE: the client ends its session.
+    EndSession,
 }
 
 /// Which parameter says what a method is about.
@@ -42,7 +59,7 @@ pub(crate) enum Subject {
 
 impl McpMethod {
     /// Those of MCP itself.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 14] = [
         Self::ListTools,
         Self::CallTool,
         Self::ListPrompts,
@@ -52,9 +69,15 @@ impl McpMethod {
         Self::ReadResource,
         Self::Complete,
         Self::Listen,
+        Self::Initialize,
+        Self::Ping,
+        Self::SetLogLevel,
+        Self::Subscribe,
+        Self::Unsubscribe,
     ];
 
-    /// The name on the wire; that of an extension's is known to its endpoint alone.
+    /// The name on the wire. Empty for what has none, and for that of an extension, which is known to
+    /// its endpoint alone.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,12 +90,23 @@ impl McpMethod {
             Self::ReadResource => "resources/read",
             Self::Complete => "completion/complete",
             Self::Listen => "subscriptions/listen",
-            Self::Extension(_) => "",
+            Self::Initialize => "initialize",
+            Self::Ping => "ping",
+            Self::SetLogLevel => "logging/setLevel",
+            Self::Subscribe => "resources/subscribe",
+            Self::Unsubscribe => "resources/unsubscribe",
+            Self::Extension(_) | Self::ClientMessage | Self::OpenStream | Self::EndSession => "",
         }
     }
 
-    /// The method called `name`, if the endpoint has it in that era.
-    pub(crate) fn find(name: &str, endpoint: &Endpoint, era: Era) -> Option<Self> {
+    /// The method called `name`, if the endpoint has it in that era, and for a request in a session or
+    /// not.
+    pub(crate) fn find(
+        name: &str,
+        endpoint: &Endpoint,
+        era: Era,
+        is_in_session: bool,
+    ) -> Option<Self> {
         let capabilities = &endpoint.info().capabilities;
         let Some(method) = Self::ALL.into_iter().find(|method| method.as_str() == name) else {
             let position = endpoint.methods.iter().position(|method| method.name == name)?;
@@ -86,7 +120,13 @@ impl McpMethod {
             }
             Self::Complete => capabilities.completions.is_some(),
             Self::Listen => era == Era::Modern && capabilities.has_changes(),
-            Self::Extension(_) => return None,
+            Self::Initialize => era == Era::Legacy && endpoint.keeps_sessions,
+            Self::Ping => is_in_session,
+            Self::SetLogLevel => is_in_session && capabilities.logging.is_some(),
+            Self::Subscribe | Self::Unsubscribe => {
+                is_in_session && capabilities.resources.as_ref().is_some_and(|it| it.subscribe)
+            }
+            Self::Extension(_) | Self::ClientMessage | Self::OpenStream | Self::EndSession => false,
         };
         is_offered.then_some(method)
     }
@@ -95,14 +135,20 @@ impl McpMethod {
     pub(crate) const fn subject(self) -> Subject {
         match self {
             Self::CallTool | Self::GetPrompt => Subject::Name,
-            Self::ReadResource => Subject::Uri,
+            Self::ReadResource | Self::Subscribe | Self::Unsubscribe => Subject::Uri,
             Self::ListTools
             | Self::ListPrompts
             | Self::ListResources
             | Self::ListResourceTemplates
             | Self::Complete
             | Self::Listen
-            | Self::Extension(_) => Subject::Nothing,
+            | Self::Extension(_)
+            | Self::Initialize
+            | Self::Ping
+            | Self::SetLogLevel
+            | Self::ClientMessage
+            | Self::OpenStream
+            | Self::EndSession => Subject::Nothing,
         }
     }
 

@@ -9,7 +9,9 @@ use core::ops::Range;
 use serde_json::value::RawValue;
 
 use crate::completion::Completion;
+use crate::error::RpcError;
 use crate::http::Head;
+use crate::hub::SessionClient;
 use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
@@ -29,7 +31,7 @@ pub struct Request {
 pub(crate) struct RequestParts {
     pub(crate) revision: Revision,
     pub(crate) method: McpMethod,
-    pub(crate) id: Id,
+    pub(crate) id: Option<Id>,
     pub(crate) progress_token: Option<Id>,
     pub(crate) name: Text,
     pub(crate) cursor: Option<Text>,
@@ -43,6 +45,51 @@ pub(crate) struct RequestParts {
     pub(crate) params: Option<Part>,
     pub(crate) input_responses: Option<Part>,
     pub(crate) request_state: Option<Text>,
+    pub(crate) is_of_session: bool,
+    pub(crate) message: Option<Box<ClientMessage>>,
+    /// What the session of the request knows of its client.
+    pub(crate) client: Option<Arc<SessionClient>>,
+}
+
+impl RequestParts {
+    /// What says nothing besides.
+    pub(crate) const fn new(revision: Revision, method: McpMethod, id: Option<Id>) -> Self {
+        Self {
+            revision,
+            method,
+            id,
+            progress_token: None,
+            name: Text::Nothing,
+            cursor: None,
+            arguments: None,
+            meta: None,
+            client_info: None,
+            client_capabilities: None,
+            log_level: None,
+            completion: None,
+            subscription: None,
+            params: None,
+            input_responses: None,
+            request_state: None,
+            is_of_session: false,
+            message: None,
+            client: None,
+        }
+    }
+}
+
+/// What a client sends in a session besides requests, as far as it means something.
+pub(crate) enum ClientMessage {
+    /// `notifications/initialized`.
+    Initialized,
+    /// `notifications/cancelled`.
+    Cancelled { request: Id },
+    /// `notifications/progress`, of a question.
+    Progress { token: Id },
+    /// The answer to a question.
+    Answer { id: Id, answer: Result<Box<RawValue>, RpcError> },
+    /// A notification that changes nothing: what it tells of is asked for when it is needed.
+    Other,
 }
 
 /// Where in the body a JSON value stands.
@@ -69,6 +116,7 @@ impl Part {
 pub(crate) enum Text {
     InBody(Part),
     Decoded(Box<str>),
+    Nothing,
 }
 
 impl Text {
@@ -88,6 +136,7 @@ impl Text {
         match self {
             Self::InBody(part) => &body[part.range()],
             Self::Decoded(text) => text,
+            Self::Nothing => "",
         }
     }
 }
@@ -105,10 +154,26 @@ impl Request {
         self.parts.method
     }
 
-    /// The id its answer will carry. Clients reuse ids, even at the same time.
+    /// The id its answer will carry. Clients reuse ids, even at the same time. None for what is no
+    /// JSON-RPC request.
     #[must_use]
-    pub const fn id(&self) -> &Id {
-        &self.parts.id
+    pub const fn id(&self) -> Option<&Id> {
+        self.parts.id.as_ref()
+    }
+
+    /// Whether it needs a session, or begins one: then [`Hub::admit`](crate::Hub::admit) has to let
+    /// it in.
+    #[must_use]
+    pub const fn is_of_session(&self) -> bool {
+        self.parts.is_of_session
+    }
+
+    /// The `Mcp-Session-Id` that came with it, where that means something.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        let id = self.head.session_id().filter(|_| self.parts.is_of_session)?;
+        // No session has a name that is no text.
+        Some(core::str::from_utf8(id).unwrap_or_default())
     }
 
     /// What it is about: the name of the tool or prompt, the URI of the resource, or the
@@ -143,20 +208,28 @@ impl Request {
         self.parts.progress_token.as_ref()
     }
 
-    /// What the client says of itself, as JSON text. Not verified by anybody.
+    /// What the client says of itself, as JSON text. Not verified by anybody. In the 2025 revisions
+    /// only sessions know it.
     #[must_use]
     pub fn client_info(&self) -> Option<&str> {
-        self.part(self.parts.client_info)
+        match &self.parts.client {
+            Some(client) => client.info.as_deref(),
+            None => self.part(self.parts.client_info),
+        }
     }
 
-    /// What the client can do (`ClientCapabilities`), as JSON text. The 2025 revisions do not say it
-    /// in each request.
+    /// What the client can do (`ClientCapabilities`), as JSON text. In the 2025 revisions only
+    /// sessions know it.
     #[must_use]
     pub fn client_capabilities(&self) -> Option<&str> {
-        self.part(self.parts.client_capabilities)
+        match &self.parts.client {
+            Some(client) => client.capabilities.as_deref(),
+            None => self.part(self.parts.client_capabilities),
+        }
     }
 
-    /// The least severe log messages that the client wants to hear of. Without it, there are none.
+    /// The least severe log messages that the client wants to hear of, or now asks for with
+    /// [`McpMethod::SetLogLevel`]. Without it, there are none.
     #[must_use]
     pub const fn log_level(&self) -> Option<LogLevel> {
         self.parts.log_level
@@ -211,7 +284,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("revision", &self.parts.revision)
             .field("method", &self.parts.method)
-            .field("id", &self.parts.id)
+            .field("id", &self.parts.id.as_ref())
             .field("name", &self.name())
             .finish_non_exhaustive()
     }

@@ -107,7 +107,8 @@ pub struct Capabilities {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ToolsCapability {
-    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
+    /// Whether clients can hear of changes of the list. In the 2025 revisions, that
+    /// needs sessions.
     pub list_changed: bool,
 }
 
@@ -115,7 +116,8 @@ pub struct ToolsCapability {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PromptsCapability {
-    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
+    /// Whether clients can hear of changes of the list. In the 2025 revisions, that
+    /// needs sessions.
     pub list_changed: bool,
 }
 
@@ -123,9 +125,11 @@ pub struct PromptsCapability {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ResourcesCapability {
-    /// Whether clients can hear of changes of one resource. Left out before 2026-07-28.
+    /// Whether clients can hear of changes of one resource. In the 2025
+    /// revisions, that needs sessions.
     pub subscribe: bool,
-    /// Whether clients can hear of changes of the list. Left out before 2026-07-28.
+    /// Whether clients can hear of changes of the list. In the 2025 revisions, that
+    /// needs sessions.
     pub list_changed: bool,
 }
 
@@ -165,7 +169,8 @@ impl Capabilities {
     }
 
     /// The object as `revision` defines it.
-    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
+    /// In the 2025 revisions, some need sessions.
+    pub(crate) fn to_json(&self, revision: Revision, has_sessions: bool) -> impl Serialize {
         #[derive(Serialize)]
         struct ServerCapabilities<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,9 +200,10 @@ impl Capabilities {
 
         // In the 2025 revisions notifications of changes, and `logging/setLevel`, need a session.
         let is_modern = revision.era() == Era::Modern;
+        let can_notify = is_modern || has_sessions;
         let notified = |subscribe, list_changed| Notified {
-            subscribe: subscribe && is_modern,
-            list_changed: list_changed && is_modern,
+            subscribe: subscribe && can_notify,
+            list_changed: list_changed && can_notify,
         };
         ServerCapabilities {
             tools: self.tools.as_ref().map(|tools| notified(false, tools.list_changed)),
@@ -207,7 +213,7 @@ impl Capabilities {
                 .as_ref()
                 .map(|resources| notified(resources.subscribe, resources.list_changed)),
             completions: self.completions.as_ref(),
-            logging: self.logging.as_ref().filter(|_| is_modern),
+            logging: self.logging.as_ref().filter(|_| can_notify),
             extensions: if is_modern { objects(&self.extensions) } else { BTreeMap::new() },
             experimental: objects(&self.experimental),
         }
@@ -289,7 +295,7 @@ mod tests {
     fn capabilities_have_the_shape_of_their_revision() {
         let raw = |json: &str| serde_json::from_str::<&RawValue>(json).unwrap().to_owned();
         let json = |capabilities: &Capabilities, revision| {
-            serde_json::to_string(&capabilities.to_json(revision)).unwrap()
+            serde_json::to_string(&capabilities.to_json(revision, false)).unwrap()
         };
         let mut capabilities = Capabilities {
             tools: Some(ToolsCapability::default()),

@@ -1,5 +1,8 @@
 //! Questions to the client, from within a handler.
 //!
+//! In a session of the 2025 revisions a question goes out while the handler runs, and its answer
+//! comes back to the same future.
+//!
 //! On 2026-07-28 nothing is sent while a handler runs. A question without an answer ends the round:
 //! the driver replies with all that was asked and drops the handler's future. The client gathers the
 //! answers and sends its request again; the handler runs anew, and what it asks is there at once.
@@ -12,9 +15,10 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 
 use mcp_proto::{
-    ClientCapabilities, ClientCapability, CreateMessageRequest, CreateMessageResult, ElicitAction,
-    ElicitRequest, ElicitResult, ElicitSchema, Era, InputRequest, InvalidElicitSchema,
-    ListRootsResult, MissingCapability, Root, RpcError,
+    AskRefused, ClientCapabilities, ClientCapability, CreateMessageRequest, CreateMessageResult,
+    ElicitAction, ElicitRequest, ElicitResult, ElicitSchema, Era, InputRequest,
+    InvalidElicitSchema, ListRootsResult, MissingCapability, NotInRevision, QuestionFailure, Root,
+    RpcError,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,8 +37,17 @@ const LONGEST_REASON: usize = 200;
 pub(crate) struct Asking {
     /// From earlier rounds, and for later ones.
     pub(crate) remembered: Remembered,
-    /// In the order asked.
-    pub(crate) asked: Vec<(String, InputRequest)>,
+    /// Whether the call is of a session, in which questions are asked at once.
+    pub(crate) is_in_session: bool,
+    /// In the order asked. What is no request for input asks whether the client is there.
+    pub(crate) asked: Vec<(String, Option<InputRequest>)>,
+    /// Questions of a session whose answers nobody waits for any more.
+    pub(crate) withdrawn: Vec<String>,
+    /// Why questions of a session have no answer.
+    failed: BTreeMap<String, AskError>,
+    /// Whether the client is to come back for the answer to its call.
+    pub(crate) is_released: bool,
+    pings: u64,
     /// The keys of questions and of steps that have come up in this round.
     questions: BTreeSet<String>,
     steps: BTreeSet<String>,
@@ -50,10 +63,21 @@ impl Asking {
     fn ask(
         &mut self,
         key: &str,
-        request: Result<InputRequest, AskError>,
+        request: Result<Option<InputRequest>, AskError>,
         context: &Context,
     ) -> Result<Option<Box<RawValue>>, AskError> {
         take(&mut self.questions, key)?;
+        if self.is_in_session {
+            let request = request?;
+            if let Some(request) = &request {
+                context.client_capabilities().check(request)?;
+            }
+            self.asked.push((key.to_owned(), request));
+            return Ok(None);
+        }
+        if context.revision().era() == Era::Legacy {
+            return Err(AskError::NobodyToAsk);
+        }
         if let Some(answer) = self.remembered.answers.get(key) {
             return Ok(Some(answer.clone()));
         }
@@ -65,24 +89,74 @@ impl Asking {
             self.remembered.answers.insert(key, answer.clone());
             return Ok(Some(answer));
         }
-        let request = request?;
-        if context.revision().era() == Era::Legacy {
-            return Err(AskError::NobodyToAsk);
-        }
+        // It has no pings.
+        let request = request?.ok_or(AskError::NobodyToAsk)?;
         let capabilities = self.capabilities.get_or_insert_with(|| {
             let mut capabilities = context.client_capabilities();
             capabilities.extensions = BTreeMap::new();
             capabilities
         });
         capabilities.check(&request)?;
-        self.asked.push((key.to_owned(), request));
+        self.asked.push((key.to_owned(), Some(request)));
         Ok(None)
+    }
+
+    /// The answer to a question that was asked in a session, if it is there.
+    fn take_answer(&mut self, key: &str) -> Option<Result<Box<RawValue>, AskError>> {
+        match self.failed.remove(key) {
+            Some(error) => Some(Err(error)),
+            None => self.remembered.answers.remove(key).map(Ok),
+        }
+    }
+
+    /// Takes back a question of a session.
+    fn withdraw(&mut self, key: String) {
+        let asked = self.asked.len();
+        self.asked.retain(|(other, _)| *other != key);
+        if self.asked.len() == asked {
+            self.withdrawn.push(key);
+        }
+    }
+
+    /// Takes in answers of the client.
+    pub(crate) fn answer(&mut self, answers: Vec<(String, Answered)>) {
+        for (key, answer) in answers {
+            match answer {
+                Answered::With(answer) => drop(self.remembered.answers.insert(key, answer)),
+                Answered::Refused(error) => {
+                    drop(self.failed.insert(key.clone(), AskError::Refused { key, error }));
+                }
+                Answered::TimedOut => {
+                    drop(self.failed.insert(key.clone(), AskError::TimedOut { key }));
+                }
+                Answered::Not(error) => drop(self.failed.insert(key, error)),
+            }
+        }
     }
 
     /// Finds the outcome of a step, if it has been done.
     fn begin_step(&mut self, key: &str) -> Result<Option<Box<RawValue>>, AskError> {
         take(&mut self.steps, key)?;
         Ok(self.remembered.done.get(key).cloned())
+    }
+}
+
+/// What has become of a question.
+pub(crate) enum Answered {
+    With(Box<RawValue>),
+    Refused(RpcError),
+    TimedOut,
+    /// It was not asked.
+    Not(AskError),
+}
+
+impl From<Result<Box<RawValue>, QuestionFailure>> for Answered {
+    fn from(answer: Result<Box<RawValue>, QuestionFailure>) -> Self {
+        match answer {
+            Ok(answer) => Self::With(answer),
+            Err(QuestionFailure::Refused(error)) => Self::Refused(error),
+            Err(QuestionFailure::TimedOut) => Self::TimedOut,
+        }
     }
 }
 
@@ -159,13 +233,16 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`AskError::Missing`] and [`NobodyToAsk`](AskError::NobodyToAsk) if the client cannot be
-    /// asked, [`Answer`](AskError::Answer) if it has answered with something else,
+    /// [`AskError::Missing`], [`NotInRevision`](AskError::NotInRevision) and
+    /// [`NobodyToAsk`](AskError::NobodyToAsk) if the client cannot be asked,
+    /// [`Refused`](AskError::Refused) and [`TimedOut`](AskError::TimedOut) if it does not answer,
+    /// [`Answer`](AskError::Answer) if it has answered with something else,
     /// [`KeyTaken`](AskError::KeyTaken) if the key is that of another question,
     /// [`Form`](AskError::Form) if `T` has fields that forms cannot have. An answer is held to the
     /// type: check lengths, ranges and formats yourself.
     ///
-    /// Cancel-safe: a question that is dropped before it was polled is not asked.
+    /// Cancel-safe: a question that is dropped before it was polled is not asked, and one that is
+    /// dropped later is taken back.
     pub fn elicit<T: DeserializeOwned + JsonSchema>(
         &self,
         key: impl Into<String>,
@@ -173,7 +250,8 @@ impl Context {
     ) -> Ask<'_, Elicited<T>> {
         let schema = ElicitSchema::try_from(schema_of::<T>().as_value());
         let request = schema.map(|schema| ElicitRequest::form(message, schema));
-        self.ask(key, request.map(InputRequest::Elicit).map_err(AskError::Form), form)
+        let request = request.map(|request| Some(InputRequest::Elicit(request)));
+        self.ask(key, request.map_err(AskError::Form), form)
     }
 
     /// Asks the user to fill in a form that is described by hand.
@@ -188,7 +266,7 @@ impl Context {
         schema: ElicitSchema,
     ) -> Ask<'_, Elicited<T>> {
         let request = ElicitRequest::form(message, schema);
-        self.ask(key, Ok(InputRequest::Elicit(request)), form)
+        self.ask(key, Ok(Some(InputRequest::Elicit(request))), form)
     }
 
     /// Asks the user to visit a page, where what they do is between them and that page. That it was
@@ -204,7 +282,8 @@ impl Context {
         url: impl Into<String>,
     ) -> Ask<'_, Elicited<()>> {
         let request = ElicitRequest::url(message, url);
-        self.ask(key, Ok(InputRequest::Elicit(request)), |answer| elicited(answer, |_| Ok(())))
+        let request = Ok(Some(InputRequest::Elicit(request)));
+        self.ask(key, request, |answer| elicited(answer, |_| Ok(())))
     }
 
     /// Asks the client's model.
@@ -217,7 +296,7 @@ impl Context {
         key: impl Into<String>,
         request: CreateMessageRequest,
     ) -> Ask<'_, CreateMessageResult> {
-        self.ask(key, Ok(InputRequest::Sample(Box::new(request))), json)
+        self.ask(key, Ok(Some(InputRequest::Sample(Box::new(request)))), json)
     }
 
     /// Asks the client which files and folders the user is at work on.
@@ -226,9 +305,32 @@ impl Context {
     ///
     /// As for [`elicit`](Self::elicit).
     pub fn list_roots(&self, key: impl Into<String>) -> Ask<'_, Vec<Root>> {
-        self.ask(key, Ok(InputRequest::ListRoots), |answer| {
+        self.ask(key, Ok(Some(InputRequest::ListRoots)), |answer| {
             json::<ListRootsResult>(answer).map(|result| result.roots)
         })
+    }
+
+    /// Asks the client whether it is there, in a session of the 2025 revisions.
+    ///
+    /// # Errors
+    ///
+    /// As for [`elicit`](Self::elicit). [`AskError::NobodyToAsk`] on 2026-07-28, which has no such
+    /// question: there, a client that is gone has cancelled its call.
+    pub fn ping(&self) -> Ask<'_, ()> {
+        let number = self.asking(|asking| {
+            asking.pings += 1;
+            asking.pings
+        });
+        self.ask(format!("ping {number}"), Ok(None), |_| Ok(()))
+    }
+
+    /// Lets go of the connection by which the client waits for the answer to its call, but not of
+    /// the call: the client comes back for the rest after a while. For work that takes longer than
+    /// connections last. Does nothing where the client would not come back, which is before
+    /// 2025-11-25, on 2026-07-28, and without a session.
+    pub fn release_connection(&self) {
+        self.asking(|asking| asking.is_released = asking.is_in_session);
+        self.wake_driver();
     }
 
     /// Does something once, however often the handler starts anew to get the answers to its
@@ -275,12 +377,14 @@ impl Context {
         serde_json::from_str(done.get()).map_err(not_kept)
     }
 
-    /// What the client can do. The 2025 revisions do not say it with each request.
+    /// What the client can do. In the 2025 revisions, only sessions know it.
     #[must_use]
     pub fn client_capabilities(&self) -> ClientCapabilities {
         let capabilities = self.request().client_capabilities();
         // What is malformed has not been declared.
-        capabilities.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+        let capabilities: ClientCapabilities =
+            capabilities.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        capabilities.declared_on(self.revision())
     }
 
     /// Fails unless the client can do that, with an error that tells it what to declare. Asking does
@@ -296,10 +400,17 @@ impl Context {
     fn ask<T>(
         &self,
         key: impl Into<String>,
-        request: Result<InputRequest, AskError>,
+        request: Result<Option<InputRequest>, AskError>,
         read: fn(&RawValue) -> Result<T, String>,
     ) -> Ask<'_, T> {
-        Ask { context: self, key: key.into(), request: Some(request), read, answer: PhantomData }
+        Ask {
+            context: self,
+            key: key.into(),
+            request: Some(request),
+            is_open: false,
+            read,
+            answer: PhantomData,
+        }
     }
 }
 
@@ -309,7 +420,9 @@ pub struct Ask<'a, T> {
     context: &'a Context,
     key: String,
     /// Gone when it has been asked.
-    request: Option<Result<InputRequest, AskError>>,
+    request: Option<Result<Option<InputRequest>, AskError>>,
+    /// Whether it was asked in a session and has no answer yet.
+    is_open: bool,
     read: fn(&RawValue) -> Result<T, String>,
     answer: PhantomData<fn() -> T>,
 }
@@ -322,18 +435,48 @@ impl<T> Future for Ask<'_, T> {
         let context = this.context;
         if let Some(request) = this.request.take() {
             match context.asking(|asking| asking.ask(&this.key, request, context)) {
-                Ok(Some(answer)) => {
-                    return Poll::Ready((this.read)(&answer).map_err(|reason| AskError::Answer {
-                        key: std::mem::take(&mut this.key),
-                        reason: cut(reason),
-                    }));
+                Ok(Some(answer)) => return Poll::Ready(this.read(&answer)),
+                Ok(None) => {
+                    this.is_open = context.asking(|asking| asking.is_in_session);
+                    context.wake_driver();
                 }
-                Ok(None) => context.wake_driver(),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        // The round ends with this poll of the handler, unless it is not the handler that polls.
-        context.poll_ended(cx).map(|()| Err(AskError::Ended))
+        // Without a session the round ends with this poll of the handler, unless it is not the
+        // handler that polls.
+        if context.poll_ended(cx).is_ready() {
+            this.is_open = false;
+            return Poll::Ready(Err(AskError::Ended));
+        }
+        let answer = match this.is_open {
+            true => context.asking(|asking| asking.take_answer(&this.key)),
+            false => None,
+        };
+        let Some(answer) = answer else {
+            return Poll::Pending;
+        };
+        this.is_open = false;
+        Poll::Ready(answer.and_then(|answer| this.read(&answer)))
+    }
+}
+
+impl<T> Ask<'_, T> {
+    fn read(&mut self, answer: &RawValue) -> Result<T, AskError> {
+        (self.read)(answer).map_err(|reason| AskError::Answer {
+            key: std::mem::take(&mut self.key),
+            reason: cut(reason),
+        })
+    }
+}
+
+impl<T> Drop for Ask<'_, T> {
+    fn drop(&mut self) {
+        if self.is_open {
+            let key = std::mem::take(&mut self.key);
+            self.context.asking(|asking| asking.withdraw(key));
+            self.context.wake_driver();
+        }
     }
 }
 
@@ -405,8 +548,24 @@ fn elicited<T>(
 pub enum AskError {
     /// The client has not declared that it can be asked this.
     Missing(MissingCapability),
-    /// There is no way to ask: the revision needs a session for that, and there is none.
+    /// There is no way to ask: the 2025 revisions need a session for that, and a response that can be
+    /// an event stream.
     NobodyToAsk,
+    /// The revision of the client does not know such a question.
+    NotInRevision(NotInRevision),
+    /// The client has answered with an error. Only in the 2025 revisions.
+    Refused {
+        /// The key of the question.
+        key: String,
+        /// What the client says.
+        error: RpcError,
+    },
+    /// The client has not answered in time ([`HubDeadlines`](crate::HubDeadlines)). Only in the 2025
+    /// revisions.
+    TimedOut {
+        /// The key of the question.
+        key: String,
+    },
     /// The type of a form has fields that forms cannot have.
     Form(InvalidElicitSchema),
     /// The client has answered with something else.
@@ -439,9 +598,14 @@ impl fmt::Display for AskError {
         match self {
             Self::Missing(missing) => missing.fmt(f),
             Self::NobodyToAsk => f.write_str(
-                "the client cannot be asked: its revision needs a session for that, and this \
-                 server keeps none; 2026-07-28 needs none",
+                "the client cannot be asked: its revision needs a session and an event stream for \
+                 that; 2026-07-28 needs neither",
             ),
+            Self::NotInRevision(error) => error.fmt(f),
+            Self::Refused { key, error } => {
+                write!(f, "the client has answered {key:?} with an error: {error}")
+            }
+            Self::TimedOut { key } => write!(f, "the client has not answered {key:?} in time"),
             Self::Form(error) => error.fmt(f),
             Self::Answer { key, reason } => {
                 write!(f, "the answer to {key:?} is not what was asked for: {reason}")
@@ -467,6 +631,15 @@ impl From<MissingCapability> for AskError {
     }
 }
 
+impl From<AskRefused> for AskError {
+    fn from(refused: AskRefused) -> Self {
+        match refused {
+            AskRefused::Unreachable => Self::NobodyToAsk,
+            AskRefused::NotInRevision(error) => Self::NotInRevision(error),
+        }
+    }
+}
+
 impl From<AskError> for RpcError {
     fn from(error: AskError) -> Self {
         match error {
@@ -476,6 +649,9 @@ impl From<AskError> for RpcError {
                 "internal error: the outcome of {key:?} cannot be kept as JSON"
             )),
             AskError::NobodyToAsk
+            | AskError::NotInRevision(_)
+            | AskError::Refused { .. }
+            | AskError::TimedOut { .. }
             | AskError::Form(_)
             | AskError::KeyTaken { .. }
             | AskError::Ended => Self::internal(format!("internal error: {error}")),

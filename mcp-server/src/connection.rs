@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::mem::take;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,18 +13,22 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Call, CallKey, CompleteResult, Event, Input, Instant, Lost, McpMethod, Notification, Now,
-    Output, PeerClosed, Refusal, Reply, RpcError, Session, SubscribeError,
+    Admission, Call, CallKey, Caller, CompleteResult, Event, FromStream, Input, Instant, Lost,
+    McpMethod, Notification, Now, Output, PeerClosed, ReaderKey, Refusal, Reply, Request, RpcError,
+    Session, SessionId, SubscribeError,
 };
 
+use crate::ask::Asking;
 use crate::counters::Counted;
 use crate::endpoints::Shared;
 use crate::handler::Begin;
-use crate::in_flight::InFlight;
+use crate::in_flight::{Calls, InFlight, InSession};
 use crate::live::Answered;
 use crate::registry::Entry;
+use crate::request_state::random;
 use crate::runtime::Timer;
-use crate::subscriptions::Subscription;
+use crate::session_call::{Reading, SessionCall};
+use crate::subscription::Subscription;
 
 /// The size of a read. One buffer serves all connections of a thread: none is held by a
 /// connection that is idle.
@@ -50,10 +55,12 @@ pub struct Connection<S, T> {
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
     timer_at: Option<Instant>,
-    call: Option<InFlight>,
+    calls: Calls,
     /// What the client listens to, in place of a call.
     subscription: Option<Subscription>,
-    /// Calls that go on though their client has gone.
+    /// The stream of a session that the response in hand is read from.
+    reading: Option<Reading>,
+    /// Calls that go on without a response of this connection.
     handed_over: Vec<InFlight>,
     /// Whether bytes were written that the stream may still hold.
     needs_flush: bool,
@@ -77,8 +84,9 @@ impl<S, T: Timer> Connection<S, T> {
             peer,
             timer,
             timer_at: None,
-            call: None,
+            calls: Calls::default(),
             subscription: None,
+            reading: None,
             handed_over: Vec::new(),
             needs_flush: false,
             is_closing: false,
@@ -97,13 +105,20 @@ impl<S, T: Timer> Connection<S, T> {
                 Output::Call(call) => self.begin_call(now, call),
                 Output::Cancelled(key) => {
                     let is_over = self.shutdown.is_some_and(|until| until <= now.instant);
-                    if self.call.take_if(|call| call.key == key).is_some() && is_over {
+                    if self.calls.take(key).is_some() && is_over {
                         self.entry.count_cut();
                     }
                     self.subscription.take_if(|subscription| subscription.call == key);
+                    self.stop_reading_for(key);
                 }
                 Output::HandedOver(key) => {
-                    self.handed_over.extend(self.call.take_if(|call| call.key == key));
+                    self.stop_reading_for(key);
+                    self.handed_over.extend(self.calls.take(key));
+                }
+                Output::StreamBegun(_) => {
+                    if let Some(reading) = &self.reading {
+                        reading.begin();
+                    }
                 }
                 Output::Event(event) => self.log(&event),
                 Output::ShutdownWrite => self.is_closing = true,
@@ -118,17 +133,28 @@ impl<S, T: Timer> Connection<S, T> {
     fn begin_call(&mut self, now: Now, call: Call) {
         let key = call.key();
         let mount = &self.shared.mounts[call.endpoint()];
+        if call.request().is_of_session() {
+            return self.begin_in_session(now, call);
+        }
         if let Some(filter) = call.request().subscription() {
             let counted = mount.counters.count_subscription();
             let subscription = Subscription::new(mount.live.clone(), &call, filter, counted);
             return self.begin_subscription(now, key, subscription);
         }
+        self.serve(now, call, None);
+    }
+
+    /// Has a call served, in a session or without.
+    fn serve(&mut self, now: Now, call: Call, session: Option<SessionCall>) {
+        let key = call.key();
+        let mount = &self.shared.mounts[call.endpoint()];
         let reply = match mount.live.answer(&call) {
             Answered::Already(reply) => reply,
             Answered::By(handler) => match mount.rounds.open(now, call.request()) {
                 Ok(asking) => {
                     let counted = mount.counters.count_call();
-                    self.call = Some(InFlight::start(&*handler, Begin { call, asking }, counted));
+                    let begin = Begin { call, asking };
+                    self.calls.push(InFlight::start(&*handler, begin, session, counted));
                     return;
                 }
                 Err(error) => Reply::Error(error),
@@ -141,7 +167,149 @@ impl<S, T: Timer> Connection<S, T> {
                 "internal error: there is no function behind what is asked for",
             )),
         };
-        self.handle(now, Input::Reply(key, reply));
+        match session {
+            Some(session) => {
+                let reply = session.reply(now.instant, reply);
+                self.reply_directly(now, key, reply);
+            }
+            None => self.handle(now, Input::Reply(key, reply)),
+        }
+    }
+
+    /// Brings a call of the 2025 revisions to its session.
+    fn begin_in_session(&mut self, now: Now, call: Call) {
+        let (key, endpoint) = (call.key(), call.endpoint());
+        let mount = &self.shared.mounts[endpoint];
+        let principal = match mount.rounds.principal_of(call.request()) {
+            Ok(principal) => principal,
+            Err(error) => return self.handle(now, Input::Reply(key, Reply::Error(error))),
+        };
+        let caller = Caller {
+            principal: principal.as_deref(),
+            is_hidden: mount.live.hides_subject_of(call.request()),
+        };
+        let reader = self.reading.as_ref().map(|reading| reading.key);
+        let hub = &mount.live.hub;
+        match hub.with(|hub| hub.admit(now.instant, call, reader, caller)) {
+            Admission::Reply(key, reply) => self.handle(now, Input::Reply(key, reply)),
+            Admission::Initialize(call) => match &mount.on_initialize {
+                Some(hook) => {
+                    let begin = Begin { call, asking: Asking::default() };
+                    let counted = mount.counters.count_call();
+                    self.calls.push(InFlight::start(&**hook, begin, None, counted));
+                }
+                None => {
+                    let reply = self.open_session(now, endpoint, Some(call.request()));
+                    self.handle(now, Input::Reply(key, reply));
+                }
+            },
+            Admission::Stream { call, reader, start } => {
+                let counted = Some(mount.counters.count_stream());
+                self.read(endpoint, reader, call, counted);
+                self.handle(now, Input::Admit(call, start));
+            }
+            Admission::Call { call, key, reader, start } => {
+                self.read(endpoint, reader, call.key(), None);
+                self.handle(now, Input::Admit(call.key(), start));
+                let session = SessionCall::new(self.shared.clone(), endpoint, key);
+                self.serve(now, call, Some(session));
+            }
+        }
+    }
+
+    /// Opens a session for a client that nobody has anything against.
+    fn open_session(&self, now: Now, endpoint: usize, request: Option<&Request>) -> Reply {
+        let failed =
+            |reason: &str| Reply::Error(RpcError::internal(format!("internal error: {reason}")));
+        let Some(request) = request else {
+            return failed("the request is gone");
+        };
+        let mount = &self.shared.mounts[endpoint];
+        let principal = match mount.rounds.principal_of(request) {
+            Ok(principal) => principal,
+            Err(error) => return Reply::Error(error),
+        };
+        let Ok(random) = random() else {
+            return failed("there is no randomness");
+        };
+        let id = SessionId::new(random);
+        let endpoint = &self.shared.config.endpoints[endpoint];
+        mount
+            .live
+            .hub
+            .with(|hub| hub.open_session(now.instant, id, request, endpoint, principal.as_deref()))
+    }
+
+    /// Reads a stream for a call.
+    fn read(
+        &mut self,
+        endpoint: usize,
+        reader: ReaderKey,
+        call: CallKey,
+        counted: Option<Counted>,
+    ) {
+        let reading = match &mut self.reading {
+            Some(reading) if reading.key == reader => reading,
+            reading => reading.insert(Reading::new(self.shared.clone(), endpoint, reader, counted)),
+        };
+        reading.calls.push(call);
+    }
+
+    /// That call gets nothing more from the stream that is read.
+    fn stop_reading_for(&mut self, call: CallKey) {
+        if let Some(reading) = &mut self.reading {
+            reading.calls.retain(|other| *other != call);
+        }
+        self.reading.take_if(|reading| reading.calls.is_empty());
+    }
+
+    /// Answers a call of a session with what did not go by its stream.
+    fn reply_directly(&mut self, now: Now, key: CallKey, reply: Option<Reply>) {
+        if let Some(reply) = reply {
+            self.stop_reading_for(key);
+            self.handle(now, Input::Reply(key, reply));
+        }
+    }
+
+    /// Passes on what there is in the stream of a session, as fast as the client reads.
+    fn poll_reading(&mut self, cx: &Context<'_>, now: Now) -> bool {
+        let Some(reading) = self.reading.as_ref().filter(|_| self.session.can_notify()) else {
+            return false;
+        };
+        let next = reading.poll_next(cx, now.instant);
+        self.pass_on(now, next)
+    }
+
+    /// Passes on all that there is, at once: the client is about to hear no more.
+    fn flush_reading(&mut self, now: Now) {
+        while let Some(reading) = &self.reading {
+            let next = reading.next(now.instant);
+            if !self.pass_on(now, next) {
+                return;
+            }
+        }
+    }
+
+    fn pass_on(&mut self, now: Now, next: Option<FromStream>) -> bool {
+        match next {
+            Some(FromStream::Event(event)) => {
+                let key = self.reading.as_ref().and_then(|reading| reading.calls.first().copied());
+                if let Some(key) = key {
+                    self.handle(now, Input::Notify(key, Notification::Event(event)));
+                }
+                true
+            }
+            Some(FromStream::End) => {
+                let calls = self.reading.take().map(|mut reading| take(&mut reading.calls));
+                for key in calls.into_iter().flatten() {
+                    // If the call is not done, its client will come back for the rest.
+                    self.handed_over.extend(self.calls.take(key));
+                    self.handle(now, Input::Reply(key, Reply::NoResponse));
+                }
+                true
+            }
+            None => false,
+        }
     }
 
     fn begin_subscription(
@@ -188,15 +356,47 @@ impl<S, T: Timer> Connection<S, T> {
     }
 
     /// Whether anything happened.
-    fn poll_call(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
-        let Some(call) = &mut self.call else {
+    fn poll_calls(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let (mut happened, mut at) = (false, 0);
+        while let Some(call) = self.calls.get(at) {
+            let key = call.key;
+            happened |= if call.session.is_some() {
+                self.poll_session_call(cx, now, at)
+            } else {
+                self.poll_call(cx, now, at)
+            };
+            // Another has taken the place of one that is done.
+            if self.calls.get(at).is_some_and(|call| call.key == key) {
+                at += 1;
+            }
+        }
+        happened
+    }
+
+    fn poll_session_call(&mut self, cx: &mut Context<'_>, now: Now, at: usize) -> bool {
+        let Some(call) = self.calls.get(at) else {
             return false;
         };
         let key = call.key;
+        match call.poll_in_session(cx, now.instant) {
+            InSession::Pending(happened) => happened,
+            InSession::Ready(reply) => {
+                self.end_call(key);
+                self.reply_directly(now, key, reply);
+                true
+            }
+        }
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>, now: Now, at: usize) -> bool {
+        let Some(call) = self.calls.get(at) else {
+            return false;
+        };
+        let (key, endpoint) = (call.key, call.endpoint);
         let mut polled = call.poll(cx);
         if let (Poll::Pending, Some(context)) = (&polled, call.asking()) {
             // It cannot go on before the client has answered, and that is another call.
-            let rounds = &self.shared.mounts[call.endpoint].rounds;
+            let rounds = &self.shared.mounts[endpoint].rounds;
             let reply = context.asking(|asking| rounds.close(now, context.request(), asking));
             polled = Poll::Ready(reply);
         }
@@ -209,10 +409,10 @@ impl<S, T: Timer> Connection<S, T> {
             self.session.handle(now, Input::Notify(key, notification));
             happened = true;
         }
-        if let Poll::Ready(reply) = polled {
-            self.call = None;
-            if self.shutdown.is_some() {
-                self.entry.count_finished();
+        if let Poll::Ready(mut reply) = polled {
+            let call = self.end_call(key);
+            if matches!(reply, Reply::Initialized(_)) {
+                reply = self.open_session(now, endpoint, call.as_ref().and_then(InFlight::request));
             }
             self.handle(now, Input::Reply(key, reply));
             happened = true;
@@ -220,20 +420,40 @@ impl<S, T: Timer> Connection<S, T> {
         happened
     }
 
-    /// Goes on with calls whose clients have gone; their results are nobody's.
-    fn poll_handed_over(&mut self, cx: &mut Context<'_>) {
+    fn end_call(&mut self, key: CallKey) -> Option<InFlight> {
+        if self.shutdown.is_some() {
+            self.entry.count_finished();
+        }
+        self.calls.take(key)
+    }
+
+    /// Goes on with calls whose clients have gone: without a session, their results are nobody's.
+    fn poll_handed_over(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let entry = &self.entry;
         let is_shutting_down = self.shutdown.is_some();
+        let mut happened = false;
         self.handed_over.retain_mut(|call| {
-            let polled = call.poll(cx);
-            while call.take_notification().is_some() {
-                cx.waker().wake_by_ref();
-            }
-            if polled.is_ready() && is_shutting_down {
+            let is_done = if call.session.is_some() {
+                match call.poll_in_session(cx, now.instant) {
+                    InSession::Pending(has_said) => {
+                        happened |= has_said;
+                        false
+                    }
+                    InSession::Ready(_) => true,
+                }
+            } else {
+                let polled = call.poll(cx);
+                while call.take_notification().is_some() {
+                    happened = true;
+                }
+                polled.is_ready()
+            };
+            if is_done && is_shutting_down {
                 entry.count_finished();
             }
-            polled.is_pending()
+            !is_done
         });
+        happened
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
@@ -244,6 +464,7 @@ impl<S, T: Timer> Connection<S, T> {
         self.shutdown = until;
         if let Some(until) = until {
             self.flush_subscription(now);
+            self.flush_reading(now);
             self.handle(now, Input::Shutdown(until));
         }
         true
@@ -257,7 +478,11 @@ impl<S, T: Timer> Connection<S, T> {
         } else {
             self.session.poll_timeout()
         };
-        let Some(deadline) = deadline else {
+        // Those that have passed were seen to when their calls were polled.
+        let in_flight = self.calls.iter().chain(&self.handed_over);
+        let answers = in_flight.filter_map(|call| call.session.as_ref()?.deadline);
+        let answers = answers.filter(|deadline| *deadline > now.instant);
+        let Some(deadline) = answers.chain(deadline).min() else {
             return false;
         };
         if deadline <= now.instant {
@@ -293,7 +518,7 @@ impl<S, T: Timer> Connection<S, T> {
                     mount.counters.count_lost_request();
                 }
                 // Still there: what becomes of the call is said after this.
-                let call = self.call.as_ref().filter(|_| lost.stage == Lost::InCall);
+                let call = self.calls.iter().next().filter(|_| lost.stage == Lost::InCall);
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),
@@ -381,15 +606,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
             let now = this.shared.now();
             let mut happened = this.poll_shutdown(cx, now);
             this.take_outputs(now);
-            happened |= this.poll_call(cx, now);
+            happened |= this.poll_calls(cx, now);
+            happened |= this.poll_handed_over(cx, now);
             happened |= this.poll_subscription(cx, now);
+            happened |= this.poll_reading(cx, now);
             happened |= this.poll_write(cx, now);
             happened |= this.poll_read(cx, now);
             happened |= this.poll_timer(cx, now);
             if happened {
                 continue;
             }
-            this.poll_handed_over(cx);
             return if this.stream.is_none() && this.handed_over.is_empty() {
                 Poll::Ready(())
             } else {

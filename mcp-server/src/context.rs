@@ -10,7 +10,7 @@ use std::task::{self, Poll, Waker};
 use mcp_proto::{Call, LogLevel, LogMessage, Notification, Progress, Request, Revision};
 use serde::Serialize;
 
-use crate::ask::Asking;
+use crate::ask::{Answered, Asking};
 
 /// The call that a handler serves. Cheap to clone, and may be sent to other threads.
 #[derive(Clone)]
@@ -112,8 +112,8 @@ impl Context {
         std::str::from_utf8(value).ok()
     }
 
-    /// What the client says of itself, as JSON: name and version. Nobody has verified it, and
-    /// the 2025 revisions do not send it with each request.
+    /// What the client says of itself, as JSON: name and version. Nobody has verified it. In the 2025
+    /// revisions, only sessions know it.
     #[must_use]
     pub fn client_info(&self) -> Option<&str> {
         self.request().client_info()
@@ -130,6 +130,13 @@ impl Context {
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.request().revision()
+    }
+
+    /// The session of the 2025 revisions that the call belongs to. Whoever has its id can speak for
+    /// the client: keep it secret.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.request().session_id()
     }
 
     /// Has `driver` woken when there is something to take.
@@ -178,6 +185,20 @@ impl Context {
         }
         outbox.wait(cx.waker());
         Poll::Pending
+    }
+
+    /// Takes in answers of the client, for those who wait for them.
+    pub(crate) fn answer(&self, answers: Vec<(String, Answered)>) {
+        self.asking(|asking| asking.answer(answers));
+        let handlers = std::mem::take(&mut self.outbox().handlers);
+        handlers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether there is something to be carried to the session of the call.
+    pub(crate) fn has_for_session(&self) -> bool {
+        self.asking(|asking| {
+            !asking.asked.is_empty() || !asking.withdrawn.is_empty() || asking.is_released
+        })
     }
 
     /// Lends out what is asked and known.

@@ -14,6 +14,8 @@ struct Inner {
     open_connections: AtomicUsize,
     calls_in_flight: AtomicUsize,
     open_subscriptions: AtomicUsize,
+    open_streams: AtomicUsize,
+    open_sessions: AtomicUsize,
     requests_lost: AtomicU64,
 }
 
@@ -36,6 +38,19 @@ impl Counters {
         self.inner.open_subscriptions.load(Ordering::Acquire)
     }
 
+    /// Streams that clients of the 2025 revisions have opened to listen, or come back to.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.inner.open_streams.load(Ordering::Acquire)
+    }
+
+    /// Sessions of the 2025 revisions. One that has been idle for too long is counted until somebody
+    /// uses another.
+    #[must_use]
+    pub fn open_sessions(&self) -> usize {
+        self.inner.open_sessions.load(Ordering::Acquire)
+    }
+
     /// Requests whose clients left before the answer was out, since the server was made. Those
     /// that ended within the head are counted nowhere: they name no server.
     #[must_use]
@@ -53,6 +68,14 @@ impl Counters {
 
     pub(crate) fn count_subscription(&self) -> Counted {
         Counted::new(self.clone(), |inner| &inner.open_subscriptions)
+    }
+
+    pub(crate) fn count_stream(&self) -> Counted {
+        Counted::new(self.clone(), |inner| &inner.open_streams)
+    }
+
+    pub(crate) fn set_sessions(&self, sessions: usize) {
+        self.inner.open_sessions.store(sessions, Ordering::Release);
     }
 
     pub(crate) fn count_lost_request(&self) {

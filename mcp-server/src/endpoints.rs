@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
-    Config, Deadlines, Endpoint, Hosts, HubLimits, Instant, InvalidPath, Limits, Now, Origins,
+    Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
+    MemoryLog, Now, Origins,
 };
 
 use crate::connection::Connection;
@@ -16,7 +17,7 @@ use crate::offered::OfferError;
 use crate::registry::{Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
 use crate::runtime::Timer;
-use crate::server::{BoxError, Server, StopHook};
+use crate::server::{BoxError, InitializeHook, Server, StopHook};
 
 /// Servers and the paths they are mounted at.
 ///
@@ -34,6 +35,7 @@ pub struct Endpoints {
     origins: Origins,
     limits: Limits,
     hub_limits: HubLimits,
+    hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
 }
 
@@ -74,10 +76,17 @@ impl Endpoints {
         self
     }
 
-    /// How much clients may subscribe to, at each server.
+    /// How much clients may subscribe to, and how much is kept for their sessions, at each server.
     #[must_use]
     pub fn hub_limits(mut self, limits: HubLimits) -> Self {
         self.hub_limits = limits;
+        self
+    }
+
+    /// How long sessions are kept, and what is in them, at each server.
+    #[must_use]
+    pub fn hub_deadlines(mut self, deadlines: HubDeadlines) -> Self {
+        self.hub_deadlines = deadlines;
         self
     }
 
@@ -110,6 +119,7 @@ impl Endpoints {
                 Endpoint::new(&path, server.info).map_err(|error| wrong(Reason::Path(error)))?;
             endpoint.response_mode = server.response_mode;
             endpoint.answer_half_closed = server.answer_half_closed;
+            endpoint.keeps_sessions = server.keeps_sessions;
             endpoint.methods = server.methods;
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
@@ -117,8 +127,13 @@ impl Endpoints {
             if let Some(error) = server.problem {
                 return Err(wrong(Reason::Offer(error)));
             }
-            let started = server.live.start(self.hub_limits.clone());
+            let started = server.live.start();
             started.map_err(|error| wrong(Reason::Offer(error.into())))?;
+            let (limits, deadlines) = (self.hub_limits.clone(), self.hub_deadlines.clone());
+            let log = server
+                .replay_log
+                .unwrap_or_else(|| Box::new(MemoryLog::new(&limits, deadlines.replay)));
+            server.live.hub.start(Hub::with(limits, deadlines, log), server.counters.clone());
             let keys = match server.state_keys {
                 Some(keys) => keys,
                 None => StateKeys::generate().map_err(|error| wrong(Reason::Keys(error)))?,
@@ -128,6 +143,7 @@ impl Endpoints {
             mounts.push(Mount {
                 live: server.live,
                 rounds: Rounds { server: server_name, keys, principal: server.principal },
+                on_initialize: server.on_initialize,
                 counters: server.counters,
             });
             hooks.push((path, server.on_start, server.on_stop));
@@ -204,6 +220,7 @@ pub(crate) struct Shared {
 pub(crate) struct Mount {
     pub(crate) live: Arc<Live>,
     pub(crate) rounds: Rounds,
+    pub(crate) on_initialize: Option<InitializeHook>,
     pub(crate) counters: Counters,
 }
 

@@ -116,10 +116,21 @@ impl Started {
         Fut: Future<Output: IntoReply<K>> + Send + 'static,
     {
         let subject = K::subject(&begin.call, info);
+        Self::with_reply(begin, |context| {
+            let output = run(context);
+            async move { output.await.into_reply(subject) }
+        })
+    }
+
+    /// Begins with `run`, which makes the reply itself.
+    pub(crate) fn with_reply<Fut>(begin: Begin, run: impl FnOnce(Context) -> Fut) -> Self
+    where
+        Fut: Future<Output = Reply> + Send + 'static,
+    {
         let context = Context::new(begin.call, begin.asking);
         let guard = ClosesUnlessBegun::new(context.clone());
-        let started = Self::without_context(subject, run(context));
-        Self { context: guard.begun(), ..started }
+        let future = Box::pin(run(context));
+        Self { future, context: guard.begun() }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{self, Poll};
 
-use mcp_proto::{CallKey, Notification, Reply, RpcError};
+use mcp_proto::{CallKey, Instant, Notification, Reply, Request, RpcError};
 
 use crate::context::Context;
 use crate::counters::Counted;
 use crate::handler::{Begin, Started};
 use crate::runtime::BoxFuture;
+use crate::session_call::SessionCall;
 
 /// A handler's future with what belongs to it. To drop it is to cancel the call.
 pub(crate) struct InFlight {
@@ -19,25 +20,74 @@ pub(crate) struct InFlight {
     /// Gone when it has panicked.
     future: Option<BoxFuture<'static, Reply>>,
     context: Option<Context>,
+    /// What stands for it in its session, if it is in one.
+    pub(crate) session: Option<SessionCall>,
     _counted: Counted,
+}
+
+/// What came of polling a call in a session.
+pub(crate) enum InSession {
+    /// It goes on; and whether it has said something.
+    Pending(bool),
+    /// It has been answered. What is left to say is for the connection that the call came by.
+    Ready(Option<Reply>),
+}
+
+/// The calls of one connection: mostly none or one, and several only for a batch.
+#[derive(Default)]
+pub(crate) struct Calls {
+    first: Option<InFlight>,
+    others: Vec<InFlight>,
+}
+
+impl Calls {
+    pub(crate) fn push(&mut self, call: InFlight) {
+        match &mut self.first {
+            Some(_) => self.others.push(call),
+            first => *first = Some(call),
+        }
+    }
+
+    pub(crate) fn get(&mut self, at: usize) -> Option<&mut InFlight> {
+        self.first.iter_mut().chain(&mut self.others).nth(at)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
+        self.first.iter().chain(&self.others)
+    }
+
+    pub(crate) fn take(&mut self, key: CallKey) -> Option<InFlight> {
+        match self.first.take_if(|call| call.key == key) {
+            Some(call) => {
+                self.first = self.others.pop();
+                Some(call)
+            }
+            None => {
+                let at = self.others.iter().position(|call| call.key == key)?;
+                Some(self.others.swap_remove(at))
+            }
+        }
+    }
 }
 
 impl InFlight {
     /// Begins a call.
     pub(crate) fn start(
         handler: &(dyn Fn(Begin) -> Started + Send + Sync),
-        begin: Begin,
+        mut begin: Begin,
+        session: Option<SessionCall>,
         counted: Counted,
     ) -> Self {
         let key = begin.call.key();
         let endpoint = begin.call.endpoint();
         let name = begin.call.request().name().to_owned();
+        begin.asking.is_in_session = session.is_some();
         let started = catch_unwind(AssertUnwindSafe(|| handler(begin))).ok();
         let (future, context) = match started {
             Some(started) => (Some(started.future), started.context),
             None => (None, None),
         };
-        Self { key, endpoint, name, future, context, _counted: counted }
+        Self { key, endpoint, name, future, context, session, _counted: counted }
     }
 
     /// The name of the tool or prompt, or the URI of the resource.
@@ -65,6 +115,47 @@ impl InFlight {
                 Poll::Ready(Reply::Error(RpcError::internal(error)))
             }
         }
+    }
+
+    /// Goes on with a call in a session, and carries what it says to the hub.
+    pub(crate) fn poll_in_session(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        now: Instant,
+    ) -> InSession {
+        let is_open = |call: &mut Self| {
+            let session = call.session.as_mut();
+            session.is_some_and(|session| session.carry(cx, now, call.context.as_ref()))
+        };
+        if !is_open(self) {
+            return InSession::Ready(Some(Reply::NoResponse));
+        }
+        let polled = self.poll(cx);
+        let has_asked = self.context.as_ref().is_some_and(Context::has_for_session);
+        let Some(session) = &mut self.session else {
+            return InSession::Ready(Some(Reply::NoResponse));
+        };
+        if has_asked {
+            session.carry(cx, now, self.context.as_ref());
+        }
+        let mut happened = has_asked;
+        // A client that reads too slowly makes its handler wait, but never the final reply.
+        while let Some(context) = &self.context
+            && (polled.is_ready() || session.can_notify())
+            && let Some(notification) = context.take()
+        {
+            session.notify(now, &notification);
+            happened = true;
+        }
+        match polled {
+            Poll::Ready(reply) => InSession::Ready(session.reply(now, reply)),
+            Poll::Pending => InSession::Pending(happened),
+        }
+    }
+
+    /// The request, as far as it is still known.
+    pub(crate) fn request(&self) -> Option<&Request> {
+        self.context.as_ref().map(Context::request)
     }
 
     /// The context of a handler that has to wait for answers of the client.

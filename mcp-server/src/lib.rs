@@ -86,7 +86,11 @@ pub use serve::{Serve, ServeError};
 mod server;
 pub use server::{BoxError, Server};
 
-mod subscriptions;
+mod session_call;
+
+mod shared_hub;
+
+mod subscription;
 
 mod tools;
 pub use tools::{IntoToolResult, Structured, Tools};
@@ -98,10 +102,10 @@ pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
     ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
     CreateMessageResult, Deadlines, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
-    ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubLimits, Icon,
-    InvalidElicitSchema, InvalidExtensionResult, InvalidTemplate, Limits, LogLevel,
-    MissingCapability, ModelPreferences, OfferKey, Origins, Prompt, PromptArgument, PromptMessage,
-    Request, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root,
-    RpcError, SamplingContent, SamplingMessage, Tool, ToolAnnotations, ToolChoice, ToolUse,
-    UriTemplate,
+    ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubDeadlines, HubLimits, Icon,
+    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidTemplate, Limits, LogLevel,
+    MemoryLog, MissingCapability, ModelPreferences, NotInRevision, OfferKey, Origins, Prompt,
+    PromptArgument, PromptMessage, ReplayLog, Request, Resource, ResourceContents,
+    ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError, SamplingContent,
+    SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
 };

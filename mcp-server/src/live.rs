@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use mcp_proto::{
-    Call, Catalog, CatalogError, Change, HubLimits, OfferKey, Reply, Request, SubscriptionFilter,
+    Call, Catalog, CatalogError, Change, McpMethod, OfferKey, Reply, Request, SubscriptionFilter,
 };
 
 use crate::offered::{HandlerFn, OfferError, Offerable, Offered, Offering};
-use crate::subscriptions::Subscriptions;
+use crate::shared_hub::SharedHub;
 
 /// What one server offers, now.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Live {
     offering: Mutex<Offering>,
     /// The same, ready to be served, since the server has started.
     served: OnceLock<Served>,
-    pub(crate) subscriptions: Subscriptions,
+    pub(crate) hub: SharedHub,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for each server")]
@@ -52,8 +52,7 @@ impl Live {
     }
 
     /// Makes it ready to be served.
-    pub(crate) fn start(self: &Arc<Self>, limits: HubLimits) -> Result<(), CatalogError> {
-        self.subscriptions.start(limits);
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), CatalogError> {
         // Locked until it is served, so that no change falls in between.
         let offering = self.offering();
         let ready = Ready::new(offering.clone())?;
@@ -102,6 +101,17 @@ impl Live {
             uris.filter(|uri| ready.catalog.hides_resource(uri, is_visible)).cloned().collect()
         })
         .unwrap_or_default()
+    }
+
+    /// Whether it asks for changes of a resource that is there and not for whoever sends it.
+    pub(crate) fn hides_subject_of(&self, request: &Request) -> bool {
+        request.method() == McpMethod::Subscribe
+            && self
+                .with_ready(|ready| {
+                    let is_visible = |key: &OfferKey| ready.is_visible(key, request);
+                    ready.catalog.hides_resource(request.name(), is_visible)
+                })
+                .unwrap_or(false)
     }
 
     /// Lends out what is served now, with no lock held.
@@ -233,7 +243,7 @@ impl ServerHandle {
     }
 
     fn notify(&self, change: &Change) {
-        self.live.subscriptions.publish(change);
+        self.live.hub.publish(change);
     }
 }
 

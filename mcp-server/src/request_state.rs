@@ -199,7 +199,8 @@ impl Rounds {
 
     /// Ends a round with what was asked.
     pub(crate) fn close(&self, now: Now, request: &Request, asking: &mut Asking) -> Reply {
-        let asked = std::mem::take(&mut asking.asked);
+        let asked = std::mem::take(&mut asking.asked).into_iter();
+        let asked = asked.filter_map(|(key, request)| Some((key, request?))).collect();
         let state = match asking.remembered.is_empty() {
             true => None,
             false => match self.seal(now, request, &asking.remembered) {
@@ -226,13 +227,18 @@ impl Rounds {
     }
 
     fn purpose(&self, request: &Request) -> Result<Purpose, RpcError> {
+        let principal = self.principal_of(request)?;
+        Ok(Purpose::new(&self.server, principal.as_deref(), request))
+    }
+
+    /// Who sends a request.
+    pub(crate) fn principal_of(&self, request: &Request) -> Result<Option<String>, RpcError> {
         // The application's code, on what a client has sent: it must not take other clients along.
         let principal = catch_unwind(AssertUnwindSafe(|| (self.principal)(request.head())));
-        let principal = principal.map_err(|_| {
+        principal.map_err(|_| {
             tracing::warn!(call = request.name(), "the function that tells principals panicked");
             RpcError::internal("internal error: it cannot be told who sends this")
-        })?;
-        Ok(Purpose::new(&self.server, principal.as_deref(), request))
+        })
     }
 }
 
@@ -403,7 +409,7 @@ mod tests {
         let call = PAY.received(None);
         let mut asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
         assert!(asking.remembered.is_empty());
-        asking.asked.push(("roots".into(), InputRequest::ListRoots));
+        asking.asked.push(("roots".into(), Some(InputRequest::ListRoots)));
         match rounds(keys()).close(now(NOW), call.request(), &mut asking) {
             Reply::InputRequired(required) => assert_eq!(required.state(), None),
             other => panic!("{other:?}"),

@@ -4,15 +4,17 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, Resource, ResourceTemplate,
-    ResponseMode, ServerInfo,
+    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, ReplayLog, Reply, Resource,
+    ResourceTemplate, ResponseMode, ServerInfo,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::arguments::Described;
+use crate::context::Context;
 use crate::counters::Counters;
-use crate::handler::Handler;
+use crate::failure::any_rpc_error;
+use crate::handler::{Begin, Handler, Started};
 use crate::live::{Live, ServerHandle};
 use crate::methods::Methods;
 use crate::offered::{self, OfferError, Offerable, Offered};
@@ -26,6 +28,7 @@ use crate::tools::{IntoToolResult, Tools};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(crate) type StartHook = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), BoxError>> + Send>;
+pub(crate) type InitializeHook = Box<dyn Fn(Begin) -> Started + Send + Sync>;
 pub(crate) type StopHook = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 /// An MCP server: a name, and what it offers.
@@ -57,6 +60,9 @@ pub struct Server {
     pub(crate) principal: PrincipalFn,
     /// The first thing that cannot be offered; reported when the server is started.
     pub(crate) problem: Option<OfferError>,
+    pub(crate) on_initialize: Option<InitializeHook>,
+    pub(crate) keeps_sessions: bool,
+    pub(crate) replay_log: Option<Box<dyn ReplayLog>>,
     pub(crate) on_start: Vec<StartHook>,
     pub(crate) on_stop: Vec<StopHook>,
     pub(crate) response_mode: ResponseMode,
@@ -75,6 +81,9 @@ impl Server {
             state_keys: None,
             principal: Box::new(authorization),
             problem: None,
+            on_initialize: None,
+            keeps_sessions: true,
+            replay_log: None,
             on_start: Vec::new(),
             on_stop: Vec::new(),
             response_mode: ResponseMode::default(),
@@ -353,6 +362,56 @@ impl Server {
     #[must_use]
     pub fn logging(mut self) -> Self {
         self.info.capabilities.logging = Some(LoggingCapability::default());
+        self
+    }
+
+    /// Keeps no sessions for clients of the 2025 revisions, so that any replica can serve any of
+    /// their requests. They cannot be asked anything then, and hear of no changes; 2026-07-28 has
+    /// both without sessions.
+    #[must_use]
+    pub const fn stateless(mut self) -> Self {
+        self.keeps_sessions = false;
+        self
+    }
+
+    /// Keeps what was sent in sessions in a log of your own, for clients that come back to it. By
+    /// default in memory, within [`HubLimits`](crate::HubLimits).
+    #[must_use]
+    pub fn replay_log(mut self, log: impl ReplayLog + 'static) -> Self {
+        self.replay_log = Some(Box::new(log));
+        self
+    }
+
+    /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
+    /// session. An error refuses that. Others do not wait meanwhile.
+    ///
+    /// ```
+    /// # use mcp_server::{Context, Server};
+    /// let server = Server::new("demo", "1.0.0").on_initialize(|ctx: Context| async move {
+    ///     match ctx.header("x-api-key") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err("send your key in X-Api-Key"),
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_initialize<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: Fn(Context) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display + 'static,
+    {
+        self.on_initialize = Some(Box::new(move |begin| {
+            Started::with_reply(begin, |context| {
+                let initialized = hook(context);
+                async move {
+                    match initialized.await {
+                        Ok(()) => Reply::Initialized(None),
+                        Err(error) => Reply::Error(any_rpc_error(&error)),
+                    }
+                }
+            })
+        }));
         self
     }
 

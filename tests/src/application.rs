@@ -268,7 +268,7 @@ impl Application {
 
     /// How many subscriptions there are.
     pub(crate) fn subscriptions(&self) -> usize {
-        self.hub.len()
+        self.hub.subscriptions()
     }
 
     /// How many calls are open.

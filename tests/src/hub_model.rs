@@ -3,13 +3,16 @@
 //! It keeps every change for everybody who asked for it, however often it came, and what a
 //! listener takes is taken off that list: all that came before is told of by one notification.
 
-use mcp_proto::{Change, Hub, HubLimits, SubscribeError, SubscriptionFilter, SubscriptionKey};
+use mcp_proto::{
+    Change, Hub, HubLimits, News, SubscribeError, SubscriptionFilter, SubscriptionKey,
+};
 
 /// What a URI counts besides its text.
 const BYTES_PER_URI: usize = 256;
 
 /// Few enough that both limits are met often.
-const LIMITS: HubLimits = HubLimits { subscriptions: 5, filter_bytes: 17 + 2 * BYTES_PER_URI };
+const SUBSCRIPTIONS: usize = 5;
+const FILTER_BYTES: usize = 17 + 2 * BYTES_PER_URI;
 
 /// Two of them are within the limit, the third and the last exactly at it, the two longest and any
 /// three beyond it.
@@ -32,7 +35,12 @@ pub enum Operation {
 
 /// Checks that a hub does what the model does, until everybody has heard of everything and left.
 pub fn check(operations: &[Operation]) {
-    let mut run = Run { hub: Hub::new(LIMITS), listeners: Vec::new(), news: Vec::new() };
+    let limits = HubLimits {
+        subscriptions: SUBSCRIPTIONS,
+        filter_bytes: FILTER_BYTES,
+        ..HubLimits::default()
+    };
+    let mut run = Run { hub: Hub::new(limits), listeners: Vec::new(), news: Vec::new() };
     for &operation in operations {
         run.take(operation);
     }
@@ -92,7 +100,7 @@ impl Run {
             }
         }
         let live = self.listeners.iter().filter(|listener| listener.is_live).count();
-        assert_eq!(self.hub.len(), live);
+        assert_eq!(self.hub.subscriptions(), live);
         assert_eq!(self.hub.is_empty(), live == 0);
     }
 
@@ -100,11 +108,10 @@ impl Run {
         let filter = filter(bits);
         let uris = &filter.resource_subscriptions;
         let bytes = uris.concat().len() + uris.len() * BYTES_PER_URI;
-        let HubLimits { subscriptions, filter_bytes } = LIMITS;
-        let expected = if bytes > filter_bytes {
-            Err(SubscribeError::FilterTooLarge { limit: filter_bytes })
-        } else if self.hub.len() == subscriptions {
-            Err(SubscribeError::TooMany { limit: subscriptions })
+        let expected = if bytes > FILTER_BYTES {
+            Err(SubscribeError::FilterTooLarge { limit: FILTER_BYTES })
+        } else if self.hub.subscriptions() == SUBSCRIPTIONS {
+            Err(SubscribeError::TooMany { limit: SUBSCRIPTIONS })
         } else {
             Ok(())
         };
@@ -139,7 +146,7 @@ impl Run {
     fn poll_news(&mut self) {
         let expected = (!self.news.is_empty()).then(|| self.news.remove(0));
         let key = self.hub.poll_news();
-        assert_eq!(key, expected.map(|nth| self.listeners[nth].key));
+        assert_eq!(key, expected.map(|nth| News::Subscription(self.listeners[nth].key)));
     }
 
     fn next_change(&mut self, nth: usize) -> Option<Change> {

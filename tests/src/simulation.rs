@@ -492,6 +492,7 @@ impl<'a> Simulation<'a> {
                 Output::Call(call) => self.application.begin(call),
                 Output::Cancelled(key) => Seen::Cancelled(self.end(*key)),
                 Output::HandedOver(key) => Seen::HandedOver(self.end(*key)),
+                Output::StreamBegun(_) => unreachable!("there are no sessions"),
                 Output::Event(event) => Seen::Event(event.clone()),
                 Output::ShutdownWrite => {
                     assert_eq!(self.session.transmit(), b"", "a FIN before the last byte");

@@ -811,7 +811,7 @@ fn clients_of_2025_are_not_kept_waiting() {
                 let params = json!({"name": tool, "arguments": {}, "_meta": {"progressToken": 1}});
                 let response = fixture.send(&Request::new(Wire::Legacy, "tools/call", params));
                 assert_eq!(response.status, 200);
-                assert_error(&response, -32603, "2026-07-28 needs none");
+                assert_error(&response, -32603, "2026-07-28 needs neither");
             }
             // What it knows nothing of is not looked at.
             let params = json!({"name": "greet", "inputResponses": [], "requestState": 7});

@@ -52,7 +52,7 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
                 Seen::HandedOver(_) => "handed over".into(),
                 Seen::Event(Event::RequestLost(lost)) => format!("lost {:?}", lost.stage),
                 Seen::Event(Event::Refused { refusal, .. }) => format!("refused {refusal:?}"),
-                Seen::Event(Event::SubscriptionEnded { .. }) => "end of subscription".into(),
+                Seen::Event(Event::StreamEnded { .. }) => "end of subscription".into(),
                 Seen::Event(other) => format!("{other:?}"),
                 Seen::ShutdownWrite => "half-closed by us".into(),
                 Seen::Close => "closed".into(),

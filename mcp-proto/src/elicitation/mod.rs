@@ -12,52 +12,97 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use serde::de::{Deserializer, Error};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::is_object;
+use crate::revision::Revision;
 
 /// Something that is asked of the user: the parameters of `elicitation/create`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ElicitRequest {
+    message: String,
     mode: Mode,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "mode", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq)]
 enum Mode {
-    #[serde(rename_all = "camelCase")]
-    Form {
-        message: String,
-        requested_schema: ElicitSchema,
-    },
-    Url {
-        message: String,
-        url: String,
-    },
+    Form(ElicitSchema),
+    Url(String),
 }
 
 impl ElicitRequest {
     /// Has the user fill in a form. Not for secrets: what is entered passes through the client, and
     /// the model may see it. `message` says why it is needed.
+    ///
+    /// Clients have it since 2025-06-18, and lists of choices since 2025-11-25.
     #[must_use]
     pub fn form(message: impl Into<String>, schema: ElicitSchema) -> Self {
-        Self { mode: Mode::Form { message: message.into(), requested_schema: schema } }
+        Self { message: message.into(), mode: Mode::Form(schema) }
     }
 
     /// Sends the user to a page, of which the client learns no more than the URL. `message` says
     /// why.
     ///
-    /// The URL must be absolute, and hold nothing secret: whoever has it may open it.
+    /// The URL must be absolute, and hold nothing secret: whoever has it may open it. Clients have
+    /// it since 2025-11-25.
     #[must_use]
     pub fn url(message: impl Into<String>, url: impl Into<String>) -> Self {
-        Self { mode: Mode::Url { message: message.into(), url: url.into() } }
+        Self { message: message.into(), mode: Mode::Url(url.into()) }
     }
 
     /// Whether it is a form, as opposed to a page.
     pub(crate) const fn is_form(&self) -> bool {
-        matches!(self.mode, Mode::Form { .. })
+        matches!(self.mode, Mode::Form(_))
+    }
+
+    /// What of it came last into the specification, and the first revision with that.
+    pub(crate) fn newest_part(&self) -> (&'static str, Revision) {
+        match &self.mode {
+            Mode::Url(_) => ("sending the user to a page", Revision::V2025_11_25),
+            Mode::Form(schema) if schema.has_lists() => {
+                ("a form with a choice of several values", Revision::V2025_11_25)
+            }
+            Mode::Form(_) => ("asking the user", Revision::V2025_06_18),
+        }
+    }
+
+    /// The object as `revision` defines it, which must know all of it. `id` is for 2025-11-25,
+    /// where a page needs one that is unique within the server (2025-11-25, client/elicitation).
+    pub(crate) fn to_json<'a>(&'a self, revision: Revision, id: &'a str) -> impl Serialize {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Params<'a, T> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            mode: Option<&'static str>,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            requested_schema: Option<T>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            elicitation_id: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            url: Option<&'a str>,
+        }
+
+        let (mode, schema, url) = match &self.mode {
+            Mode::Form(schema) => ("form", Some(schema), None),
+            Mode::Url(url) => ("url", None, Some(url.as_str())),
+        };
+        Params {
+            mode: (revision >= Revision::V2025_11_25).then_some(mode),
+            message: &self.message,
+            requested_schema: schema.map(|schema| schema.to_json(revision)),
+            elicitation_id: (url.is_some() && revision == Revision::V2025_11_25).then_some(id),
+            url,
+        }
+    }
+}
+
+impl Serialize for ElicitRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // This revision has no id to put there.
+        self.to_json(Revision::V2026_07_28, "").serialize(serializer)
     }
 }
 
@@ -128,6 +173,29 @@ mod tests {
     }
 
     #[test]
+    fn requests_have_the_shape_of_their_revision() {
+        let json = |request: &ElicitRequest, revision| {
+            serde_json::to_string(&request.to_json(revision, "i\"")).unwrap()
+        };
+        let schema = ElicitSchema::new().property("a", ElicitProperty::string().default("b"));
+        let form = ElicitRequest::form("Who?", schema);
+        assert_eq!(
+            json(&form, Revision::V2025_06_18),
+            r#"{"message":"Who?","requestedSchema":{"type":"object","properties":{"a":{"type":"string"}}}}"#
+        );
+        let url = ElicitRequest::url("Look.", "https://a.test");
+        assert_eq!(
+            json(&url, Revision::V2025_11_25),
+            r#"{"mode":"url","message":"Look.","elicitationId":"i\"","url":"https://a.test"}"#
+        );
+        let form_json = r#"{"mode":"form","message":"Who?","requestedSchema":{"type":"object","properties":{"a":{"type":"string","default":"b"}}}}"#;
+        let url_json = r#"{"mode":"url","message":"Look.","url":"https://a.test"}"#;
+        assert_eq!(json(&form, Revision::V2025_11_25), form_json);
+        assert_eq!(json(&form, Revision::V2026_07_28), form_json);
+        assert_eq!(json(&url, Revision::V2026_07_28), url_json);
+    }
+
+    #[test]
     fn results_are_read_by_their_action() {
         let read = |json: &str| {
             let result: ElicitResult = serde_json::from_str(json).ok()?;
@@ -138,6 +206,15 @@ mod tests {
             (
                 r#"{"action":"accept","content":{"a":1}}"#,
                 Some((ElicitAction::Accept, Some(entered))),
+            ),
+            // 2025-06-18, and 2025-11-25 with a list.
+            (
+                r#"{"action":"accept","content":{"a":"b","c":1.5,"d":true}}"#,
+                Some((ElicitAction::Accept, Some(r#"{"a":"b","c":1.5,"d":true}"#.into()))),
+            ),
+            (
+                r#"{"_meta":{"m":1},"action":"accept","content":{"a":["b"]}}"#,
+                Some((ElicitAction::Accept, Some(r#"{"a":["b"]}"#.into()))),
             ),
             (r#"{"action":"accept"}"#, Some((ElicitAction::Accept, None))),
             (r#"{"action":"accept","content":null}"#, Some((ElicitAction::Accept, None))),

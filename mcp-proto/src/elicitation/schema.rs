@@ -1,6 +1,7 @@
 //! The forms that a client can show: flat objects of simple properties (2026-07-28,
 //! client/elicitation, "Requested Schema").
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -8,6 +9,8 @@ use core::marker::PhantomData;
 use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::{Number, Value};
+
+use crate::revision::Revision;
 
 /// What a form asks for (`requestedSchema`), in the order in which it is shown.
 ///
@@ -55,15 +58,21 @@ impl ElicitSchema {
         self.members.push(Member { name, object, is_required });
         self
     }
-}
 
-impl Serialize for ElicitSchema {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Properties<'a>(&'a [Member]);
+    /// Whether any of several values can be chosen somewhere.
+    pub(super) fn has_lists(&self) -> bool {
+        self.members.iter().any(|member| member.object.items.is_some())
+    }
+
+    /// The object as `revision` defines it, which must know lists if there are any.
+    pub(super) fn to_json(&self, revision: Revision) -> impl Serialize {
+        struct Properties<'a>(&'a [Member], Revision);
 
         impl Serialize for Properties<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.0.iter().map(|member| (&member.name, &member.object)))
+                let &Self(members, revision) = self;
+                let members = members.iter();
+                serializer.collect_map(members.map(|it| (&it.name, it.object.to_json(revision))))
             }
         }
 
@@ -79,10 +88,15 @@ impl Serialize for ElicitSchema {
         let required = self.members.iter().filter(|member| member.is_required);
         Object {
             kind: "object",
-            properties: Properties(&self.members),
+            properties: Properties(&self.members, revision),
             required: required.map(|member| member.name.as_str()).collect(),
         }
-        .serialize(serializer)
+    }
+}
+
+impl Serialize for ElicitSchema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json(Revision::V2026_07_28).serialize(serializer)
     }
 }
 
@@ -268,8 +282,8 @@ impl ElicitProperty<ElicitChoice> {
         Self::new(Object { one_of: Some(titled(choices)), ..Object::of("string") })
     }
 
-    /// Like [`one_of_titled`](Self::one_of_titled), in the form that clients of 2025-06-18 know and
-    /// that will be removed: with `enumNames`.
+    /// Like [`one_of_titled`](Self::one_of_titled), in the form that will be removed: with
+    /// `enumNames`. Clients of 2025-06-18, which know no other, get either so.
     #[must_use]
     pub fn one_of_enum_names(
         choices: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -399,6 +413,25 @@ impl Object {
     pub(super) fn of(kind: &'static str) -> Self {
         Self { kind, ..Self::default() }
     }
+
+    /// The property as `revision` defines it.
+    fn to_json(&self, revision: Revision) -> Cow<'_, Self> {
+        let mut object = Cow::Borrowed(self);
+        // Of 2025-06-18 are `EnumSchema`, and no defaults but those of `BooleanSchema`.
+        if revision < Revision::V2025_11_25 {
+            if self.kind != "boolean" && self.default.is_some() {
+                object.to_mut().default = None;
+            }
+            if let Some(choices) = &self.one_of {
+                let choices = choices.iter().map(|it| (it.value.clone(), it.title.clone()));
+                let (values, names) = choices.unzip();
+                let object = object.to_mut();
+                (object.one_of, object.values, object.enum_names) =
+                    (None, Some(values), Some(names));
+            }
+        }
+        object
+    }
 }
 
 #[cfg(test)]
@@ -461,6 +494,28 @@ mod tests {
         ] {
             assert_eq!(json, expected);
         }
+    }
+
+    #[test]
+    fn properties_have_the_shape_of_their_revision() {
+        let sizes = || [("s", "Small"), ("l", "Large")];
+        let schema = ElicitSchema::new()
+            .property("titled", ElicitProperty::one_of_titled(sizes()).title("T").default("l"))
+            .property("named", ElicitProperty::one_of_enum_names(sizes()).title("T").default("l"))
+            .property("plain", ElicitProperty::one_of(["s", "l"]).default("l"))
+            .property("string", ElicitProperty::string().format(ElicitFormat::Uri).default("a:"))
+            .property("number", ElicitProperty::number().minimum(0.5).default(1.5))
+            .property("integer", ElicitProperty::integer().maximum(9).default(7))
+            .property("boolean", ElicitProperty::boolean().default(true));
+        assert!(!schema.has_lists());
+        let json = |revision| serde_json::to_string(&schema.to_json(revision)).unwrap();
+        assert_eq!(
+            json(Revision::V2025_06_18),
+            r#"{"type":"object","properties":{"titled":{"type":"string","title":"T","enum":["s","l"],"enumNames":["Small","Large"]},"named":{"type":"string","title":"T","enum":["s","l"],"enumNames":["Small","Large"]},"plain":{"type":"string","enum":["s","l"]},"string":{"type":"string","format":"uri"},"number":{"type":"number","minimum":0.5},"integer":{"type":"integer","maximum":9},"boolean":{"type":"boolean","default":true}}}"#
+        );
+        let whole = r#"{"type":"object","properties":{"titled":{"type":"string","title":"T","oneOf":[{"const":"s","title":"Small"},{"const":"l","title":"Large"}],"default":"l"},"named":{"type":"string","title":"T","enum":["s","l"],"enumNames":["Small","Large"],"default":"l"},"plain":{"type":"string","enum":["s","l"],"default":"l"},"string":{"type":"string","format":"uri","default":"a:"},"number":{"type":"number","minimum":0.5,"default":1.5},"integer":{"type":"integer","maximum":9,"default":7},"boolean":{"type":"boolean","default":true}}}"#;
+        assert_eq!(json(Revision::V2025_11_25), whole);
+        assert_eq!(json(Revision::V2026_07_28), whole);
     }
 
     #[test]

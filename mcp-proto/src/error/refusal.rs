@@ -83,8 +83,11 @@ pub enum Refusal {
         /// The value sent, if it was readable.
         origin: String,
     },
-    /// A method other than POST.
-    MethodNotAllowed,
+    /// A method that the endpoint does not take.
+    MethodNotAllowed {
+        /// Those that it does, as the `Allow` field has them.
+        allow: &'static str,
+    },
     /// A `Content-Type` other than `application/json`, or a compressed body.
     UnsupportedMediaType,
     /// An `Accept` that admits neither of the two types we can answer with.
@@ -104,6 +107,29 @@ pub enum Refusal {
     /// The body nests deeper than [`Limits::json_depth`](crate::Limits::json_depth).
     TooDeep {
         /// The limit in levels.
+        limit: usize,
+    },
+    /// A JSON-RPC batch, in a revision without batches.
+    UnknownBatch,
+    /// A batch with more messages than [`Limits::batch`](crate::Limits::batch).
+    BatchTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// A batch without messages.
+    EmptyBatch,
+    /// A GET or DELETE without `Mcp-Session-Id`.
+    MissingSessionId,
+    /// An `Mcp-Session-Id` that names no session, or one of somebody else.
+    UnknownSession,
+    /// An `initialize` within a session.
+    SessionExists,
+    /// A `Last-Event-ID` from which no stream can go on.
+    UnknownEvent,
+    /// There are as many sessions as [`HubLimits::sessions`](crate::HubLimits::sessions) allows, and
+    /// none of them is idle.
+    TooManySessions {
+        /// The limit.
         limit: usize,
     },
 }
@@ -183,8 +209,8 @@ impl fmt::Display for Refusal {
                 "origin {origin:?} may not use this server: the server must be configured to \
                  allow it"
             ),
-            Self::MethodNotAllowed => {
-                f.write_str("method not allowed: this endpoint takes MCP messages by POST")
+            Self::MethodNotAllowed { allow } => {
+                write!(f, "method not allowed: this endpoint takes MCP messages by {allow}")
             }
             Self::UnsupportedMediaType => f.write_str(
                 "unsupported media type: send `Content-Type: application/json`, uncompressed UTF-8",
@@ -199,6 +225,32 @@ impl fmt::Display for Refusal {
             Self::NotJson { reason } => write!(f, "parse error: {reason}"),
             Self::TooDeep { limit } => {
                 write!(f, "the body nests deeper than {limit} levels")
+            }
+            Self::UnknownBatch => f.write_str(
+                "invalid request: this is a batch, which only 2025-03-26 has; send each message in \
+                 a request of its own",
+            ),
+            Self::BatchTooLarge { limit } => {
+                write!(f, "invalid request: the batch has more than {limit} messages, send several")
+            }
+            Self::EmptyBatch => {
+                f.write_str("invalid request: the batch is empty, send at least one message")
+            }
+            Self::MissingSessionId => {
+                f.write_str("the Mcp-Session-Id field is missing: send what `initialize` gave you")
+            }
+            Self::UnknownSession => f.write_str(
+                "unknown session: it has ended, or never was; send `initialize` for a new one",
+            ),
+            Self::SessionExists => f.write_str(
+                "this session is initialized already: send `initialize` without Mcp-Session-Id for \
+                 another one",
+            ),
+            Self::UnknownEvent => f.write_str(
+                "unknown Last-Event-ID: the stream is not kept any more; send the request again",
+            ),
+            Self::TooManySessions { limit } => {
+                write!(f, "all {limit} sessions of this server are in use: try again later")
             }
         }
     }

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use core::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The code of a JSON-RPC error.
@@ -90,6 +90,24 @@ impl RpcError {
     #[must_use]
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::INTERNAL_ERROR, message)
+    }
+
+    /// The `error` member of a client's response.
+    pub(crate) fn read(error: &RawValue) -> Self {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            code: i32,
+            #[serde(borrow)]
+            message: Cow<'a, str>,
+            data: Option<Box<RawValue>>,
+        }
+
+        match serde_json::from_str(error.get()) {
+            Ok(Members { code, message, data }) => {
+                Self { data, ..Self::new(ErrorCode(code), message.into_owned()) }
+            }
+            Err(_) => Self::internal("the client has answered with an error that is malformed"),
+        }
     }
 
     /// -32601.

@@ -10,6 +10,7 @@ use crate::revision::Era;
 pub enum Status {
     Ok = 200,
     Accepted = 202,
+    NoContent = 204,
     BadRequest = 400,
     Forbidden = 403,
     NotFound = 404,
@@ -21,6 +22,7 @@ pub enum Status {
     ExpectationFailed = 417,
     RequestHeaderFieldsTooLarge = 431,
     NotImplemented = 501,
+    ServiceUnavailable = 503,
     HttpVersionNotSupported = 505,
 }
 
@@ -36,6 +38,7 @@ impl Status {
         match self {
             Self::Ok => "200 OK",
             Self::Accepted => "202 Accepted",
+            Self::NoContent => "204 No Content",
             Self::BadRequest => "400 Bad Request",
             Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
@@ -47,6 +50,7 @@ impl Status {
             Self::ExpectationFailed => "417 Expectation Failed",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
             Self::NotImplemented => "501 Not Implemented",
+            Self::ServiceUnavailable => "503 Service Unavailable",
             Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
         }
     }
@@ -73,10 +77,16 @@ impl Refusal {
             | Self::ChunkExtensionsTooLarge { .. }
             | Self::NotUtf8
             | Self::NotJson { .. }
-            | Self::TooDeep { .. } => Status::BadRequest,
+            | Self::TooDeep { .. }
+            | Self::UnknownBatch
+            | Self::BatchTooLarge { .. }
+            | Self::EmptyBatch
+            | Self::MissingSessionId
+            | Self::SessionExists
+            | Self::UnknownEvent => Status::BadRequest,
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => Status::Forbidden,
-            Self::NoEndpoint => Status::NotFound,
-            Self::MethodNotAllowed => Status::MethodNotAllowed,
+            Self::NoEndpoint | Self::UnknownSession => Status::NotFound,
+            Self::MethodNotAllowed { .. } => Status::MethodNotAllowed,
             Self::NotAcceptable => Status::NotAcceptable,
             Self::SlowHead | Self::SlowBody => Status::RequestTimeout,
             Self::BodyTooLarge { .. } => Status::ContentTooLarge,
@@ -86,6 +96,7 @@ impl Refusal {
             | Self::TooManyFields { .. }
             | Self::TrailersTooLarge { .. } => Status::RequestHeaderFieldsTooLarge,
             Self::UnknownMethod | Self::UnknownTransferCoding => Status::NotImplemented,
+            Self::TooManySessions { .. } => Status::ServiceUnavailable,
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
         }
     }

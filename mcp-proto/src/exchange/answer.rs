@@ -1,4 +1,4 @@
-//! The response to one call, as a JSON object or as an event stream.
+//! The response to one HTTP request, as JSON or as an event stream.
 //!
 //! Which of the two follows the handler: the first thing it does decides. Once the head of a
 //! stream is out, everything else goes into that stream.
@@ -6,39 +6,36 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::call::{Notification, Reply};
-use crate::endpoint::{Endpoint, ResponseMode};
-use crate::error::Status;
+use super::encode::{json_head, write_accepted, write_acknowledged, write_changed};
+use super::messages::Messages;
+use crate::call::{Call, CallKey, Notification, Reply, ResponseForm};
+use crate::endpoint::Endpoint;
+use crate::error::{RpcError, Status};
 use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
-use crate::jsonrpc::Id;
+use crate::hub::{StreamEvent, StreamStart};
 use crate::limits::Deadlines;
-use crate::logging::LogLevel;
-use crate::media::{self, Accepts};
+use crate::media;
 use crate::method::McpMethod;
-use crate::request::Request;
-use crate::revision::{Era, Revision};
 use crate::sse;
 use crate::subscription::SubscriptionFilter;
 use crate::time::Instant;
 
-use super::encode::{
-    json_head, write_acknowledged, write_changed, write_log, write_progress, write_reply,
-    wrong_kind_of_reply,
-};
-
-/// What a response needs to know of its request, and how far it has come.
+/// What a response needs to know of the calls it answers, and how far it has come.
 pub(crate) struct Answer {
-    id: Id,
-    revision: Revision,
-    method: McpMethod,
-    progress_token: Option<Id>,
-    log_level: Option<LogLevel>,
-    accepts: Accepts,
-    mode: ResponseMode,
-    last_progress: Option<f64>,
+    calls: Calls,
+    form: ResponseForm,
+    shape: Shape,
     /// Of a call to `subscriptions/listen`.
     subscription: Option<Subscription>,
-    shape: Shape,
+    /// The stream of a session that it reads, once that is known.
+    stream: Option<StreamStart>,
+}
+
+enum Calls {
+    One(CallKey, Messages),
+    /// The calls that are still open, and the responses that are ready and not out.
+    Batch(Vec<(CallKey, Messages)>, Vec<Vec<u8>>),
+    None,
 }
 
 struct Subscription {
@@ -55,30 +52,53 @@ enum Shape {
 }
 
 impl Answer {
-    pub(crate) fn new(
-        request: &Request,
-        accepts: Accepts,
-        mode: ResponseMode,
-        now: Instant,
-    ) -> Self {
+    /// The response to one call.
+    pub(crate) fn new(call: &Call, now: Instant) -> Self {
+        let subscription = call.request.subscription();
         Self {
-            id: request.id().clone(),
-            revision: request.revision(),
-            method: request.method(),
-            progress_token: request.progress_token().cloned(),
-            log_level: request.log_level(),
-            accepts,
-            mode,
-            last_progress: None,
-            subscription: request
-                .subscription()
-                .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
+            calls: Calls::One(call.key, Messages::new(&call.request)),
+            form: call.form,
             shape: Shape::Open { since: now },
+            subscription: subscription
+                .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
+            stream: None,
         }
     }
 
-    pub(crate) const fn revision(&self) -> Revision {
-        self.revision
+    /// The response to a batch, of which `calls` are to be answered, and `ready` has been.
+    pub(crate) fn batch(
+        calls: &[Call],
+        ready: Vec<Vec<u8>>,
+        form: ResponseForm,
+        now: Instant,
+    ) -> Self {
+        let calls = calls.iter().map(|call| (call.key, Messages::new(&call.request))).collect();
+        Self {
+            calls: Calls::Batch(calls, ready),
+            form,
+            shape: Shape::Open { since: now },
+            subscription: None,
+            stream: None,
+        }
+    }
+
+    /// The calls that have not been answered.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (CallKey, &Messages)> {
+        let (one, batch) = match &self.calls {
+            Calls::One(key, messages) => (Some((*key, messages)), &[][..]),
+            Calls::Batch(calls, _) => (None, &calls[..]),
+            Calls::None => (None, &[][..]),
+        };
+        one.into_iter().chain(batch.iter().map(|(key, messages)| (*key, messages)))
+    }
+
+    pub(crate) fn has(&self, key: CallKey) -> bool {
+        self.open().any(|(open, _)| open == key)
+    }
+
+    /// Whether every call has been answered, and the response is complete.
+    pub(crate) fn is_done(&self) -> bool {
+        self.open().next().is_none()
     }
 
     /// Whether it is a stream of changes, which goes on until its client leaves or the server shuts
@@ -87,53 +107,106 @@ impl Answer {
         self.subscription.is_some()
     }
 
+    /// Whether it is a stream that a client of the 2025 revisions has opened by itself, to listen or
+    /// to come back to another.
+    pub(crate) fn is_opened_stream(&self) -> bool {
+        self.open().any(|(_, messages)| messages.method() == McpMethod::OpenStream)
+    }
+
+    /// Takes note of the session that a call belongs to.
+    pub(crate) fn admit(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        key: CallKey,
+        start: StreamStart,
+    ) {
+        if let Some(messages) = self.messages(key) {
+            messages.set_revision(start.revision);
+        }
+        self.stream = Some(start);
+        if self.is_opened_stream() {
+            // The client waits for the head to know that it is heard.
+            let encoding = self.stream(writer, now);
+            if self.stream.as_ref().is_none_or(|start| start.event_id.is_none()) {
+                writer.write_piece(encoding, sse::write_keep_alive);
+            }
+        }
+    }
+
+    /// Whether the response has become an event stream of a session.
+    pub(crate) const fn is_streaming_session(&self) -> bool {
+        self.stream.is_some() && matches!(self.shape, Shape::Stream { .. })
+    }
+
     /// Sends a notification, if the client wants it and there is a stream to send it on.
     pub(crate) fn notify(
         &mut self,
         writer: &mut ResponseWriter<'_>,
         now: Instant,
+        key: CallKey,
         notification: &Notification,
     ) {
-        if !self.accepts.event_stream {
+        if !self.form.takes_events {
             return;
         }
-        if let Some(subscription) = &mut self.subscription {
-            let filter = subscription.filter.clone();
-            match notification {
-                Notification::Subscribed if !subscription.is_acknowledged => {
-                    subscription.is_acknowledged = true;
-                    let id = self.id.clone();
-                    self.send_event(writer, now, |out| write_acknowledged(out, &id, &filter));
-                }
-                Notification::Changed(change)
-                    if subscription.is_acknowledged && filter.includes(change) =>
-                {
-                    let id = self.id.clone();
-                    self.send_event(writer, now, |out| write_changed(out, &id, change));
-                }
-                _ => {}
+        if let Notification::Event(event) = notification {
+            return self.send_stream_event(writer, now, event);
+        }
+        if self.subscription.is_some() {
+            return self.notify_subscription(writer, now, notification);
+        }
+        if self.messages(key).is_some_and(|messages| messages.admit(notification)) {
+            let encoding = self.stream(writer, now);
+            if let Some(messages) = self.messages(key) {
+                writer.write_piece(encoding, |out| {
+                    sse::write_event(out, None, |out| messages.write(out, notification));
+                });
             }
-            return;
         }
+    }
+
+    fn notify_subscription(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        notification: &Notification,
+    ) {
+        let (Some(subscription), Calls::One(_, messages)) = (&mut self.subscription, &self.calls)
+        else {
+            return;
+        };
+        let Some(id) = messages.id().cloned() else {
+            return;
+        };
+        let filter = subscription.filter.clone();
         match notification {
-            Notification::Progress(progress) => {
-                let Some(token) = self.progress_token.clone() else {
-                    return;
-                };
-                // It must increase each time (2026-07-28, basic/patterns/progress).
-                let has_increased = self.last_progress.is_none_or(|last| progress.progress > last);
-                if progress.progress.is_finite() && has_increased {
-                    self.last_progress = Some(progress.progress);
-                    self.send_event(writer, now, |out| write_progress(out, &token, progress));
-                }
+            Notification::Subscribed if !subscription.is_acknowledged => {
+                subscription.is_acknowledged = true;
+                self.send_event(writer, now, |out| write_acknowledged(out, &id, &filter));
             }
-            Notification::Log(log) => {
-                if self.log_level.is_some_and(|least| log.level >= least) {
-                    self.send_event(writer, now, |out| write_log(out, log));
-                }
+            Notification::Changed(change)
+                if subscription.is_acknowledged && filter.includes(change) =>
+            {
+                self.send_event(writer, now, |out| write_changed(out, &id, change));
             }
-            Notification::Subscribed | Notification::Changed(_) => {}
+            _ => {}
         }
+    }
+
+    /// Sends a message as it stands in a session's stream.
+    fn send_stream_event(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        event: &StreamEvent,
+    ) {
+        let encoding = self.stream(writer, now);
+        writer.write_piece(encoding, |out| {
+            sse::write_event(out, Some(event.id), |out| {
+                out.extend_from_slice(event.message.as_bytes());
+            });
+        });
     }
 
     fn send_event(
@@ -143,67 +216,138 @@ impl Answer {
         message: impl FnOnce(&mut Vec<u8>),
     ) {
         let encoding = self.stream(writer, now);
-        writer.write_piece(encoding, |out| sse::write_event(out, message));
+        writer.write_piece(encoding, |out| sse::write_event(out, None, message));
     }
 
-    /// Sends the final response.
+    /// Answers a call.
     pub(crate) fn reply(
-        mut self,
+        &mut self,
         writer: &mut ResponseWriter<'_>,
         now: Instant,
         endpoint: &Endpoint,
-        mut reply: Reply,
+        key: CallKey,
+        reply: Reply,
     ) {
-        let fits = match &reply {
-            Reply::Error(_) => true,
-            Reply::List(list) => list.method == self.method,
-            Reply::Tool(result) => {
-                // The 2025 revisions know one type of result.
-                let is_known = result.extension.is_none() || self.revision.era() == Era::Modern;
-                self.method == McpMethod::CallTool && is_known
-            }
-            Reply::Prompt(_) => self.method == McpMethod::GetPrompt,
-            Reply::Resource(_) => self.method == McpMethod::ReadResource,
-            Reply::Completion(_) => self.method == McpMethod::Complete,
-            Reply::InputRequired(_) => {
-                self.revision.era() == Era::Modern && self.method.may_require_input()
-            }
-            Reply::SubscriptionEnded => self.method == McpMethod::Listen,
-            Reply::Extension(_) => matches!(self.method, McpMethod::Extension(_)),
-        };
-        if !fits {
-            reply = Reply::Error(wrong_kind_of_reply());
-        }
         if matches!(reply, Reply::SubscriptionEnded) {
             // The acknowledgment is the first message, even of one that ends as it begins.
-            self.notify(writer, now, &Notification::Subscribed);
+            self.notify(writer, now, key, &Notification::Subscribed);
         }
-        let status = match &reply {
-            Reply::Error(error) => error.status(self.revision.era()),
-            _ => Status::Ok,
+        let Some((messages, is_batch)) = self.take(key) else {
+            return;
         };
-        // An error has a status of its own, which a stream could not carry.
-        let is_pinned = self.mode == ResponseMode::EventStream && !matches!(reply, Reply::Error(_));
+        let mut reply = messages.fitting(reply);
         let is_streaming = matches!(self.shape, Shape::Stream { .. });
-        if is_streaming || is_pinned || !self.accepts.json {
+        if matches!(reply, Reply::NoResponse)
+            && !is_streaming
+            && !self.form.takes_events
+            && !is_batch
+        {
+            // Without a stream to end, something has to be said.
+            reply = Reply::Error(RpcError::internal("the request was cancelled"));
+        }
+        // An error has a status of its own, which a stream could not carry.
+        let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
+        let is_silent = matches!(reply, Reply::NoResponse)
+            || (matches!(reply, Reply::Done) && messages.id().is_none());
+        if is_batch {
+            if !is_silent {
+                self.gather(writer, now, |out| messages.write_reply(out, endpoint, &reply));
+            }
+            if self.is_done() {
+                self.finish_batch(writer, now);
+            }
+        } else if let (Reply::Done, McpMethod::EndSession) = (&reply, messages.method()) {
+            writer.write_empty(Status::NoContent);
+        } else if let (Reply::Done, McpMethod::ClientMessage) = (&reply, messages.method()) {
+            write_accepted(writer);
+        } else if is_streaming || is_pinned || !self.form.takes_json || is_silent {
+            if !is_silent {
+                self.send_event(writer, now, |out| messages.write_reply(out, endpoint, &reply));
+            }
             let encoding = self.stream(writer, now);
-            writer.write_piece(encoding, |out| {
-                sse::write_event(out, |out| {
-                    write_reply(out, &self.id, self.revision, endpoint, &reply);
-                });
-            });
             writer.end_stream(encoding);
         } else {
-            writer.write_whole(json_head(status), |out| {
-                write_reply(out, &self.id, self.revision, endpoint, &reply);
-            });
+            let session = match &reply {
+                Reply::Initialized(session) => *session,
+                _ => None,
+            };
+            let head = ResponseHead { session, ..json_head(messages.status(&reply)) };
+            writer.write_whole(head, |out| messages.write_reply(out, endpoint, &reply));
+        }
+    }
+
+    /// Keeps a response of a batch until it is settled how it goes out, if it is not yet.
+    fn gather(
+        &mut self,
+        writer: &mut ResponseWriter<'_>,
+        now: Instant,
+        response: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let is_streaming = matches!(self.shape, Shape::Stream { .. });
+        match &mut self.calls {
+            Calls::Batch(_, ready) if !is_streaming => {
+                let mut message = Vec::new();
+                response(&mut message);
+                ready.push(message);
+            }
+            _ => self.send_event(writer, now, response),
+        }
+    }
+
+    /// Sends what is left of a batch: one array, or the end of the stream.
+    pub(crate) fn finish_batch(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) {
+        let is_streaming = matches!(self.shape, Shape::Stream { .. });
+        if is_streaming || self.form.wants_events || !self.form.takes_json {
+            let encoding = self.stream(writer, now);
+            return writer.end_stream(encoding);
+        }
+        let Calls::Batch(_, ready) = core::mem::replace(&mut self.calls, Calls::None) else {
+            return;
+        };
+        if ready.is_empty() {
+            return write_accepted(writer);
+        }
+        writer.write_whole(json_head(Status::Ok), |out| {
+            for (position, message) in ready.iter().enumerate() {
+                out.push(if position == 0 { b'[' } else { b',' });
+                out.extend_from_slice(message);
+            }
+            out.push(b']');
+        });
+    }
+
+    /// The messages of an open call.
+    fn messages(&mut self, key: CallKey) -> Option<&mut Messages> {
+        match &mut self.calls {
+            Calls::One(open, messages) => (*open == key).then_some(messages),
+            Calls::Batch(calls, _) => {
+                calls.iter_mut().find(|(open, _)| *open == key).map(|(_, messages)| messages)
+            }
+            Calls::None => None,
+        }
+    }
+
+    /// Takes a call that is to be answered, and whether it is of a batch.
+    fn take(&mut self, key: CallKey) -> Option<(Messages, bool)> {
+        match &mut self.calls {
+            Calls::Batch(calls, _) => {
+                let at = calls.iter().position(|(open, _)| *open == key)?;
+                Some((calls.remove(at).1, true))
+            }
+            Calls::One(open, _) if *open == key => {
+                match core::mem::replace(&mut self.calls, Calls::None) {
+                    Calls::One(_, messages) => Some((messages, false)),
+                    _ => None,
+                }
+            }
+            Calls::One(..) | Calls::None => None,
         }
     }
 
     /// When [`Answer::keep_alive`] is due.
     pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
         match self.shape {
-            Shape::Open { .. } if !self.accepts.event_stream => None,
+            Shape::Open { .. } if !self.form.takes_events => None,
             Shape::Open { since } => Some(since + deadlines.stream_after),
             Shape::Stream { last_sent, .. } => Some(last_sent + deadlines.keep_alive),
         }
@@ -217,16 +361,26 @@ impl Answer {
 
     /// Begins the event stream if that has not happened yet.
     fn stream(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) -> BodyEncoding {
-        let encoding = match self.shape {
-            Shape::Stream { encoding, .. } => encoding,
-            Shape::Open { .. } => writer.begin_stream(ResponseHead {
-                status: Status::Ok,
-                content_type: Some(media::EVENT_STREAM),
-                // The second keeps nginx from holding events back until its buffer is full.
-                fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
-            }),
-        };
+        if let Shape::Stream { encoding, .. } = self.shape {
+            self.shape = Shape::Stream { encoding, last_sent: now };
+            return encoding;
+        }
+        let encoding = writer.begin_stream(ResponseHead {
+            // The second keeps nginx from holding events back until its buffer is full.
+            fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+            ..ResponseHead::new(Status::Ok, Some(media::EVENT_STREAM))
+        });
         self.shape = Shape::Stream { encoding, last_sent: now };
+        if let Some(StreamStart { event_id: Some(id), retry, .. }) = &self.stream {
+            writer.write_piece(encoding, |out| sse::write_priming_event(out, *id, *retry));
+        }
+        if let Calls::Batch(_, ready) = &mut self.calls {
+            for message in core::mem::take(ready) {
+                writer.write_piece(encoding, |out| {
+                    sse::write_event(out, None, |out| out.extend_from_slice(&message));
+                });
+            }
+        }
         encoding
     }
 }

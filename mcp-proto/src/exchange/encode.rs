@@ -22,32 +22,32 @@ use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead {
-    ResponseHead { status, content_type: Some(media::JSON), fields: "" }
+    ResponseHead::new(status, Some(media::JSON))
 }
 
 /// Answers a notification.
 pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
-    writer.write_empty(ResponseHead { status: Status::Accepted, content_type: None, fields: "" });
+    writer.write_empty(Status::Accepted);
 }
 
-/// Answers a request that was refused.
-pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, refusal: &Refusal) {
+/// Answers a request that was refused, of which the id may be known.
+pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, refusal: &Refusal) {
     let head = ResponseHead {
-        fields: match refusal {
+        allow: match refusal {
             // RFC 9110 section 15.5.6 wants to know what would be allowed.
-            Refusal::MethodNotAllowed => "Allow: POST\r\n",
-            _ => "",
+            Refusal::MethodNotAllowed { allow } => Some(allow),
+            _ => None,
         },
         ..json_head(refusal.status())
     };
     let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
-    writer.write_whole(head, |out| write_error(out, None, &error));
+    writer.write_whole(head, |out| write_error(out, id, &error));
 }
 
 /// Answers a request that could be read but not served.
 pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
     match failure {
-        Failure::Refused(refusal) => write_refusal(writer, refusal),
+        Failure::Refused(refusal) => write_refusal(writer, None, refusal),
         Failure::Rpc { id, era, error } => {
             writer.write_whole(json_head(error.status(*era)), |out| {
                 write_error(out, id.as_ref(), error);
@@ -62,40 +62,68 @@ pub(crate) fn write_immediate(
     endpoint: &Endpoint,
     immediate: &Immediate,
 ) {
+    writer.write_whole(json_head(Status::Ok), |out| {
+        write_immediate_message(out, endpoint, immediate);
+    });
+}
+
+/// Appends the response to a request that the protocol itself answers.
+pub(crate) fn write_immediate_message(
+    out: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    immediate: &Immediate,
+) {
     let info = endpoint.info();
-    writer.write_whole(json_head(Status::Ok), |out| match immediate {
+    match immediate {
         Immediate::Ping { id } => write_result(out, id, |out| out.extend_from_slice(b"{}")),
-        Immediate::Initialize { id, revision } => write_result(out, id, |out| {
-            out.extend_from_slice(b"{\"protocolVersion\":");
-            write_json(out, revision.as_str());
-            out.extend_from_slice(b",\"capabilities\":");
-            write_json(out, &info.capabilities.to_json(*revision));
-            out.extend_from_slice(b",\"serverInfo\":");
-            write_json(out, &info.implementation(*revision));
-            write_instructions(out, info.instructions.as_deref());
-            out.push(b'}');
-        }),
+        Immediate::Initialize { id, revision } => {
+            write_result(out, id, |out| write_initialized(out, endpoint, *revision));
+        }
         Immediate::Discover { id } => write_result(out, id, |out| {
             out.extend_from_slice(b"{\"resultType\":\"complete\",\"supportedVersions\":");
             write_json(out, &Revision::ALL.map(Revision::as_str));
             out.extend_from_slice(b",\"capabilities\":");
-            write_json(out, &info.capabilities.to_json(Revision::V2026_07_28));
+            write_json(out, &info.capabilities.to_json(Revision::V2026_07_28, false));
             write_instructions(out, info.instructions.as_deref());
             Caching::LIST.write(out);
             write_meta(out, endpoint, None);
             out.push(b'}');
         }),
-    });
+    }
+}
+
+/// Appends what the server says of itself to a client of the 2025 revisions.
+fn write_initialized(out: &mut Vec<u8>, endpoint: &Endpoint, revision: Revision) {
+    let info = endpoint.info();
+    out.extend_from_slice(b"{\"protocolVersion\":");
+    write_json(out, revision.as_str());
+    out.extend_from_slice(b",\"capabilities\":");
+    write_json(out, &info.capabilities.to_json(revision, endpoint.keeps_sessions));
+    out.extend_from_slice(b",\"serverInfo\":");
+    write_json(out, &info.implementation(revision));
+    write_instructions(out, info.instructions.as_deref());
+    out.push(b'}');
 }
 
 /// Appends the JSON-RPC response to a call.
+///
+/// `id` is that of the request; only notifications have none, and get no response.
 pub(super) fn write_reply(
     out: &mut Vec<u8>,
-    id: &Id,
+    id: Option<&Id>,
     revision: Revision,
     endpoint: &Endpoint,
     reply: &Reply,
 ) {
+    let id = match (reply, id) {
+        (Reply::Error(error), id) => return write_error(out, id, error),
+        (Reply::Refused(refusal), id) => {
+            let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
+            return write_error(out, id, &error);
+        }
+        (_, Some(id)) => id,
+        (_, None) => return debug_assert!(false, "{reply:?} to what is no request"),
+    };
     let is_modern = revision.era() == Era::Modern;
     let extension = match reply {
         Reply::Extension(result) => Some(result),
@@ -111,13 +139,12 @@ pub(super) fn write_reply(
         _ if is_modern => b"{\"resultType\":\"complete\",",
         _ => b"{",
     };
-    let result = match reply {
-        Reply::Error(error) => return write_error(out, Some(id), error),
-        result => result,
-    };
+    if let Reply::Initialized(_) = reply {
+        return write_result(out, id, |out| write_initialized(out, endpoint, revision));
+    }
     write_result(out, id, |out| {
         out.extend_from_slice(begin);
-        match result {
+        match reply {
             Reply::List(list) => write_listing(out, list),
             Reply::Tool(result) => write_tool_result(out, result, revision),
             Reply::Prompt(result) => write_members(out, &result.to_json(revision)),
@@ -130,15 +157,16 @@ pub(super) fn write_reply(
                 write_json(out, result);
             }
             Reply::InputRequired(required) => write_members(out, required),
-            Reply::SubscriptionEnded | Reply::Extension(_) | Reply::Error(_) => {}
+            // The others have no members, or have been written by now.
+            _ => {}
         }
         if is_modern {
-            match result {
+            match reply {
                 Reply::List(list) => list.caching.write(out),
                 Reply::Resource(result) => result.caching.write(out),
                 _ => {}
             }
-            let subscription = matches!(result, Reply::SubscriptionEnded).then_some(id);
+            let subscription = matches!(reply, Reply::SubscriptionEnded).then_some(id);
             write_meta(out, endpoint, subscription);
         }
         out.push(b'}');
@@ -219,13 +247,55 @@ pub(super) fn write_acknowledged(out: &mut Vec<u8>, id: &Id, filter: &Subscripti
     out.extend_from_slice(b"}}");
 }
 
-/// Appends the notification of a change.
+/// Appends the notification of a change for a subscription.
 pub(super) fn write_changed(out: &mut Vec<u8>, id: &Id, change: &Change) {
     begin_of_subscription(out, change.method(), id);
     if let Change::Resource { uri } = change {
         out.extend_from_slice(b",\"uri\":");
         write_json(out, &**uri);
     }
+    out.extend_from_slice(b"}}");
+}
+
+/// Appends the notification of a change for a session.
+pub(crate) fn write_changed_in_session(out: &mut Vec<u8>, change: &Change) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":\"");
+    out.extend_from_slice(change.method().as_bytes());
+    out.push(b'"');
+    if let Change::Resource { uri } = change {
+        out.extend_from_slice(b",\"params\":{\"uri\":");
+        write_json(out, &**uri);
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+/// Appends a question to the client, whose `params` are JSON. Its id is the token of its progress.
+pub(crate) fn write_question(out: &mut Vec<u8>, id: u64, method: &str, params: Option<&str>) {
+    let mut buffer = itoa::Buffer::new();
+    let id = buffer.format(id).as_bytes();
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id);
+    out.extend_from_slice(b",\"method\":\"");
+    out.extend_from_slice(method.as_bytes());
+    out.extend_from_slice(b"\",\"params\":{");
+    if let Some(members) = params.and_then(|it| it.strip_prefix('{')?.strip_suffix('}')) {
+        out.extend_from_slice(members.as_bytes());
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"_meta\":{\"progressToken\":");
+    out.extend_from_slice(id);
+    out.extend_from_slice(b"}}}");
+}
+
+/// Appends `notifications/cancelled`, of a question.
+pub(crate) fn write_cancelled(out: &mut Vec<u8>, id: u64, reason: &str) {
+    out.extend_from_slice(
+        b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":",
+    );
+    out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
+    out.extend_from_slice(b",\"reason\":");
+    write_json(out, reason);
     out.extend_from_slice(b"}}");
 }
 
@@ -263,7 +333,7 @@ fn write_result(out: &mut Vec<u8>, id: &Id, result: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Without an id where none could be read: MCP leaves it out, where plain JSON-RPC has null.
-fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {
+pub(crate) fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) {
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
     if let Some(id) = id {
         out.extend_from_slice(b"\"id\":");
@@ -334,7 +404,7 @@ mod tests {
         let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
         let write = |reply: &Reply, revision| {
             let mut out = Vec::new();
-            write_reply(&mut out, &Id::from(1), revision, &endpoint, reply);
+            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, reply);
             String::from_utf8(out).unwrap()
         };
         let link = || Content::resource_link(Resource::new("a:b", "c"));

@@ -8,17 +8,18 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::batch::{self, BatchMember};
 use super::interpret::{Immediate, Meaning, interpret};
 use crate::config::Config;
-use crate::endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
 use crate::jsonrpc::{Id, Message, is_deeper_than};
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
-use crate::request::Request;
-use crate::revision::Era;
+use crate::request::{Request, RequestParts};
+use crate::revision::{Era, VersionField, legacy};
 
 /// The first allocation for a body that is announced but not there yet; it grows with what comes.
 const FIRST_RESERVATION: usize = 16 * 1024;
@@ -40,6 +41,8 @@ pub(crate) enum Outcome {
     Immediate(Immediate),
     /// A notification or response, which gets no answer.
     Accepted,
+    /// Several messages at once.
+    Batch(Vec<BatchMember>, Accepts),
 }
 
 /// Why a complete request was not served.
@@ -66,12 +69,18 @@ impl Incoming {
 
     fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
         guard::check(&head, &config.hosts, &config.origins)?;
-        if head.method() != Method::Post {
-            return Err(Refusal::MethodNotAllowed);
-        }
-        media::check_content_type(&head)?;
-        let accepts = Accepts::parse(&head)?;
-        accepts.pinned(config.endpoints[endpoint].response_mode)?;
+        let accepts = match head.method() {
+            Method::Post => {
+                media::check_content_type(&head)?;
+                let accepts = Accepts::parse(&head)?;
+                accepts.pinned(config.endpoints[endpoint].response_mode)?;
+                accepts
+            }
+            method => {
+                check_session_method(&head, method, &config.endpoints[endpoint])?;
+                Accepts { json: false, event_stream: true }
+            }
+        };
         // Request::part addresses the body with 32 bits.
         let body_limit = config.limits.body.min(u32::MAX as usize);
         let body = match head.framing() {
@@ -101,30 +110,22 @@ impl Incoming {
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
+        if self.head.method() != Method::Post {
+            let request = request_of_session(self.head);
+            return Ok(Outcome::Call(Box::new(request), self.accepts));
+        }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
         let limit = config.limits.json_depth;
         if is_deeper_than(limit, body.as_bytes()) {
             return Err(refused(Refusal::TooDeep { limit }));
         }
-        // Batches came and went with 2025-03-26.
-        if body.trim_ascii_start().starts_with('[') {
-            return Err(Failure::Rpc {
-                id: None,
-                era: Era::Legacy,
-                error: RpcError::invalid_request(
-                    "invalid request: this is a batch, send each message in a request of its own",
-                ),
-            });
-        }
-        let message = Message::parse(&body).map_err(|error| {
-            // serde_json quotes a string that stands where an object should, however long.
-            let mut reason = format!("{error}");
-            if reason.len() > 200 {
-                reason = format!("no object, at line {} column {}", error.line(), error.column());
-            }
-            refused(Refusal::NotJson { reason })
-        })?;
         let endpoint = &config.endpoints[self.endpoint];
+        if body.trim_ascii_start().starts_with('[') {
+            let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
+            let members = batch::read(&self.head, &body, endpoint, config.limits.batch)?;
+            return Ok(Outcome::Batch(members, accepts));
+        }
+        let message = Message::parse(&body).map_err(|error| refused(not_json(&error)))?;
         Ok(match interpret(&self.head, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
@@ -140,4 +141,51 @@ impl Incoming {
             Meaning::Nothing => Outcome::Accepted,
         })
     }
+}
+
+pub(super) fn not_json(error: &serde_json::Error) -> Refusal {
+    // serde_json quotes a string that stands where an object should, however long.
+    let mut reason = format!("{error}");
+    if reason.len() > 200 {
+        reason = format!("no object, at line {} column {}", error.line(), error.column());
+    }
+    Refusal::NotJson { reason }
+}
+
+/// Checks a GET or DELETE, which the 2025 revisions have for sessions.
+fn check_session_method(head: &Head, method: Method, endpoint: &Endpoint) -> Result<(), Refusal> {
+    let is_legacy = VersionField::parse(head.protocol_version()).era(None) == Era::Legacy;
+    if !endpoint.keeps_sessions || !is_legacy {
+        return Err(Refusal::MethodNotAllowed { allow: "POST" });
+    }
+    // To come back to the stream of a call is possible where there is nothing else to hear.
+    let can_listen = endpoint.info().capabilities.has_changes() || head.last_event_id().is_some();
+    match method {
+        Method::Get if can_listen => {
+            let accepts = Accepts::parse(head)?;
+            if !accepts.event_stream {
+                return Err(Refusal::NotAcceptable);
+            }
+        }
+        Method::Delete => {}
+        _ if can_listen => {
+            return Err(Refusal::MethodNotAllowed { allow: "POST, GET, DELETE" });
+        }
+        _ => return Err(Refusal::MethodNotAllowed { allow: "POST, DELETE" }),
+    }
+    match head.session_id() {
+        Some(_) => Ok(()),
+        None => Err(Refusal::MissingSessionId),
+    }
+}
+
+/// A GET or DELETE, whose content means nothing (RFC 9110 sections 9.3.1 and 9.3.5).
+fn request_of_session(head: Head) -> Request {
+    let method = match head.method() {
+        Method::Get => McpMethod::OpenStream,
+        _ => McpMethod::EndSession,
+    };
+    let revision = legacy::revision_of(VersionField::parse(head.protocol_version()));
+    let parts = RequestParts { is_of_session: true, ..RequestParts::new(revision, method, None) };
+    Request { head, body: String::new(), parts }
 }

@@ -1,7 +1,7 @@
 //! From a JSON-RPC message to what it means: JSON-RPC itself first, then the rules of the era, then
 //! those of the method.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -17,12 +17,13 @@ use crate::error::RpcError;
 use crate::http::Head;
 use crate::jsonrpc::{Id, Members, Message, Params, string_of};
 use crate::method::{McpMethod, Subject};
-use crate::request::{Part, RequestParts, Text};
+use crate::request::{ClientMessage, Part, RequestParts, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
 use crate::server_info::Capabilities;
 use crate::subscription::SubscriptionFilter;
 
 /// What a message asks for.
+#[expect(clippy::large_enum_variant, reason = "on the stack, while a message is read")]
 pub(super) enum Meaning {
     /// Work for the application.
     Call(RequestParts),
@@ -59,11 +60,10 @@ pub(super) fn interpret(
     let request = Received { head, message, body, endpoint, field, era };
     let meaning = match request.method() {
         Err(error) => Err(error),
-        // We ask nothing of clients without a session, so this answers somebody else.
-        Ok(None) => Ok(Meaning::Nothing),
+        Ok(None) => request.interpret_response(id.as_ref()),
         Ok(Some(method)) => match &id {
             Some(id) => meta.and_then(|meta| request.interpret_request(id, &method, meta)),
-            None => request.interpret_notification(),
+            None => request.interpret_notification(&method),
         },
     };
     meaning.map_err(|error| Failure::Rpc { id, era, error })
@@ -101,7 +101,7 @@ impl<'a> Received<'a> {
                 "invalid request: the key {key:?} comes twice"
             )));
         }
-        match (message.method, message.is_response) {
+        match (message.method, message.is_response()) {
             (None, true) if self.era == Era::Legacy => Ok(None),
             (None, _) => Err(RpcError::invalid_request(
                 "invalid request: `method` is missing, send a request or a notification",
@@ -115,13 +115,61 @@ impl<'a> Received<'a> {
         }
     }
 
+    /// Whether it came in a session of the 2025 revisions, be it one that is there or not.
+    fn is_in_session(&self) -> bool {
+        self.era == Era::Legacy && self.endpoint.keeps_sessions && self.head.session_id().is_some()
+    }
+
     /// 2026-07-28 defines no notification that a client sends over HTTP, and none of the 2025 ones
-    /// says anything to a server that keeps no session.
-    fn interpret_notification(&self) -> Result<Meaning, RpcError> {
+    /// says anything outside of a session.
+    fn interpret_notification(&self, method: &str) -> Result<Meaning, RpcError> {
         if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
             modern::check_version(self.head, None)?;
         }
-        Ok(Meaning::Nothing)
+        if !self.is_in_session() {
+            return Ok(Meaning::Nothing);
+        }
+        // A notification gets no answer, so one that is malformed means nothing.
+        let id_in = |member| {
+            let value = self.read_member(member).ok().flatten()?;
+            Id::from_json(value.get())
+        };
+        let message = match method {
+            "notifications/initialized" => Some(ClientMessage::Initialized),
+            "notifications/cancelled" => {
+                id_in("requestId").map(|request| ClientMessage::Cancelled { request })
+            }
+            "notifications/progress" => {
+                id_in("progressToken").map(|token| ClientMessage::Progress { token })
+            }
+            _ => None,
+        };
+        Ok(self.client_message(message.unwrap_or(ClientMessage::Other)))
+    }
+
+    /// Without a session we ask nothing of clients, so it answers somebody else.
+    fn interpret_response(&self, id: Option<&Id>) -> Result<Meaning, RpcError> {
+        if !self.is_in_session() {
+            return Ok(Meaning::Nothing);
+        }
+        let id = id.cloned().ok_or_else(|| {
+            RpcError::invalid_request("invalid request: an answer needs the `id` of the question")
+        })?;
+        let answer = match (self.message.error, self.message.result) {
+            (Some(error), _) => Err(RpcError::read(error)),
+            (None, Some(result)) => Ok(result.to_owned()),
+            (None, None) => return Ok(Meaning::Nothing),
+        };
+        Ok(self.client_message(ClientMessage::Answer { id, answer }))
+    }
+
+    fn client_message(&self, message: ClientMessage) -> Meaning {
+        let revision = legacy::revision_of(self.field);
+        Meaning::Call(RequestParts {
+            message: Some(Box::new(message)),
+            is_of_session: true,
+            ..RequestParts::new(revision, McpMethod::ClientMessage, None)
+        })
     }
 
     fn interpret_request(
@@ -143,14 +191,17 @@ impl<'a> Received<'a> {
         };
         let id = id.clone();
         Ok(match (self.era, method) {
-            (Era::Legacy, "initialize") => {
+            (Era::Legacy, "initialize") if !self.endpoint.keeps_sessions => {
                 let revision = legacy::negotiate(self.message.params())?;
                 Meaning::Immediate(Immediate::Initialize { id, revision })
             }
-            (Era::Legacy, "ping") => Meaning::Immediate(Immediate::Ping { id }),
+            (Era::Legacy, "ping") if !self.is_in_session() => {
+                Meaning::Immediate(Immediate::Ping { id })
+            }
             (Era::Modern, "server/discover") => Meaning::Immediate(Immediate::Discover { id }),
             (_, method) => {
-                let method = McpMethod::find(method, self.endpoint, self.era)
+                let is_in_session = self.is_in_session();
+                let method = McpMethod::find(method, self.endpoint, self.era, is_in_session)
                     .ok_or_else(|| RpcError::method_not_found(method))?;
                 Meaning::Call(self.read_parts(id, method, revision, meta.unwrap_or_default())?)
             }
@@ -180,10 +231,16 @@ impl<'a> Received<'a> {
             _ => None,
         };
         let may_retry = self.era == Era::Modern && method.may_require_input();
+        if method == McpMethod::Initialize {
+            return self.read_initialize(id, params);
+        }
+        let log_level = match method {
+            McpMethod::SetLogLevel => Some(self.read_member("level")?.ok_or_else(|| {
+                RpcError::invalid_params("invalid params: `level` must be a string")
+            })?),
+            _ => meta.log_level.filter(|_| self.capabilities().logging.is_some()),
+        };
         Ok(RequestParts {
-            revision,
-            method,
-            id,
             name: self.read_subject(method, params)?,
             cursor: optional(
                 params.cursor,
@@ -201,9 +258,9 @@ impl<'a> Received<'a> {
                 "invalid params: `_meta.progressToken` must be a string or an integer",
             )?,
             log_level: optional(
-                meta.log_level.filter(|_| self.capabilities().logging.is_some()),
+                log_level,
                 |level| serde_json::from_str(level.get()).ok(),
-                "invalid params: the log level in `_meta` must be one of syslog, such as \"info\"",
+                "invalid params: a log level must be one of syslog, such as \"info\"",
             )?,
             completion,
             subscription,
@@ -222,6 +279,29 @@ impl<'a> Received<'a> {
             // Parsed on its own, but from a slice of the same body.
             client_info: meta.client_info.map(part_of),
             client_capabilities: meta.client_capabilities.map(part_of),
+            is_of_session: self.is_in_session(),
+            ..RequestParts::new(revision, method, Some(id))
+        })
+    }
+
+    /// What a client says of itself when it begins a session.
+    fn read_initialize(&self, id: Id, params: &Members<'_>) -> Result<RequestParts, RpcError> {
+        let object =
+            |value: &RawValue| value.get().starts_with('{').then(|| Part::of(value, self.body));
+        let revision = legacy::negotiate(Some(params))?;
+        Ok(RequestParts {
+            client_info: optional(
+                params.client_info,
+                object,
+                "invalid params: `clientInfo` must be an object",
+            )?,
+            client_capabilities: optional(
+                self.read_member("capabilities")?,
+                object,
+                "invalid params: `capabilities` must be an object",
+            )?,
+            is_of_session: true,
+            ..RequestParts::new(revision, McpMethod::Initialize, Some(id))
         })
     }
 
@@ -262,11 +342,11 @@ impl<'a> Received<'a> {
         let (member, value) = match (method, method.subject()) {
             (McpMethod::Extension(position), _) => {
                 let Some(member) = &self.endpoint.methods[position].subject else {
-                    return Ok(Text::Decoded(Box::default()));
+                    return Ok(Text::Nothing);
                 };
                 (member.as_str(), self.read_member(member)?)
             }
-            (_, Subject::Nothing) => return Ok(Text::Decoded(Box::default())),
+            (_, Subject::Nothing) => return Ok(Text::Nothing),
             (_, Subject::Name) => ("name", params.name),
             (_, Subject::Uri) => ("uri", params.uri),
         };

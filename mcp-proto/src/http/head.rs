@@ -69,6 +69,7 @@ impl Span {
 }
 
 /// The head of one request: method, target and header fields, well-formed.
+#[derive(Clone)]
 pub struct Head {
     raw: Box<[u8]>,
     method: Method,
@@ -86,6 +87,8 @@ pub struct Head {
     protocol_version: Option<Span>,
     mcp_method: Option<Span>,
     mcp_name: Option<Span>,
+    session_id: Option<Span>,
+    last_event_id: Option<Span>,
 }
 
 impl Head {
@@ -125,6 +128,8 @@ impl Head {
             protocol_version: None,
             mcp_method: None,
             mcp_name: None,
+            session_id: None,
+            last_event_id: None,
         };
         let mut content_length = None;
         let mut transfer_coding = None;
@@ -147,6 +152,12 @@ impl Head {
                 10 if is("connection") => options.add(field.value),
                 12 if is("content-type") => {
                     set_once(&mut head.content_type, value, "Content-Type")?;
+                }
+                13 if is("last-event-id") => {
+                    set_once(&mut head.last_event_id, value, "Last-Event-ID")?;
+                }
+                14 if is("mcp-session-id") => {
+                    set_once(&mut head.session_id, value, "Mcp-Session-Id")?;
                 }
                 14 if is("content-length") => {
                     let length = parse_content_length(field.value)?;
@@ -252,6 +263,14 @@ impl Head {
 
     pub(crate) fn mcp_name(&self) -> Option<&[u8]> {
         self.value(self.mcp_name)
+    }
+
+    pub(crate) fn session_id(&self) -> Option<&[u8]> {
+        self.value(self.session_id)
+    }
+
+    pub(crate) fn last_event_id(&self) -> Option<&[u8]> {
+        self.value(self.last_event_id)
     }
 
     fn value(&self, span: Option<Span>) -> Option<&[u8]> {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::date::imf_fixdate;
 use crate::error::Status;
+use crate::hub::SessionId;
 
 /// How a response of unknown length is delimited (RFC 9112 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ pub(crate) struct ResponseHead {
     pub(crate) content_type: Option<&'static str>,
     /// Further field lines, each ending in CR LF.
     pub(crate) fields: &'static str,
+    /// The `Allow` field.
+    pub(crate) allow: Option<&'static str>,
+    /// The `Mcp-Session-Id` field.
+    pub(crate) session: Option<SessionId>,
+}
+
+impl ResponseHead {
+    pub(crate) const fn new(status: Status, content_type: Option<&'static str>) -> Self {
+        Self { status, content_type, fields: "", allow: None, session: None }
+    }
 }
 
 /// Appends responses to a connection's output.
@@ -59,8 +70,15 @@ impl ResponseWriter<'_> {
     }
 
     /// A response without content, such as 202.
-    pub(crate) fn write_empty(&mut self, head: ResponseHead) {
-        self.write_whole(head, |_| {});
+    pub(crate) fn write_empty(&mut self, status: Status) {
+        let head = ResponseHead::new(status, None);
+        if status == Status::NoContent {
+            // It has no length either (RFC 9110 section 8.6).
+            self.write_head(head);
+            self.out.extend_from_slice(b"\r\n");
+        } else {
+            self.write_whole(head, |_| {});
+        }
     }
 
     /// The head of a response whose body follows in pieces.
@@ -121,6 +139,16 @@ impl ResponseWriter<'_> {
             out.extend_from_slice(content_type.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
+        if let Some(allow) = head.allow {
+            out.extend_from_slice(b"Allow: ");
+            out.extend_from_slice(allow.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(session) = head.session {
+            out.extend_from_slice(b"Mcp-Session-Id: ");
+            out.extend_from_slice(&session.digits());
+            out.extend_from_slice(b"\r\n");
+        }
         out.extend_from_slice(head.fields.as_bytes());
         if !self.keep_alive {
             out.extend_from_slice(b"Connection: close\r\n");
@@ -156,8 +184,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const JSON: ResponseHead =
-        ResponseHead { status: Status::Ok, content_type: Some("application/json"), fields: "" };
+    const JSON: ResponseHead = ResponseHead::new(Status::Ok, Some("application/json"));
 
     #[test]
     fn a_whole_response_is_one_piece() {

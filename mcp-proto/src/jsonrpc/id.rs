@@ -37,6 +37,14 @@ impl Id {
         }))
     }
 
+    /// The integer, if it is one of at most 64 bits.
+    pub(crate) const fn as_integer(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Integer(integer) => Some(integer),
+            Repr::Text(_) => None,
+        }
+    }
+
     /// Appends the id as JSON.
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         match &self.0 {

@@ -20,8 +20,8 @@ pub(crate) struct Message<'a> {
     pub(crate) id: Option<&'a RawValue>,
     pub(crate) method: Option<&'a RawValue>,
     pub(crate) params: Params<'a>,
-    /// Whether there is a `result` or an `error`, as in a response.
-    pub(crate) is_response: bool,
+    pub(crate) result: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
     pub(crate) duplicate: Option<&'static str>,
 }
 
@@ -59,6 +59,11 @@ impl<'a> Message<'a> {
     /// Parses `json`, which must hold one object and nothing else.
     pub(crate) fn parse(json: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(json)
+    }
+
+    /// Whether there is a `result` or an `error`, as in a response.
+    pub(crate) const fn is_response(&self) -> bool {
+        self.result.is_some() || self.error.is_some()
     }
 
     /// The members of `params`, if that is an object.
@@ -141,10 +146,8 @@ impl<'de> Deserialize<'de> for Message<'de> {
                                 message.duplicate.get_or_insert("params");
                             }
                         }
-                        MessageKey::Result | MessageKey::Error => {
-                            map.next_value::<IgnoredAny>()?;
-                            message.is_response = true;
-                        }
+                        MessageKey::Result => set(&mut message.result, twice, "result", &mut map)?,
+                        MessageKey::Error => set(&mut message.error, twice, "error", &mut map)?,
                         MessageKey::Other => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(members(&message).name.unwrap().get(), r#""t""#);
         assert_eq!(members(&message).arguments.unwrap().get(), r#"{"a" : [1, 2]}"#);
         assert_eq!(message.duplicate(), None);
-        assert!(!message.is_response);
+        assert!(!message.is_response());
     }
 
     #[test]

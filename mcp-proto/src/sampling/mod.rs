@@ -132,14 +132,22 @@ impl CreateMessageRequest {
             Some(IncludeContext::ThisServer | IncludeContext::AllServers)
         )
     }
-}
 
-impl Serialize for CreateMessageRequest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// What of it came last into the specification, and the first revision with that.
+    pub(crate) fn newest_part(&self) -> (&'static str, Revision) {
+        if self.needs_tools() {
+            ("asking the model with tools", Revision::V2025_11_25)
+        } else {
+            ("asking the model", Revision::V2025_03_26)
+        }
+    }
+
+    /// The object as `revision` defines it, which must know all of it.
+    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct Params<'a, T> {
-            messages: &'a [SamplingMessage],
+        struct Params<'a, M, T> {
+            messages: Vec<M>,
             #[serde(skip_serializing_if = "Option::is_none")]
             model_preferences: Option<&'a ModelPreferences>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +169,7 @@ impl Serialize for CreateMessageRequest {
 
         let tools = Some(&self.tools[..]).filter(|tools| !tools.is_empty());
         Params {
-            messages: &self.messages,
+            messages: self.messages.iter().flat_map(|it| it.to_json(revision)).collect(),
             model_preferences: self.model_preferences.as_ref(),
             system_prompt: self.system_prompt.as_deref(),
             include_context: self.include_context,
@@ -169,10 +177,15 @@ impl Serialize for CreateMessageRequest {
             max_tokens: self.max_tokens,
             stop_sequences: &self.stop_sequences,
             metadata: object(&self.metadata),
-            tools: tools.map(|tools| each(tools, |tool| tool.to_json(Revision::V2026_07_28))),
+            tools: tools.map(|tools| each(tools, move |tool| tool.to_json(revision))),
             tool_choice: self.tool_choice,
         }
-        .serialize(serializer)
+    }
+}
+
+impl Serialize for CreateMessageRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json(Revision::V2026_07_28).serialize(serializer)
     }
 }
 
@@ -349,6 +362,43 @@ mod tests {
     }
 
     #[test]
+    fn requests_have_the_shape_of_their_revision() {
+        let list = json!({"type": "array"});
+        let tool = Tool::new("t", "does it", &json!({"type": "object"})).with_output_schema(&list);
+        let said = SamplingMessage::user("Hi").and("there");
+        let request = CreateMessageRequest::new(7, [said])
+            .model_preferences(ModelPreferences::new().hint("m"))
+            .system_prompt("Be brief.")
+            .include_context(IncludeContext::AllServers)
+            .temperature(0.5)
+            .stop_sequences(["."])
+            .metadata(raw(r#"{"a":1}"#));
+        let rest = r#""modelPreferences":{"hints":[{"name":"m"}]},"systemPrompt":"Be brief.","includeContext":"allServers","temperature":0.5,"maxTokens":7,"stopSequences":["."],"metadata":{"a":1}"#;
+        let apart = r#"{"messages":[{"role":"user","content":{"type":"text","text":"Hi"}},{"role":"user","content":{"type":"text","text":"there"}}],"#;
+        let together = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"text","text":"there"}]}],"#;
+        for (revision, messages) in [
+            (Revision::V2025_03_26, apart),
+            (Revision::V2025_06_18, apart),
+            (Revision::V2025_11_25, together),
+            (Revision::V2026_07_28, together),
+        ] {
+            assert_eq!(json(&request.to_json(revision)), format!("{messages}{rest}}}"));
+        }
+        let request = request.tools(vec![tool]).tool_choice(ToolChoice::Auto);
+        for (revision, output) in [
+            (Revision::V2025_11_25, ""),
+            (Revision::V2026_07_28, r#","outputSchema":{"type":"array"}"#),
+        ] {
+            assert_eq!(
+                json(&request.to_json(revision)),
+                format!(
+                    r#"{together}{rest},"tools":[{{"name":"t","description":"does it","inputSchema":{{"type":"object"}}{output}}}],"toolChoice":{{"mode":"auto"}}}}"#
+                )
+            );
+        }
+    }
+
+    #[test]
     fn what_json_or_the_schema_has_no_word_for_is_left_out() {
         let request = CreateMessageRequest::new(0, [])
             .temperature(f64::INFINITY)
@@ -379,6 +429,34 @@ mod tests {
         let request = json(&request);
         assert!(request.contains(r#""includeContext":"none""#), "{request}");
         assert!(request.ends_with(r#""toolChoice":{"mode":"none"}}"#), "{request}");
+    }
+
+    #[test]
+    fn results_of_all_revisions_are_read() {
+        for (json, text, stop_reason) in [
+            // 2025-03-26
+            (
+                r#"{"role":"assistant","content":{"type":"text","text":"a","annotations":{"audience":["user"],"priority":1}},"model":"m"}"#,
+                Some("a"),
+                None,
+            ),
+            // 2025-06-18
+            (
+                r#"{"_meta":{"x":1},"model":"m","stopReason":"endTurn","role":"assistant","content":{"type":"image","data":"","mimeType":"image/png","annotations":{"lastModified":"2025"},"_meta":{}}}"#,
+                None,
+                Some("endTurn"),
+            ),
+            // 2025-11-25
+            (
+                r#"{"_meta":{},"model":"m","stopReason":"toolUse","role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"1","name":"t","input":{}}]}"#,
+                Some("a"),
+                Some("toolUse"),
+            ),
+        ] {
+            let result: CreateMessageResult = serde_json::from_str(json).unwrap();
+            assert_eq!((result.role, result.model.as_str()), (Role::Assistant, "m"));
+            assert_eq!((result.text(), result.stop_reason.as_deref()), (text, stop_reason));
+        }
     }
 
     #[test]

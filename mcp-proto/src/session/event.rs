@@ -20,8 +20,9 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
-    /// A subscription has ended because its client has left, or the server shuts down.
-    SubscriptionEnded {
+    /// A subscription, or a stream that a client of the 2025 revisions has opened, has ended because
+    /// its client has left, or the server shuts down.
+    StreamEnded {
         /// The position of the endpoint in [`Config::endpoints`](crate::Config::endpoints).
         endpoint: Option<usize>,
     },

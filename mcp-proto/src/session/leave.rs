@@ -1,8 +1,11 @@
 //! How connections end: the peer leaves, a deadline passes, the server shuts down.
 
+use alloc::vec::Vec;
+
 use super::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session, State};
 use crate::call::{CallKey, Reply};
 use crate::error::{Refusal, RpcError};
+use crate::method::McpMethod;
 use crate::revision::Era;
 use crate::time::{Instant, Now};
 
@@ -15,7 +18,7 @@ impl Session {
             State::Head { since, .. } if self.waiting() == 0 => Some(*since + deadlines.idle),
             State::Head { since, .. } => Some(*since + deadlines.head),
             State::Body { since, .. } => Some(*since + deadlines.body),
-            State::Call { answer, .. } if self.outbox.is_empty() => answer.deadline(deadlines),
+            State::Call { answer } if self.outbox.is_empty() => answer.deadline(deadlines),
             // A connection on which bytes wait is not silent.
             State::Call { .. } | State::Flush { .. } => None,
             State::Drain { since, .. } => Some(*since + deadlines.drain),
@@ -65,9 +68,10 @@ impl Session {
                     self.refuse_and_close(now, Refusal::SlowBody);
                 }
             }
-            State::Call { key, answer } => {
-                if self.outbox.is_empty() && is_due(answer.deadline(deadlines)) {
-                    let key = *key;
+            State::Call { answer } => {
+                let is_due = self.outbox.is_empty() && is_due(answer.deadline(deadlines));
+                let key = answer.open().next().map(|(key, _)| key);
+                if let Some(key) = key.filter(|_| is_due) {
                     self.with_answer(key, |session, answer| {
                         session.write(now, |writer| answer.keep_alive(writer, now.instant));
                     });
@@ -94,20 +98,24 @@ impl Session {
             _ if only_half => {}
             State::Head { .. } | State::Drain { .. } | State::Closed => {}
             State::Body { .. } => self.lose(Lost::InBody),
-            State::Call { key, answer } if answer.is_subscription() => {
-                let key = *key;
-                // To leave is how a client ends a subscription: nothing is lost.
-                self.unsubscribed(key);
+            // To leave is how a client ends such streams: nothing is lost.
+            State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
+                let key = answer.open().next().map(|(key, _)| key);
+                self.ended(key);
             }
-            State::Call { key, answer } => {
-                let (key, era) = (*key, answer.revision().era());
-                self.lose(Lost::InCall);
-                self.outputs.push_back(match era {
-                    // 2026-07-28, basic/patterns/cancellation: a disconnect is a cancellation.
-                    Era::Modern => Output::Cancelled(key),
-                    // 2025-11-25, basic/transports: a disconnect is not a cancellation.
-                    Era::Legacy => Output::HandedOver(key),
+            State::Call { answer } => {
+                let ends = answer.open().map(|(key, messages)| {
+                    match (messages.revision().era(), messages.method()) {
+                        // 2026-07-28, basic/patterns/cancellation: a disconnect is a cancellation.
+                        // A session that nobody hears of is no good to anybody.
+                        (Era::Modern, _) | (_, McpMethod::Initialize) => Output::Cancelled(key),
+                        // 2025-11-25, basic/transports: a disconnect is not a cancellation.
+                        (Era::Legacy, _) => Output::HandedOver(key),
+                    }
                 });
+                let ends: Vec<_> = ends.collect();
+                self.lose(Lost::InCall);
+                self.outputs.extend(ends);
             }
             State::Flush { is_refusal: true } => {}
             State::Flush { is_refusal: false } => self.lose(Lost::InResponse),
@@ -161,44 +169,49 @@ impl Session {
         if matches!(self.state, State::Head { .. }) && self.waiting() == 0 {
             self.close();
         } else {
-            self.end_subscription(now);
+            self.end_endless(now);
             // An instant that has passed means now.
             self.handle(now, Input::Timeout);
         }
     }
 
-    /// Ends a subscription, if there is one, with the answer to its request (2026-07-28,
-    /// basic/patterns/subscriptions, "Graceful Closure"). `notifications/cancelled` is for stdio.
-    pub(super) fn end_subscription(&mut self, now: Now) {
-        if let State::Call { key, answer } = &self.state
-            && answer.is_subscription()
-        {
-            let key = *key;
-            self.unsubscribed(key);
-            self.reply(now, key, Reply::SubscriptionEnded);
+    /// Ends a stream that would not end by itself: a subscription with the answer to its request
+    /// (2026-07-28, basic/patterns/subscriptions, "Graceful Closure"), and what a client of the 2025
+    /// revisions has opened.
+    pub(super) fn end_endless(&mut self, now: Now) {
+        let State::Call { answer } = &self.state else {
+            return;
+        };
+        let reply = match answer {
+            answer if answer.is_subscription() => Reply::SubscriptionEnded,
+            answer if answer.is_opened_stream() => Reply::NoResponse,
+            _ => return,
+        };
+        let key = answer.open().next().map(|(key, _)| key);
+        if let Some(key) = key {
+            self.ended(Some(key));
+            self.reply(now, key, reply);
         }
     }
 
-    fn unsubscribed(&mut self, key: CallKey) {
+    /// Reports the end of a stream that has no other.
+    fn ended(&mut self, key: Option<CallKey>) {
         let endpoint = self.exchange.endpoint;
-        self.outputs.push_back(Output::Event(Event::SubscriptionEnded { endpoint }));
-        self.outputs.push_back(Output::Cancelled(key));
+        self.outputs.push_back(Output::Event(Event::StreamEnded { endpoint }));
+        self.outputs.extend(key.map(Output::Cancelled));
     }
 
     /// The time that a shutdown leaves is over.
     fn cut(&mut self, now: Now) {
-        if let State::Call { key, .. } = self.state {
-            self.cancel(now, key);
-        } else {
-            self.close();
+        let State::Call { answer } = &self.state else {
+            return self.close();
+        };
+        let open: Vec<_> = answer.open().map(|(key, _)| key).collect();
+        for key in open {
+            self.outputs.push_back(Output::Cancelled(key));
+            let error = RpcError::internal("internal error: the server is shutting down");
+            self.reply(now, key, Reply::Error(error));
         }
-    }
-
-    /// Stops the work on a call and tells its client so.
-    fn cancel(&mut self, now: Now, key: CallKey) {
-        self.outputs.push_back(Output::Cancelled(key));
-        let error = RpcError::internal("internal error: the server is shutting down");
-        self.reply(now, key, Reply::Error(error));
     }
 
     /// Closes our half and waits for the peer to do the same.

@@ -22,6 +22,7 @@ use crate::call::{Call, CallKey, Notification, Reply};
 use crate::config::Config;
 use crate::exchange::{Answer, Incoming};
 use crate::http::{BodyDecoder, HeadScan};
+use crate::hub::StreamStart;
 use crate::time::{Instant, Now};
 
 /// One peer's connection as a state machine: bytes and events in, bytes and events out.
@@ -105,6 +106,8 @@ pub enum Input<'a> {
     Reply(CallKey, Reply),
     /// News of a call for the client. If the call has ended, nothing happens.
     Notify(CallKey, Notification),
+    /// A [`Hub`](crate::Hub) has let a call in. If the call has ended, nothing happens.
+    Admit(CallKey, StreamStart),
     /// [`Session::poll_timeout`] has been reached. Harmless at any other time.
     Timeout,
     /// Serve nothing new. What is in flight may go on until the given instant and is then
@@ -132,8 +135,12 @@ pub enum Output {
     /// subscription this is the usual end.
     Cancelled(CallKey),
     /// That work outlives its connection: in the 2025 revisions a disconnect cancels nothing. Let
-    /// it run to its end; a reply to it does nothing.
+    /// it run to its end; a reply to it does nothing here, but may reach the client by the stream of
+    /// its session.
     HandedOver(CallKey),
+    /// The response to that call of a session has become an event stream. Tell the
+    /// [`Hub`](crate::Hub) with [`Hub::begin_stream`](crate::Hub::begin_stream).
+    StreamBegun(CallKey),
     /// Something for the log.
     Event(Event),
     /// Close the sending half of the connection; go on reading.
@@ -156,7 +163,6 @@ enum State {
     },
     /// The application is at work.
     Call {
-        key: CallKey,
         answer: Box<Answer>,
     },
     /// The response is complete but not yet written.
@@ -227,6 +233,7 @@ impl Session {
             Input::Written(count) => self.written(now, count),
             Input::Reply(key, reply) => self.reply(now, key, reply),
             Input::Notify(key, notification) => self.notify(now, key, &notification),
+            Input::Admit(key, start) => self.admit(now, key, start),
             Input::Timeout => self.timeout(now),
             Input::Shutdown(until) => self.begin_shutdown(now, until),
         }
@@ -271,7 +278,9 @@ impl Session {
     #[must_use]
     pub fn can_notify(&self) -> bool {
         match &self.state {
-            State::Call { answer, .. } if answer.is_subscription() => self.outbox.is_empty(),
+            State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
+                self.outbox.is_empty()
+            }
             _ => self.outbox.len() < self.config.limits.unsent,
         }
     }

@@ -1,12 +1,18 @@
 //! From bytes to requests.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::{Exchange, Output, Session, State};
-use crate::call::{Call, CallKey};
+use crate::call::{Call, CallKey, ResponseForm};
+use crate::endpoint::ResponseMode;
 use crate::error::Refusal;
-use crate::exchange::{Answer, Incoming, Outcome};
+use crate::exchange::{
+    Answer, BatchMember, Incoming, Outcome, write_error, write_immediate_message,
+};
 use crate::http::{BodyDecoder, Framing, Head, HeadScan, Method, Progress, ResponseWriter};
+use crate::media::Accepts;
+use crate::request::Request;
 use crate::time::Now;
 
 impl Session {
@@ -152,19 +158,71 @@ impl Session {
         let endpoint = incoming.endpoint();
         match incoming.finish(&self.config) {
             Ok(Outcome::Call(request, accepts)) => {
-                let key = CallKey(self.next_key);
-                self.next_key += 1;
-                let mode = self.config.endpoints[endpoint].response_mode;
-                let answer = Answer::new(&request, accepts, mode, now.instant);
-                self.outputs.push_back(Output::Call(Call { key, endpoint, request }));
-                self.state = State::Call { key, answer: Box::new(answer) };
+                let call = self.call(endpoint, request, self.form(endpoint, accepts, false));
+                let answer = Answer::new(&call, now.instant);
+                self.outputs.push_back(Output::Call(call));
+                self.state = State::Call { answer: Box::new(answer) };
                 if self.shutdown.is_some() {
-                    self.end_subscription(now);
+                    self.end_endless(now);
                 }
+            }
+            Ok(Outcome::Batch(members, accepts)) => {
+                self.begin_batch(now, endpoint, members, accepts);
             }
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
             Err(failure) => self.answer_failure(now, &failure),
+        }
+    }
+
+    fn begin_batch(
+        &mut self,
+        now: Now,
+        endpoint: usize,
+        members: Vec<BatchMember>,
+        accepts: Accepts,
+    ) {
+        let form = self.form(endpoint, accepts, true);
+        let (mut calls, mut ready) = (Vec::new(), Vec::new());
+        for member in members {
+            let mut message = Vec::new();
+            match member {
+                BatchMember::Call(request) => calls.push(self.call(endpoint, request, form)),
+                BatchMember::Immediate(immediate) => {
+                    let endpoint = &self.config.endpoints[endpoint];
+                    write_immediate_message(&mut message, endpoint, &immediate);
+                }
+                BatchMember::Failed { id, error } => {
+                    write_error(&mut message, id.as_ref(), &error);
+                }
+                BatchMember::Accepted => {}
+            }
+            if !message.is_empty() {
+                ready.push(message);
+            }
+        }
+        let mut answer = Answer::batch(&calls, ready, form, now.instant);
+        if answer.is_done() {
+            self.begin_flush(false);
+            return self.write(now, |writer| answer.finish_batch(writer, now.instant));
+        }
+        self.outputs.extend(calls.into_iter().map(Output::Call));
+        self.state = State::Call { answer: Box::new(answer) };
+    }
+
+    fn call(&mut self, endpoint: usize, request: Box<Request>, form: ResponseForm) -> Call {
+        let key = CallKey(self.next_key);
+        self.next_key += 1;
+        Call { key, endpoint, request, form }
+    }
+
+    fn form(&self, endpoint: usize, accepts: Accepts, is_batch: bool) -> ResponseForm {
+        let mode = self.config.endpoints[endpoint].response_mode;
+        ResponseForm {
+            takes_json: accepts.json,
+            takes_events: accepts.event_stream,
+            wants_events: mode == ResponseMode::EventStream,
+            is_batch,
         }
     }
 

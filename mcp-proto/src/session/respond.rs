@@ -7,25 +7,49 @@ use crate::exchange::{
     Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_refusal,
 };
 use crate::http::ResponseWriter;
+use crate::hub::StreamStart;
+use crate::jsonrpc::Id;
 use crate::time::Now;
 
 impl Session {
     pub(super) fn reply(&mut self, now: Now, key: CallKey, reply: Reply) {
-        if !matches!(&self.state, State::Call { key: current, .. } if *current == key) {
-            return;
+        match reply {
+            Reply::Refused(refusal) => self.refuse_calls(now, key, refusal),
+            reply => self.with_answer(key, |session, answer| {
+                let config = session.config.clone();
+                let endpoint = session.exchange.endpoint.and_then(|at| config.endpoints.get(at));
+                if let Some(endpoint) = endpoint {
+                    session.write(now, |writer| {
+                        answer.reply(writer, now.instant, endpoint, key, reply);
+                    });
+                }
+            }),
         }
-        let State::Call { answer, .. } = self.begin_flush(false) else {
+    }
+
+    /// Refuses a call that has come out already, and with it the others of its batch.
+    fn refuse_calls(&mut self, now: Now, key: CallKey, refusal: Refusal) {
+        let State::Call { answer } = &self.state else {
             return;
         };
-        let config = self.config.clone();
-        if let Some(endpoint) = self.exchange.endpoint.and_then(|at| config.endpoints.get(at)) {
-            self.write(now, |writer| answer.reply(writer, now.instant, endpoint, reply));
-        }
+        let Some((_, messages)) = answer.open().find(|(open, _)| *open == key) else {
+            return;
+        };
+        let id = messages.id().cloned();
+        let others = answer.open().map(|(open, _)| open).filter(|open| *open != key);
+        self.outputs.extend(others.map(Output::Cancelled));
+        self.refuse_with_id(now, id.as_ref(), refusal);
     }
 
     pub(super) fn notify(&mut self, now: Now, key: CallKey, notification: &Notification) {
         self.with_answer(key, |session, answer| {
-            session.write(now, |writer| answer.notify(writer, now.instant, notification));
+            session.write(now, |writer| answer.notify(writer, now.instant, key, notification));
+        });
+    }
+
+    pub(super) fn admit(&mut self, now: Now, key: CallKey, start: StreamStart) {
+        self.with_answer(key, |session, answer| {
+            session.write(now, |writer| answer.admit(writer, now.instant, key, start));
         });
     }
 
@@ -50,15 +74,18 @@ impl Session {
     }
 
     pub(super) fn refuse(&mut self, now: Now, refusal: Refusal) {
+        self.refuse_with_id(now, None, refusal);
+    }
+
+    fn refuse_with_id(&mut self, now: Now, id: Option<&Id>, refusal: Refusal) {
         self.begin_flush(true);
-        self.write(now, |writer| write_refusal(writer, &refusal));
+        self.write(now, |writer| write_refusal(writer, id, &refusal));
         self.outputs
             .push_back(Output::Event(Event::Refused { endpoint: self.exchange.endpoint, refusal }));
     }
 
-    /// Returns the state that ends.
-    fn begin_flush(&mut self, is_refusal: bool) -> State {
-        core::mem::replace(&mut self.state, State::Flush { is_refusal })
+    pub(super) fn begin_flush(&mut self, is_refusal: bool) {
+        self.state = State::Flush { is_refusal };
     }
 
     /// Appends to the bytes for the peer.
@@ -80,13 +107,22 @@ impl Session {
         });
     }
 
-    /// Lends out the answer of the call named `key`, if that is the one in hand.
+    /// Lends out the response in hand, if it answers the call named `key`. If it is complete after
+    /// that, it only has to be written.
     pub(super) fn with_answer(&mut self, key: CallKey, with: impl FnOnce(&mut Self, &mut Answer)) {
         // `with` gets the session and the answer apart, so the answer has to leave the session.
         match core::mem::replace(&mut self.state, State::Closed) {
-            State::Call { key: current, mut answer } if current == key => {
+            State::Call { mut answer } if answer.has(key) => {
+                let was_streaming = answer.is_streaming_session();
                 with(self, &mut answer);
-                self.state = State::Call { key, answer };
+                if answer.is_done() {
+                    self.begin_flush(false);
+                } else {
+                    if !was_streaming && answer.is_streaming_session() {
+                        self.outputs.push_back(Output::StreamBegun(key));
+                    }
+                    self.state = State::Call { answer };
+                }
             }
             other => self.state = other,
         }

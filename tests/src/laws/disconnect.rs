@@ -33,7 +33,7 @@ fn check_trace(trace: &Trace, script: &Script) {
                 for output in &turn.outputs {
                     let is_due = matches!(
                         output,
-                        Seen::Event(Event::RequestLost(_) | Event::SubscriptionEnded { .. })
+                        Seen::Event(Event::RequestLost(_) | Event::StreamEnded { .. })
                             | Seen::Cancelled(_)
                             | Seen::HandedOver(_)
                             | Seen::Close
@@ -57,7 +57,7 @@ fn check_trace(trace: &Trace, script: &Script) {
 fn check_subscriptions(trace: &Trace, turn: &Turn) {
     let outputs = || turn.outputs.iter();
     let reported =
-        outputs().filter(|output| matches!(output, Seen::Event(Event::SubscriptionEnded { .. })));
+        outputs().filter(|output| matches!(output, Seen::Event(Event::StreamEnded { .. })));
     let ended = outputs().filter(
         |output| matches!(output, Seen::Cancelled(call) if trace.calls[*call].is_subscription()),
     );

@@ -1,56 +1,30 @@
 //! The subscriptions of one server, which several connections share.
 
-use alloc::boxed::Box;
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::fmt;
 
+use super::limits::{BYTES_PER_URI, HubLimits};
 use crate::error::RpcError;
 use crate::subscription::{Change, SubscriptionFilter};
 
-/// Names one subscription of its [`Hub`], never another: a late question finds nothing.
+/// Names one subscription of its [`Hub`](crate::Hub), never another: a late question finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionKey(u64);
-
-/// How much clients may subscribe to.
-///
-/// One value serves all subscriptions of a [`Hub`]. Each limit is inclusive: what is exactly at it
-/// passes.
-#[derive(Clone, Debug)]
-pub struct HubLimits {
-    /// Subscriptions at the same time, of all clients. Past it: -32603.
-    ///
-    /// Default 4096: over HTTP/1.1 each holds a connection, and systems allow a process a few
-    /// thousand.
-    pub subscriptions: usize,
-    /// Bytes that the resource URIs of one filter count: those of their text, and 256 more for
-    /// each, which is what it takes besides to keep one. Past it: -32602.
-    ///
-    /// Default 64 KiB: some 200 URIs of usual length.
-    pub filter_bytes: usize,
-}
-
-/// What a URI in a filter counts besides its text.
-const BYTES_PER_URI: usize = 256;
-
-impl Default for HubLimits {
-    fn default() -> Self {
-        Self { subscriptions: 4096, filter_bytes: 64 * 1024 }
-    }
-}
 
 /// Why a subscription was not taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// There are as many as [`HubLimits::subscriptions`] allows.
+    /// There are as many as [`HubLimits::subscriptions`](crate::HubLimits::subscriptions) allows.
     TooMany {
         /// The limit.
         limit: usize,
     },
-    /// The URIs of the filter count more bytes than [`HubLimits::filter_bytes`] allows.
+    /// The URIs of the filter count more bytes than [`HubLimits::filter_bytes`](crate::HubLimits::filter_bytes) allows.
     FilterTooLarge {
         /// The limit in bytes.
         limit: usize,
@@ -89,39 +63,17 @@ impl From<SubscribeError> for RpcError {
 
 /// The subscriptions of one server, and what each of them has yet to hear.
 ///
-/// A hub knows no connections: whoever drives it carries what happens between it and sessions. When
-/// [`Hub::publish`] was called, ask [`Hub::poll_news`] whom that is for until it returns `None`. A
-/// subscription that was named is to be asked for its changes with [`Hub::next_change`], as soon
-/// as its client can take them, until that returns `None`; before, it is not named again.
-///
 /// What is pending for a subscription is a set: a change that is there already is not added. So
 /// however slow a client is, its subscription keeps no more than its filter, and still every
 /// change that it asked for is followed by a notification.
-///
-/// ```
-/// use mcp_proto::{Change, Hub, HubLimits, SubscriptionFilter};
-///
-/// let mut hub = Hub::new(HubLimits::default());
-/// let filter = SubscriptionFilter { tools_list_changed: true, ..Default::default() };
-/// let key = hub.subscribe(&filter)?;
-///
-/// hub.publish(&Change::Tools);
-/// hub.publish(&Change::Prompts);
-/// hub.publish(&Change::Tools);
-/// assert_eq!(hub.poll_news(), Some(key));
-/// assert_eq!(hub.poll_news(), None);
-/// assert_eq!(hub.next_change(key), Some(Change::Tools));
-/// assert_eq!(hub.next_change(key), None);
-/// # Ok::<(), mcp_proto::SubscribeError>(())
-/// ```
 #[derive(Debug)]
-pub struct Hub {
+pub(super) struct Subscriptions {
     limits: HubLimits,
     subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     /// Who asked for what, as far as it is not pending for them. So a change passes by those who
     /// have yet to hear of the one before. No set is empty.
     waiting: BTreeMap<Change, BTreeSet<SubscriptionKey>>,
-    /// Those that [`Hub::poll_news`] has to name, in this order, under numbers of their own.
+    /// Those that [`Self::poll_news`] has to name, in this order, under numbers of their own.
     news: BTreeMap<u64, SubscriptionKey>,
     /// The last number given to a subscription or to news. None is given twice.
     last_number: u64,
@@ -129,17 +81,15 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Subscription {
-    asked: Box<[Change]>,
-    /// Those of `asked` that are not in `Hub::waiting`, longest pending first.
+    asked: Vec<Change>,
+    /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
-    /// Where it stands in `Hub::news`, unless it has been named since.
+    /// Where it stands in `Self::news`, unless it has been named since.
     news: u64,
 }
 
-impl Hub {
-    /// A hub without subscriptions.
-    #[must_use]
-    pub const fn new(limits: HubLimits) -> Self {
+impl Subscriptions {
+    pub(super) const fn new(limits: HubLimits) -> Self {
         Self {
             limits,
             subscriptions: BTreeMap::new(),
@@ -155,21 +105,17 @@ impl Hub {
     /// # Errors
     ///
     /// If a limit would be exceeded.
-    pub fn subscribe(
+    pub(super) fn subscribe(
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let HubLimits { subscriptions, filter_bytes } = self.limits;
-        let bytes = filter.resource_subscriptions.iter().map(|uri| uri.len() + BYTES_PER_URI);
-        if bytes.sum::<usize>() > filter_bytes {
-            return Err(SubscribeError::FilterTooLarge { limit: filter_bytes });
-        }
-        if self.subscriptions.len() >= subscriptions {
-            return Err(SubscribeError::TooMany { limit: subscriptions });
+        let asked: Vec<_> = filter.changes().collect();
+        self.check_size(asked.iter())?;
+        if self.subscriptions.len() >= self.limits.subscriptions {
+            return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
         self.last_number += 1;
         let key = SubscriptionKey(self.last_number);
-        let asked: Box<[_]> = filter.changes().collect();
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
@@ -177,26 +123,79 @@ impl Hub {
         Ok(key)
     }
 
+    /// Adds to what a subscription asks for, if that is not there yet.
+    pub(super) fn add(
+        &mut self,
+        key: SubscriptionKey,
+        change: &Change,
+    ) -> Result<(), SubscribeError> {
+        let Some(subscription) = self.subscriptions.get(&key) else {
+            return Ok(());
+        };
+        if subscription.asked.contains(change) {
+            return Ok(());
+        }
+        self.check_size(subscription.asked.iter().chain([change]))?;
+        if let Some(subscription) = self.subscriptions.get_mut(&key) {
+            subscription.asked.push(change.clone());
+            self.waiting.entry(change.clone()).or_default().insert(key);
+        }
+        Ok(())
+    }
+
+    /// Takes away from what a subscription asks for, and from what is pending for it.
+    pub(super) fn remove(&mut self, key: SubscriptionKey, change: &Change) {
+        let Some(subscription) = self.subscriptions.get_mut(&key) else {
+            return;
+        };
+        subscription.asked.retain(|asked| asked != change);
+        let had_news = !subscription.pending.is_empty();
+        subscription.pending.retain(|pending| pending != change);
+        if had_news && subscription.pending.is_empty() {
+            self.news.remove(&subscription.news);
+        }
+        self.stop_waiting(key, change.clone());
+    }
+
+    fn check_size<'a>(
+        &self,
+        asked: impl Iterator<Item = &'a Change>,
+    ) -> Result<(), SubscribeError> {
+        let limit = self.limits.filter_bytes;
+        let bytes = asked.map(|change| match change {
+            Change::Resource { uri } => uri.len() + BYTES_PER_URI,
+            _ => 0,
+        });
+        if bytes.sum::<usize>() > limit {
+            return Err(SubscribeError::FilterTooLarge { limit });
+        }
+        Ok(())
+    }
+
+    fn stop_waiting(&mut self, key: SubscriptionKey, change: Change) {
+        if let Entry::Occupied(mut listeners) = self.waiting.entry(change) {
+            listeners.get_mut().remove(&key);
+            if listeners.get().is_empty() {
+                listeners.remove();
+            }
+        }
+    }
+
     /// Forgets a subscription and what was pending for it. Does nothing if there is none.
-    pub fn unsubscribe(&mut self, key: SubscriptionKey) {
+    pub(super) fn unsubscribe(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.remove(&key) else {
             return;
         };
         for change in subscription.asked {
-            if let Entry::Occupied(mut listeners) = self.waiting.entry(change) {
-                listeners.get_mut().remove(&key);
-                if listeners.get().is_empty() {
-                    listeners.remove();
-                }
-            }
+            self.stop_waiting(key, change);
         }
         self.news.remove(&subscription.news);
     }
 
     /// Makes a change pending for every subscription that asked for it and has it not pending yet.
     ///
-    /// Costs nothing for the others. [`Hub::poll_news`] may have something afterwards.
-    pub fn publish(&mut self, change: &Change) {
+    /// Costs nothing for the others. [`Self::poll_news`] may have something afterwards.
+    pub(super) fn publish(&mut self, change: &Change) {
         for key in self.waiting.remove(change).unwrap_or_default() {
             let Some(subscription) = self.subscriptions.get_mut(&key) else {
                 debug_assert!(false, "{key:?} awaits a change and is no subscription");
@@ -216,7 +215,7 @@ impl Hub {
     /// In the order in which they came to have something; those to which the same change gave it,
     /// in the order in which they subscribed.
     #[must_use]
-    pub fn poll_news(&mut self) -> Option<SubscriptionKey> {
+    pub(super) fn poll_news(&mut self) -> Option<SubscriptionKey> {
         self.news.pop_first().map(|(_, key)| key)
     }
 
@@ -224,7 +223,7 @@ impl Hub {
     ///
     /// `None` if nothing is, or if there is no such subscription.
     #[must_use]
-    pub fn next_change(&mut self, key: SubscriptionKey) -> Option<Change> {
+    pub(super) fn next_change(&mut self, key: SubscriptionKey) -> Option<Change> {
         let subscription = self.subscriptions.get_mut(&key)?;
         let change = subscription.pending.pop_front()?;
         self.waiting.entry(change.clone()).or_default().insert(key);
@@ -236,13 +235,13 @@ impl Hub {
 
     /// How many subscriptions there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.subscriptions.len()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()
     }
 }
@@ -252,7 +251,6 @@ mod tests {
     use super::*;
     use crate::error::ErrorCode;
     use alloc::vec;
-    use alloc::vec::Vec;
 
     fn for_uris(uris: &[&str]) -> SubscriptionFilter {
         SubscriptionFilter {
@@ -262,13 +260,13 @@ mod tests {
     }
 
     /// Takes what is pending, all of it.
-    fn drain(hub: &mut Hub, key: SubscriptionKey) -> Vec<Change> {
+    fn drain(hub: &mut Subscriptions, key: SubscriptionKey) -> Vec<Change> {
         core::iter::from_fn(|| hub.next_change(key)).collect()
     }
 
     #[test]
     fn as_many_subscriptions_as_the_limit_and_not_one_more() {
-        let mut hub = Hub::new(HubLimits { subscriptions: 2, ..HubLimits::default() });
+        let mut hub = Subscriptions::new(HubLimits { subscriptions: 2, ..HubLimits::default() });
         let filter = SubscriptionFilter::default();
         let first = hub.subscribe(&filter).unwrap();
         assert!(!hub.is_empty());
@@ -285,7 +283,7 @@ mod tests {
     #[test]
     fn as_many_bytes_of_uris_as_the_limit_and_not_one_more() {
         let limit = 5 + 2 * BYTES_PER_URI;
-        let mut hub = Hub::new(HubLimits { filter_bytes: limit, ..HubLimits::default() });
+        let mut hub = Subscriptions::new(HubLimits { filter_bytes: limit, ..HubLimits::default() });
         hub.subscribe(&for_uris(&["ab", "cde"])).unwrap();
         let error = hub.subscribe(&for_uris(&["abcd", "\u{e9}"])).unwrap_err();
         assert_eq!(error, SubscribeError::FilterTooLarge { limit });
@@ -299,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_is_pending_is_taken_in_the_order_in_which_it_came() {
-        let mut hub = Hub::new(HubLimits::default());
+        let mut hub = Subscriptions::new(HubLimits::default());
         let filter =
             SubscriptionFilter { tools_list_changed: true, ..for_uris(&["a", "b", "a", "c"]) };
         let key = hub.subscribe(&filter).unwrap();
@@ -324,7 +322,7 @@ mod tests {
 
     #[test]
     fn news_are_told_once_until_there_are_none() {
-        let mut hub = Hub::new(HubLimits::default());
+        let mut hub = Subscriptions::new(HubLimits::default());
         let filter = SubscriptionFilter { tools_list_changed: true, ..for_uris(&["a"]) };
         let first = hub.subscribe(&filter).unwrap();
         let second = hub.subscribe(&for_uris(&["a"])).unwrap();
@@ -356,7 +354,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_a_subscription() {
-        let mut hub = Hub::new(HubLimits::default());
+        let mut hub = Subscriptions::new(HubLimits::default());
         let filter = SubscriptionFilter { tools_list_changed: true, ..for_uris(&["a", "b", "a"]) };
         let keys: Vec<_> = (0..3).map(|_| hub.subscribe(&filter).unwrap()).collect();
         hub.publish(&Change::Tools);
@@ -382,7 +380,7 @@ mod tests {
         let changes: Vec<_> = core::iter::once(Change::Tools)
             .chain(uris.iter().map(|uri| Change::resource(&**uri)))
             .collect();
-        let mut hub = Hub::new(HubLimits::default());
+        let mut hub = Subscriptions::new(HubLimits::default());
         // Each asks for the tools and two of the resources, and every other one listens.
         let filters: Vec<_> = (0..1000)
             .map(|n| SubscriptionFilter {

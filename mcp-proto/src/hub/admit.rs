@@ -1,0 +1,314 @@
+//! How calls get into their sessions, and how sessions begin and end.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::sync::Arc;
+
+use super::names::{ReaderKey, SessionCallKey, SessionId};
+use super::session::{Session, SessionCall, SessionClient};
+use super::streams::{Reader, Stream, StreamStart};
+use super::{Hub, News};
+use crate::call::{Call, CallKey, Reply};
+use crate::endpoint::Endpoint;
+use crate::error::{Refusal, RpcError};
+use crate::exchange::Messages;
+use crate::logging::LogLevel;
+use crate::method::McpMethod;
+use crate::request::{ClientMessage, Request};
+use crate::revision::Revision;
+use crate::subscription::{Change, SubscriptionFilter};
+use crate::time::Instant;
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "made by drivers")]
+pub struct Caller<'a> {
+    /// Whom the caller was found to be, if anybody in particular. A session is for whoever opened
+    /// it alone.
+    pub principal: Option<&'a str>,
+    /// Whether the resource that it is about is not for them to see. They may subscribe to it like
+    /// to one that is not there, and hear nothing.
+    pub is_hidden: bool,
+}
+
+/// What is to be done with a call of a session.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must handle them all")]
+pub enum Admission {
+    /// Give this reply. The hub has done what there was to do.
+    Reply(CallKey, Reply),
+    /// A client begins. If the application has nothing against it, give the reply that
+    /// [`Hub::open_session`] makes.
+    Initialize(Call),
+    /// The client listens: hand `start` to its session with [`Input::Admit`](crate::Input::Admit),
+    /// and then what [`Hub::next_event`] has for `reader`.
+    Stream {
+        /// The call that has become a stream.
+        call: CallKey,
+        /// Who reads for it.
+        reader: ReaderKey,
+        /// For its session.
+        start: StreamStart,
+    },
+    /// Work for the application. Hand `start` to its session, and then what [`Hub::next_event`]
+    /// has for `reader`.
+    Call {
+        /// The call, with what its session knows of the client.
+        call: Call,
+        /// What it is called in the hub.
+        key: SessionCallKey,
+        /// Who reads the stream that answers it. The calls of a batch have the same.
+        reader: ReaderKey,
+        /// For its session.
+        start: StreamStart,
+    },
+}
+
+impl Hub {
+    /// Lets a call into its session, or answers it. `reader` is that of the calls of its batch that
+    /// came before it.
+    pub fn admit(
+        &mut self,
+        now: Instant,
+        call: Call,
+        reader: Option<ReaderKey>,
+        caller: Caller<'_>,
+    ) -> Admission {
+        self.handle_timeout(now);
+        let key = call.key;
+        let refused = |refusal| Admission::Reply(key, Reply::Refused(refusal));
+        let method = call.request.method();
+        let id = match call.request.session_id() {
+            None if method == McpMethod::Initialize => return Admission::Initialize(call),
+            None => return refused(Refusal::MissingSessionId),
+            Some(text) => match SessionId::parse(text).filter(|id| self.is_of(*id, caller)) {
+                None => return refused(Refusal::UnknownSession),
+                Some(id) => id,
+            },
+        };
+        let admission = match method {
+            McpMethod::Initialize => refused(Refusal::SessionExists),
+            McpMethod::EndSession => {
+                self.end_session(id);
+                Admission::Reply(key, Reply::Done)
+            }
+            McpMethod::OpenStream => {
+                let opened = match call.request.head().last_event_id() {
+                    Some(last_seen) => self.resume_stream(id, last_seen),
+                    None => self.open_stream(id, call.form).ok_or(Refusal::UnknownSession),
+                };
+                match opened {
+                    Ok((reader, start)) => Admission::Stream { call: key, reader, start },
+                    Err(refusal) => refused(refusal),
+                }
+            }
+            _ if call.form.is_batch && !self.has_batches(id) => refused(Refusal::UnknownBatch),
+            McpMethod::Ping
+            | McpMethod::SetLogLevel
+            | McpMethod::Subscribe
+            | McpMethod::Unsubscribe
+            | McpMethod::ClientMessage => {
+                Admission::Reply(key, self.serve(now, id, call.request, caller))
+            }
+            _ => self.begin_call(id, call, reader),
+        };
+        self.settle(now, id);
+        admission
+    }
+
+    /// Opens a session for a client that has sent `initialize`, by the name of `id`, which nobody
+    /// can guess. Returns what to answer.
+    pub fn open_session(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: &Request,
+        endpoint: &Endpoint,
+        principal: Option<&str>,
+    ) -> Reply {
+        let info = request.client_info().unwrap_or_default();
+        let capabilities = request.client_capabilities().unwrap_or_default();
+        let limit = self.limits.client_bytes;
+        if info.len() + capabilities.len() > limit {
+            return Reply::Error(RpcError::invalid_params(format!(
+                "invalid params: `clientInfo` and `capabilities` have more than {limit} bytes"
+            )));
+        }
+        while self.sessions.len() >= self.limits.sessions {
+            let Some(&(_, longest_idle)) = self.idle.first() else {
+                return Reply::Refused(Refusal::TooManySessions { limit: self.limits.sessions });
+            };
+            self.end_session(longest_idle);
+        }
+        if self.sessions.contains_key(&id) {
+            return Reply::Error(RpcError::internal("internal error: no id for the session"));
+        }
+        let everything = SubscriptionFilter {
+            tools_list_changed: true,
+            prompts_list_changed: true,
+            resources_list_changed: true,
+            ..SubscriptionFilter::default()
+        };
+        let offered = endpoint.info().capabilities.offered_of(everything);
+        let subscription = match self.session_subscriptions.subscribe(&offered) {
+            Ok(subscription) => subscription,
+            Err(error) => return Reply::Error(error.into()),
+        };
+        self.by_subscription.insert(subscription, id);
+        let session = Session {
+            number: self.next_key(),
+            client: Arc::new(SessionClient {
+                revision: request.revision(),
+                info: request.client_info().map(Into::into),
+                capabilities: request.client_capabilities().map(Into::into),
+            }),
+            principal: principal.map(Into::into),
+            // Until it says which, the choice is ours (2025-11-25, server/utilities/logging).
+            log_level: endpoint.info().capabilities.logging.as_ref().map(|_| LogLevel::Info),
+            is_initialized: false,
+            subscription,
+            streams: BTreeMap::new(),
+            last_stream: 0,
+            calls: BTreeSet::new(),
+            questions: BTreeMap::new(),
+            last_question: 0,
+            idle_since: None,
+        };
+        self.sessions.insert(id, session);
+        self.settle(now, id);
+        Reply::Initialized(Some(id))
+    }
+
+    /// Ends a session with all that belongs to it. Does nothing if there is none.
+    pub fn end_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.remove(&id) else {
+            return;
+        };
+        self.session_subscriptions.unsubscribe(session.subscription);
+        self.by_subscription.remove(&session.subscription);
+        if let Some(since) = session.idle_since {
+            self.idle.remove(&(since, id));
+        }
+        for call in &session.calls {
+            self.calls.remove(call);
+            self.news.insert(News::Call(*call));
+        }
+        for (at, stream) in &session.streams {
+            self.log.forget_stream(session.stream_key(*at));
+            if let Some(reader) = &stream.reader {
+                self.readers.remove(&reader.key);
+                self.news.insert(News::Reader(reader.key));
+            }
+        }
+        self.left.retain(|(_, session, _)| *session != id);
+    }
+
+    fn is_of(&self, id: SessionId, caller: Caller<'_>) -> bool {
+        let session = self.sessions.get(&id);
+        session.is_some_and(|session| session.principal.as_deref() == caller.principal)
+    }
+
+    fn has_batches(&self, id: SessionId) -> bool {
+        let session = self.sessions.get(&id);
+        session.is_some_and(|session| session.client.revision == Revision::V2025_03_26)
+    }
+
+    /// Takes note of whether a session is idle.
+    pub(super) fn settle(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let idle_since = session.is_idle().then_some(now);
+        if let Some(since) = core::mem::replace(&mut session.idle_since, idle_since) {
+            self.idle.remove(&(since, id));
+        }
+        self.idle.extend(idle_since.map(|since| (since, id)));
+    }
+
+    /// Serves what needs no application.
+    fn serve(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        request: alloc::boxed::Box<Request>,
+        caller: Caller<'_>,
+    ) -> Reply {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Reply::Refused(Refusal::UnknownSession);
+        };
+        match request.method() {
+            McpMethod::SetLogLevel => session.log_level = request.log_level(),
+            McpMethod::Subscribe if !caller.is_hidden => {
+                let change = Change::resource(request.name());
+                if let Err(error) = self.session_subscriptions.add(session.subscription, &change) {
+                    return Reply::Error(error.into());
+                }
+            }
+            McpMethod::Unsubscribe => {
+                let change = Change::resource(request.name());
+                self.session_subscriptions.remove(session.subscription, &change);
+            }
+            McpMethod::ClientMessage => match request.parts.message.map(|message| *message) {
+                Some(ClientMessage::Initialized) => {
+                    session.is_initialized = true;
+                    self.news.extend(session.open_readers().map(News::Reader));
+                }
+                Some(ClientMessage::Cancelled { request }) => self.cancel(now, id, &request),
+                Some(ClientMessage::Progress { token }) => self.extend_question(now, id, &token),
+                Some(ClientMessage::Answer { id: question, answer }) => {
+                    self.answer(id, &question, answer);
+                }
+                Some(ClientMessage::Other) | None => {}
+            },
+            _ => {}
+        }
+        Reply::Done
+    }
+
+    fn begin_call(
+        &mut self,
+        id: SessionId,
+        mut call: Call,
+        reader: Option<ReaderKey>,
+    ) -> Admission {
+        let known = reader.and_then(|reader| self.readers.get(&reader).copied());
+        let known = known.filter(|(session, _)| call.form.is_batch && *session == id);
+        let key = SessionCallKey(self.next_key());
+        let new_reader = ReaderKey(self.next_key());
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Admission::Reply(call.key, Reply::Refused(Refusal::UnknownSession));
+        };
+        let (reader, at) = match (reader, known) {
+            (Some(reader), Some((_, at))) => (reader, at),
+            _ => {
+                session.last_stream += 1;
+                let at = session.last_stream;
+                let mut stream = Stream::new(false, call.form);
+                let queue = VecDeque::new();
+                stream.reader = Some(Reader { key: new_reader, queue, ends: false });
+                session.streams.insert(at, stream);
+                self.readers.insert(new_reader, (id, at));
+                (new_reader, at)
+            }
+        };
+        if let Some(stream) = session.streams.get_mut(&at) {
+            stream.open_calls += 1;
+        }
+        session.calls.insert(key);
+        call.request.parts.revision = session.client.revision;
+        call.request.parts.client = Some(session.client.clone());
+        call.request.parts.log_level = session.log_level;
+        let start = session.start_of(at, self.deadlines.retry);
+        self.calls.insert(
+            key,
+            SessionCall {
+                session: id,
+                stream: at,
+                messages: Messages::new(&call.request),
+                questions: BTreeMap::new(),
+                answers: VecDeque::new(),
+            },
+        );
+        Admission::Call { call, key, reader, start }
+    }
+}

@@ -1,0 +1,351 @@
+//! What becomes of the calls of sessions: notifications, questions to the client, and the reply.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::names::{QuestionKey, SessionCallKey, SessionId};
+use super::session::{Question, SessionCall};
+use super::streams::Stream;
+use super::{Hub, News};
+use crate::call::{Notification, Reply};
+use crate::endpoint::Endpoint;
+use crate::error::RpcError;
+use crate::exchange::{write_cancelled, write_question};
+use crate::input::{InputRequest, NotInRevision};
+use crate::jsonrpc::Id;
+use crate::revision::Revision;
+use crate::time::Instant;
+
+/// How much longer than [`HubDeadlines::answer`](crate::HubDeadlines::answer) a client that reports
+/// progress may take.
+const MOST_EXTENSION: u32 = 10;
+
+/// Something that the client of a session is asked for.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the specification knows these")]
+pub enum ServerRequest<'a> {
+    /// Input for the call.
+    Input(&'a InputRequest),
+    /// Whether it is there.
+    Ping,
+}
+
+/// Why a client was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are no other reasons")]
+pub enum AskRefused {
+    /// There is no way to it: it wants a response without events, or has left and cannot come back.
+    Unreachable,
+    /// Its revision does not know such a question.
+    NotInRevision(NotInRevision),
+}
+
+impl fmt::Display for AskRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str(
+                "the client cannot be asked: it takes no event stream, or has left before one began",
+            ),
+            Self::NotInRevision(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for AskRefused {}
+
+/// Why a question that was asked has no answer.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there are no other reasons")]
+pub enum QuestionFailure {
+    /// The client has answered with an error.
+    Refused(RpcError),
+    /// The client has not answered within [`HubDeadlines::answer`](crate::HubDeadlines::answer).
+    TimedOut,
+}
+
+impl Hub {
+    /// Whether a call is still to be served. If not, its client has cancelled it, or its session has
+    /// ended: stop the work.
+    #[must_use]
+    pub fn is_open(&self, key: SessionCallKey) -> bool {
+        self.calls.contains_key(&key)
+    }
+
+    /// Whether the client keeps up with what the call says, or is not there to be waited for. While
+    /// it does not, a handler that reports progress should be made to wait.
+    #[must_use]
+    pub fn can_notify(&self, key: SessionCallKey) -> bool {
+        let stream = self.calls.get(&key).and_then(|call| self.stream_of(call));
+        let reader = stream.and_then(|stream| stream.reader.as_ref());
+        reader.is_none_or(|reader| reader.queue.is_empty())
+    }
+
+    /// Tells the client something about a call, if it wants to hear it.
+    pub fn notify(&mut self, now: Instant, key: SessionCallKey, notification: &Notification) {
+        let Some(call) = self.calls.get_mut(&key) else {
+            return;
+        };
+        if call.messages.admit(notification) {
+            let mut message = Vec::new();
+            call.messages.write(&mut message, notification);
+            let (session, stream) = (call.session, call.stream);
+            self.push(now, session, stream, message);
+        }
+    }
+
+    /// Asks the client something on behalf of a call. The answer comes by [`Hub::take_answer`].
+    ///
+    /// Whether the client has declared that it can be asked this is not checked.
+    ///
+    /// # Errors
+    ///
+    /// If the client cannot be asked.
+    pub fn ask(
+        &mut self,
+        now: Instant,
+        key: SessionCallKey,
+        request: ServerRequest<'_>,
+    ) -> Result<QuestionKey, AskRefused> {
+        let call = self.calls.get_mut(&key).ok_or(AskRefused::Unreachable)?;
+        let session = self.sessions.get_mut(&call.session).ok_or(AskRefused::Unreachable)?;
+        let stream = session.streams.get(&call.stream);
+        let is_reachable = stream.is_some_and(|stream| {
+            stream.form.takes_events && (stream.reader.is_some() || stream.is_begun)
+        });
+        if !is_reachable {
+            return Err(AskRefused::Unreachable);
+        }
+        let number = session.last_question + 1;
+        // Elicitations by URL have ids that are unique in their server.
+        let id = format!("{}-{number}", session.number);
+        let (method, params) = match request {
+            ServerRequest::Ping => ("ping", None),
+            ServerRequest::Input(input) => {
+                let params = input.params_json(session.client.revision, &id);
+                let params = params.map_err(AskRefused::NotInRevision)?;
+                (input.method(), params.and_then(|params| serde_json::to_string(&params).ok()))
+            }
+        };
+        session.last_question = number;
+        let question = QuestionKey(number);
+        session.questions.insert(question, key);
+        let answer = self.deadlines.answer;
+        let latest = now + answer.checked_mul(MOST_EXTENSION).unwrap_or(Duration::MAX);
+        call.questions.insert(question, Question { deadline: now + answer, latest });
+        let (session, stream) = (call.session, call.stream);
+        let mut message = Vec::new();
+        write_question(&mut message, number, method, params.as_deref());
+        self.push(now, session, stream, message);
+        Ok(question)
+    }
+
+    /// Takes back a question that nobody waits for any more, and tells the client so. Does nothing
+    /// if it was answered.
+    pub fn withdraw(&mut self, now: Instant, key: SessionCallKey, question: QuestionKey) {
+        self.close_question(now, key, question, "the answer is not needed any more");
+    }
+
+    /// Takes the next answer to a question of a call, or one for which the time is over.
+    #[must_use]
+    pub fn take_answer(
+        &mut self,
+        now: Instant,
+        key: SessionCallKey,
+    ) -> Option<(QuestionKey, Result<Box<RawValue>, QuestionFailure>)> {
+        let call = self.calls.get_mut(&key)?;
+        if let Some(answer) = call.answers.pop_front() {
+            return Some(answer);
+        }
+        let mut questions = call.questions.iter();
+        let late =
+            questions.find(|(_, question)| question.deadline <= now).map(|(late, _)| *late)?;
+        self.close_question(now, key, late, "there was no answer in time");
+        Some((late, Err(QuestionFailure::TimedOut)))
+    }
+
+    /// When the time for the first question of a call is over, if it has any: then ask
+    /// [`Hub::take_answer`].
+    #[must_use]
+    pub fn question_deadline(&self, key: SessionCallKey) -> Option<Instant> {
+        let call = self.calls.get(&key)?;
+        call.questions.values().map(|question| question.deadline).min()
+    }
+
+    /// Ends the response that the client waits for, though not its stream: it is to come back for
+    /// the rest (2025-11-25, basic/transports, "Sending Messages to the Server"). Does nothing where
+    /// the client would not know how to.
+    pub fn release(&mut self, key: SessionCallKey) {
+        let Some(call) = self.calls.get(&key) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(&call.session) else {
+            return;
+        };
+        if session.client.revision < Revision::V2025_11_25 {
+            return;
+        }
+        let stream = session.streams.get_mut(&call.stream);
+        if let Some(stream) = stream.filter(|stream| stream.form.takes_events) {
+            stream.is_begun = true;
+            self.news.extend(stream.end());
+        }
+    }
+
+    /// Ends a call. A reply that needs no stream is returned, for the session that made the call;
+    /// all others go to whoever reads the stream.
+    #[must_use]
+    pub fn reply(
+        &mut self,
+        now: Instant,
+        key: SessionCallKey,
+        endpoint: &Endpoint,
+        reply: Reply,
+    ) -> Option<Reply> {
+        self.close_questions(now, key);
+        let call = self.calls.remove(&key)?;
+        self.news.remove(&News::Call(key));
+        let (id, at) = (call.session, call.stream);
+        let stream = self.stream_of(&call)?;
+        let form = stream.form;
+        let is_error = matches!(reply, Reply::Error(_) | Reply::Refused(_));
+        // An error has a status of its own, which a stream could not carry.
+        let is_event = stream.is_begun
+            || !form.takes_json
+            || (form.takes_events && (form.is_batch || (form.wants_events && !is_error)));
+        let is_read = stream.reader.is_some();
+        let mut direct = None;
+        if is_event {
+            let reply = call.messages.fitting(reply);
+            if !matches!(reply, Reply::NoResponse) {
+                let mut message = Vec::new();
+                call.messages.write_reply(&mut message, endpoint, &reply);
+                self.push(now, id, at, message);
+            }
+        } else if is_read {
+            direct = Some(reply);
+        }
+        self.end_call(now, key, &call, is_event);
+        direct
+    }
+
+    /// The client wants a call to stop. An id that several calls have stands for none of them.
+    pub(super) fn cancel(&mut self, now: Instant, id: SessionId, request: &Id) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let mut named = session.calls.iter().filter(|key| {
+            self.calls.get(key).is_some_and(|call| call.messages.id() == Some(request))
+        });
+        let (Some(&key), None) = (named.next(), named.next()) else {
+            return;
+        };
+        self.close_questions(now, key);
+        let Some(call) = self.calls.remove(&key) else {
+            return;
+        };
+        self.news.insert(News::Call(key));
+        self.end_call(now, key, &call, true);
+        // It gets no response, so there is nothing to come back for.
+        let session = self.sessions.get_mut(&id);
+        if let Some(stream) = session.and_then(|session| session.streams.get_mut(&call.stream))
+            && stream.has_ended()
+        {
+            stream.is_begun = false;
+        }
+        self.leave_stream(now, id, call.stream);
+    }
+
+    /// Takes a call out of its session and stream. If its stream carries nothing else, that ends,
+    /// unless the reply goes another way.
+    fn end_call(&mut self, now: Instant, key: SessionCallKey, call: &SessionCall, ends: bool) {
+        let (id, at) = (call.session, call.stream);
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.calls.remove(&key);
+        if let Some(stream) = session.streams.get_mut(&at) {
+            stream.open_calls -= 1;
+            if stream.has_ended() && ends {
+                self.news.extend(stream.end());
+            }
+        }
+        self.leave_stream(now, id, at);
+        self.settle(now, id);
+    }
+
+    /// The answer of the client to a question. One that nobody asked means nothing.
+    pub(super) fn answer(
+        &mut self,
+        id: SessionId,
+        question: &Id,
+        answer: Result<Box<RawValue>, RpcError>,
+    ) {
+        let Some((question, key)) = self.find_question(id, question) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.questions.remove(&question);
+        }
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.questions.remove(&question);
+            call.answers.push_back((question, answer.map_err(QuestionFailure::Refused)));
+            self.news.insert(News::Call(key));
+        }
+    }
+
+    /// The client is at work on a question (2025-11-25, basic/lifecycle, "Timeouts").
+    pub(super) fn extend_question(&mut self, now: Instant, id: SessionId, token: &Id) {
+        let Some((question, key)) = self.find_question(id, token) else {
+            return;
+        };
+        let call = self.calls.get_mut(&key);
+        if let Some(question) = call.and_then(|call| call.questions.get_mut(&question)) {
+            question.deadline = (now + self.deadlines.answer).min(question.latest);
+        }
+    }
+
+    fn find_question(&self, id: SessionId, name: &Id) -> Option<(QuestionKey, SessionCallKey)> {
+        let question = QuestionKey(u64::try_from(name.as_integer()?).ok()?);
+        let key = self.sessions.get(&id)?.questions.get(&question)?;
+        Some((question, *key))
+    }
+
+    fn close_questions(&mut self, now: Instant, key: SessionCallKey) {
+        while let Some(call) = self.calls.get(&key)
+            && let Some((&question, _)) = call.questions.first_key_value()
+        {
+            self.close_question(now, key, question, "the call has ended");
+        }
+    }
+
+    fn close_question(
+        &mut self,
+        now: Instant,
+        key: SessionCallKey,
+        question: QuestionKey,
+        reason: &str,
+    ) {
+        let Some(call) = self.calls.get_mut(&key) else {
+            return;
+        };
+        if call.questions.remove(&question).is_none() {
+            return;
+        }
+        let (id, at) = (call.session, call.stream);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.questions.remove(&question);
+        }
+        let mut message = Vec::new();
+        write_cancelled(&mut message, question.0, reason);
+        self.push(now, id, at, message);
+    }
+
+    fn stream_of(&self, call: &SessionCall) -> Option<&Stream> {
+        self.sessions.get(&call.session)?.streams.get(&call.stream)
+    }
+}

@@ -1,0 +1,93 @@
+//! Every bound on what clients can make a hub keep, and on how long.
+
+use core::time::Duration;
+
+/// How much clients may subscribe to, and how much is kept for their sessions.
+///
+/// One value serves all clients of a [`Hub`](crate::Hub). Each limit is inclusive: what is exactly
+/// at it passes.
+#[derive(Clone, Debug)]
+pub struct HubLimits {
+    /// Subscriptions at the same time, of all clients of 2026-07-28. Past it: -32603.
+    ///
+    /// Default 4096: over HTTP/1.1 each holds a connection, and systems allow a process a few
+    /// thousand.
+    pub subscriptions: usize,
+    /// Bytes that the resource URIs of one filter or session count: those of their text, and 256
+    /// more for each, which is what it takes besides to keep one. Past it: -32602.
+    ///
+    /// Default 64 KiB: some 200 URIs of usual length.
+    pub filter_bytes: usize,
+    /// Sessions of the 2025 revisions. Past it, a new one takes the place of the one that has been
+    /// idle longest; if none is, it gets 503.
+    ///
+    /// Default 10,000: at a few KiB each, they fit in any machine.
+    pub sessions: usize,
+    /// Bytes of what a client says of itself in `initialize`, which its session keeps. Past it:
+    /// -32602.
+    ///
+    /// Default 16 KiB, some fifty times what clients send.
+    pub client_bytes: usize,
+    /// Streams of one session that can be come back to, besides those that are open. Past it, the
+    /// oldest is forgotten.
+    ///
+    /// Default 32.
+    pub streams: usize,
+    /// Bytes of messages that are kept for one session to come back to, and for all. What is oldest
+    /// goes first. Each message counts 256 bytes more than its text.
+    ///
+    /// Default 1 MiB and 64 MiB.
+    pub replay_bytes: usize,
+    /// See [`HubLimits::replay_bytes`].
+    pub total_replay_bytes: usize,
+}
+
+/// What a URI in a filter, or a message in a replay log, counts besides its text.
+pub(super) const BYTES_PER_URI: usize = 256;
+
+impl Default for HubLimits {
+    fn default() -> Self {
+        Self {
+            subscriptions: 4096,
+            filter_bytes: 64 * 1024,
+            sessions: 10_000,
+            client_bytes: 16 * 1024,
+            streams: 32,
+            replay_bytes: 1024 * 1024,
+            total_replay_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// How long things of sessions are kept, and waited for. `Duration::MAX` means forever.
+#[derive(Clone, Debug)]
+pub struct HubDeadlines {
+    /// How long a session is kept that has no call in flight and no open stream.
+    ///
+    /// Default 30 min: sessions are cheap, and not every client begins a new one when it should.
+    pub session_idle: Duration,
+    /// How long a message is kept for a client to come back to.
+    ///
+    /// Default 5 min.
+    pub replay: Duration,
+    /// How long a client may take to answer a question. Each progress that it reports on it begins
+    /// the time anew, up to ten times as long in all.
+    ///
+    /// Default 10 min: people answer.
+    pub answer: Duration,
+    /// How long clients are told to wait before they come back to a stream.
+    ///
+    /// Default 1 s.
+    pub retry: Duration,
+}
+
+impl Default for HubDeadlines {
+    fn default() -> Self {
+        Self {
+            session_idle: Duration::from_secs(30 * 60),
+            replay: Duration::from_secs(5 * 60),
+            answer: Duration::from_secs(10 * 60),
+            retry: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a session of the 2025 revisions consists of.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::calls::QuestionFailure;
+use super::names::{QuestionKey, ReaderKey, SessionCallKey, StreamKey};
+use super::streams::Stream;
+use super::subscriptions::SubscriptionKey;
+use crate::exchange::Messages;
+use crate::logging::LogLevel;
+use crate::revision::Revision;
+use crate::time::Instant;
+
+/// A client that has been initialized.
+pub(super) struct Session {
+    /// Names it where its id would be a secret.
+    pub(super) number: u64,
+    pub(super) client: Arc<SessionClient>,
+    /// Who opened it. Nobody else gets in.
+    pub(super) principal: Option<Box<str>>,
+    /// The least severe messages that its client hears of, if the server has any.
+    pub(super) log_level: Option<LogLevel>,
+    /// Whether the client has said so. Before, it is told of no changes.
+    pub(super) is_initialized: bool,
+    /// What its client hears of on streams that it opens.
+    pub(super) subscription: SubscriptionKey,
+    pub(super) streams: BTreeMap<u32, Stream>,
+    pub(super) last_stream: u32,
+    pub(super) calls: BTreeSet<SessionCallKey>,
+    pub(super) questions: BTreeMap<QuestionKey, SessionCallKey>,
+    pub(super) last_question: u64,
+    /// Where it stands in `Hub::idle`, if it does.
+    pub(super) idle_since: Option<Instant>,
+}
+
+/// What a client has said in `initialize`, and what was settled.
+pub(crate) struct SessionClient {
+    pub(crate) revision: Revision,
+    pub(crate) info: Option<Box<str>>,
+    pub(crate) capabilities: Option<Box<str>>,
+}
+
+/// A call that is being served.
+pub(super) struct SessionCall {
+    pub(super) session: super::SessionId,
+    pub(super) stream: u32,
+    pub(super) messages: Messages,
+    /// What its client has been asked and has not answered.
+    pub(super) questions: BTreeMap<QuestionKey, Question>,
+    pub(super) answers: VecDeque<(QuestionKey, Result<Box<RawValue>, QuestionFailure>)>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Question {
+    /// When the time for an answer is over, and when it is however much progress there is.
+    pub(super) deadline: Instant,
+    pub(super) latest: Instant,
+}
+
+impl Session {
+    /// Whether nothing happens in it: no call is in flight, and nobody reads a stream.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.streams.values().all(|stream| stream.reader.is_none())
+    }
+
+    pub(super) const fn stream_key(&self, stream: u32) -> StreamKey {
+        StreamKey { session: self.number, stream }
+    }
+
+    /// Who reads the streams that its client has opened.
+    pub(super) fn open_readers(&self) -> impl Iterator<Item = ReaderKey> {
+        let opened = self.streams.values().filter(|stream| stream.is_opened);
+        opened.filter_map(|stream| stream.reader.as_ref().map(|reader| reader.key))
+    }
+}

@@ -1,0 +1,286 @@
+//! How messages get to those who read them.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::Hub;
+use super::names::{EventId, ReaderKey, SessionId};
+use super::session::Session;
+use super::{News, ReplayLog};
+use crate::call::ResponseForm;
+use crate::error::Refusal;
+use crate::exchange::write_changed_in_session;
+use crate::revision::Revision;
+use crate::time::Instant;
+
+/// A sequence of events, which may take several connections to reach its client.
+pub(super) struct Stream {
+    /// Whether the client has opened it to listen. If not, it is the response to calls.
+    pub(super) is_opened: bool,
+    pub(super) form: ResponseForm,
+    /// The calls that it has to carry the responses of.
+    pub(super) open_calls: usize,
+    /// Whether the client may know the id of one of its events. If not, it cannot come back.
+    pub(super) is_begun: bool,
+    pub(super) last_event: u64,
+    pub(super) reader: Option<Reader>,
+}
+
+pub(super) struct Reader {
+    pub(super) key: ReaderKey,
+    /// What it has yet to take.
+    pub(super) queue: VecDeque<StreamEvent>,
+    /// Whether there is nothing after that.
+    pub(super) ends: bool,
+}
+
+/// A message as it stands in a stream.
+#[derive(Clone, Debug)]
+pub struct StreamEvent {
+    pub(crate) id: EventId,
+    pub(crate) message: Arc<str>,
+}
+
+/// What a session tells a call's response: for [`Input::Admit`](crate::Input::Admit).
+#[derive(Clone, Debug)]
+pub struct StreamStart {
+    /// The revision that was settled with the client.
+    pub(crate) revision: Revision,
+    /// The id of the beginning of the stream, for clients that know what to do with it.
+    pub(crate) event_id: Option<EventId>,
+    pub(crate) retry: Duration,
+}
+
+/// What there is for a reader.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must handle both")]
+pub enum FromStream {
+    /// The next event: hand it in as a [`Notification::Event`](crate::Notification::Event).
+    Event(StreamEvent),
+    /// There is nothing more for this reader: answer its calls with
+    /// [`Reply::NoResponse`](crate::Reply::NoResponse).
+    End,
+}
+
+impl Stream {
+    pub(super) const fn new(is_opened: bool, form: ResponseForm) -> Self {
+        Self { is_opened, form, open_calls: 0, is_begun: is_opened, last_event: 0, reader: None }
+    }
+
+    /// Whether there will be no more events.
+    pub(super) const fn has_ended(&self) -> bool {
+        !self.is_opened && self.open_calls == 0
+    }
+
+    /// Tells the reader that there is nothing after what it has.
+    pub(super) fn end(&mut self) -> Option<News> {
+        let reader = self.reader.as_mut()?;
+        reader.ends = true;
+        Some(News::Reader(reader.key))
+    }
+}
+
+impl Session {
+    /// The id by which a client can come back to the beginning of a stream. Older clients take an
+    /// event without data for a broken one.
+    pub(super) fn start_of(&self, stream: u32, retry: Duration) -> StreamStart {
+        let revision = self.client.revision;
+        let is_primed = revision >= Revision::V2025_11_25;
+        let event_id = is_primed.then_some(EventId { stream, number: 0 });
+        StreamStart { revision, event_id, retry }
+    }
+
+    /// Adds an event to a stream.
+    fn append(
+        &mut self,
+        log: &mut dyn ReplayLog,
+        now: Instant,
+        at: u32,
+        message: String,
+    ) -> Option<StreamEvent> {
+        let key = self.stream_key(at);
+        let stream = self.streams.get_mut(&at)?;
+        stream.is_begun = true;
+        stream.last_event += 1;
+        let message = message.into();
+        log.append(now, key, stream.last_event, &message);
+        Some(StreamEvent { id: EventId { stream: at, number: stream.last_event }, message })
+    }
+}
+
+impl Hub {
+    /// Takes what comes next for a reader, as soon as its connection can take it. `None` if there is
+    /// nothing yet: then [`Hub::poll_news`] names it when there is.
+    #[must_use]
+    pub fn next_event(&mut self, now: Instant, reader: ReaderKey) -> Option<FromStream> {
+        let Some(&(id, at)) = self.readers.get(&reader) else {
+            return Some(FromStream::End);
+        };
+        let session = self.sessions.get_mut(&id)?;
+        let stream = session.streams.get_mut(&at)?;
+        let open_calls = stream.open_calls;
+        let current = stream.reader.as_mut()?;
+        if let Some(event) = current.queue.pop_front() {
+            if current.queue.is_empty() && open_calls > 0 {
+                // Its handler may have waited for that.
+                let of_stream =
+                    |key: &&_| self.calls.get(*key).is_some_and(|call| call.stream == at);
+                self.news.extend(session.calls.iter().filter(of_stream).copied().map(News::Call));
+            }
+            return Some(FromStream::Event(event));
+        }
+        if current.ends {
+            return Some(FromStream::End);
+        }
+        if !stream.is_opened || !session.is_initialized {
+            return None;
+        }
+        let change = self.session_subscriptions.next_change(session.subscription)?;
+        let mut message = Vec::new();
+        write_changed_in_session(&mut message, &change);
+        session.append(&mut *self.log, now, at, text(message)).map(FromStream::Event)
+    }
+
+    /// The response that a reader sends has become an event stream, though no event was taken: so
+    /// its client may know how to come back.
+    pub fn begin_stream(&mut self, reader: ReaderKey) {
+        let stream = self
+            .readers
+            .get(&reader)
+            .and_then(|(id, at)| self.sessions.get_mut(id)?.streams.get_mut(at));
+        if let Some(stream) = stream {
+            stream.is_begun = true;
+        }
+    }
+
+    /// A reader has gone. What is left of its stream waits for the client to come back.
+    pub fn detach(&mut self, now: Instant, reader: ReaderKey) {
+        self.news.remove(&News::Reader(reader));
+        let Some((id, at)) = self.readers.remove(&reader) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(&id)
+            && let Some(stream) = session.streams.get_mut(&at)
+        {
+            stream.reader = None;
+            // Whoever waited for room need not any more.
+            self.news.extend(session.calls.iter().copied().map(News::Call));
+        }
+        self.leave_stream(now, id, at);
+        self.settle(now, id);
+    }
+
+    /// Decides what is kept of a stream that nobody reads now.
+    pub(super) fn leave_stream(&mut self, now: Instant, id: SessionId, at: u32) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let Some(stream) = session.streams.get(&at).filter(|stream| stream.reader.is_none()) else {
+            return;
+        };
+        if stream.has_ended() {
+            if stream.is_begun {
+                self.left.insert((now, id, at));
+            } else {
+                self.forget_stream(id, at);
+                return;
+            }
+        }
+        let is_left = |stream: &Stream| stream.reader.is_none() && stream.open_calls == 0;
+        let left = session.streams.iter().filter(|(_, stream)| is_left(stream));
+        let oldest = left.clone().next().map(|(at, _)| *at);
+        if let Some(oldest) = oldest.filter(|_| left.count() > self.limits.streams) {
+            self.forget_stream(id, oldest);
+        }
+    }
+
+    /// Forgets a stream that has no reader.
+    pub(super) fn forget_stream(&mut self, id: SessionId, at: u32) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if session.streams.get(&at).is_some_and(|stream| stream.reader.is_none()) {
+            session.streams.remove(&at);
+            self.log.forget_stream(session.stream_key(at));
+        }
+    }
+
+    /// Opens a stream for a client that listens.
+    pub(super) fn open_stream(&mut self, id: SessionId, form: ResponseForm) -> Option<Opened> {
+        let reader = ReaderKey(self.next_key());
+        let session = self.sessions.get_mut(&id)?;
+        session.last_stream += 1;
+        let at = session.last_stream;
+        let mut stream = Stream::new(true, form);
+        stream.reader = Some(Reader { key: reader, queue: VecDeque::new(), ends: false });
+        session.streams.insert(at, stream);
+        self.readers.insert(reader, (id, at));
+        Some((reader, session.start_of(at, self.deadlines.retry)))
+    }
+
+    /// Leads a client back to a stream, behind the last event that it has seen. If another
+    /// connection has that stream, that must be one that the client has given up.
+    pub(super) fn resume_stream(
+        &mut self,
+        id: SessionId,
+        last_seen: &[u8],
+    ) -> Result<Opened, Refusal> {
+        let reader = ReaderKey(self.next_key());
+        let last_seen = core::str::from_utf8(last_seen).ok().and_then(EventId::parse);
+        let EventId { stream: at, number } = last_seen.ok_or(Refusal::UnknownEvent)?;
+        let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
+        let key = session.stream_key(at);
+        let stream = session.streams.get_mut(&at).ok_or(Refusal::UnknownEvent)?;
+        if !stream.is_begun || number > stream.last_event {
+            return Err(Refusal::UnknownEvent);
+        }
+        let mut queue = VecDeque::new();
+        let mut last = number;
+        while let Some((number, message)) = self.log.next(key, last) {
+            last = number;
+            queue.push_back(StreamEvent { id: EventId { stream: at, number }, message });
+        }
+        // Without its end, a stream is no use.
+        let ends = stream.has_ended();
+        if ends && last != stream.last_event {
+            return Err(Refusal::UnknownEvent);
+        }
+        if let Some(other) = stream.reader.replace(Reader { key: reader, queue, ends }) {
+            self.readers.remove(&other.key);
+            self.news.insert(News::Reader(other.key));
+        }
+        self.readers.insert(reader, (id, at));
+        self.left.retain(|(_, session, stream)| (*session, *stream) != (id, at));
+        let start = session.start_of(at, self.deadlines.retry);
+        Ok((reader, StreamStart { event_id: None, ..start }))
+    }
+
+    /// Sends a message on a stream, if its client could ever get it.
+    pub(super) fn push(&mut self, now: Instant, id: SessionId, at: u32, message: Vec<u8>) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let can_arrive = session.streams.get(&at).is_some_and(|stream| {
+            stream.form.takes_events && (stream.is_begun || stream.reader.is_some())
+        });
+        if !can_arrive {
+            return;
+        }
+        let event = session.append(&mut *self.log, now, at, text(message));
+        let reader = session.streams.get_mut(&at).and_then(|stream| stream.reader.as_mut());
+        if let (Some(event), Some(reader)) = (event, reader) {
+            reader.queue.push_back(event);
+            self.news.insert(News::Reader(reader.key));
+        }
+    }
+}
+
+pub(super) type Opened = (ReaderKey, StreamStart);
+
+/// What we write is UTF-8, since all that goes into it is.
+fn text(message: Vec<u8>) -> String {
+    String::from_utf8(message).unwrap_or_default()
+}

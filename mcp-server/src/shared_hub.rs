@@ -1,0 +1,93 @@
+//! The hub of one server, which its connections share, and who is to be woken when there is news.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use mcp_proto::{Change, Hub, HubLimits, News};
+
+use crate::counters::Counters;
+
+/// A hub behind a lock. What is of 2026-07-28 takes it for subscriptions and changes only.
+pub(crate) struct SharedHub {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    hub: Hub,
+    /// Of those who wait for news.
+    wakers: HashMap<News, Waker>,
+    counters: Counters,
+}
+
+impl Default for SharedHub {
+    fn default() -> Self {
+        let (wakers, counters) = (HashMap::new(), Counters::default());
+        let hub = Hub::new(HubLimits::default());
+        Self { inner: Mutex::new(Inner { hub, wakers, counters }) }
+    }
+}
+
+impl SharedHub {
+    /// Sets the hub, before anybody uses it, and the counters that show what is in it.
+    pub(crate) fn start(&self, hub: Hub, counters: Counters) {
+        let mut inner = self.inner();
+        inner.hub = hub;
+        inner.counters = counters;
+    }
+
+    /// Tells all who asked for it that something has changed.
+    pub(crate) fn publish(&self, change: &Change) {
+        self.with(|hub| hub.publish(change));
+    }
+
+    /// Lends out the hub, and wakes whom that concerns.
+    pub(crate) fn with<R>(&self, with: impl FnOnce(&mut Hub) -> R) -> R {
+        self.with_inner(|inner| with(&mut inner.hub))
+    }
+
+    /// Like [`SharedHub::with`]; if `with` gives nothing, has the task woken when there is news.
+    pub(crate) fn poll<R>(
+        &self,
+        cx: &Context<'_>,
+        news: News,
+        with: impl FnOnce(&mut Hub) -> Option<R>,
+    ) -> Option<R> {
+        let mut replaced = None;
+        let result = self.with_inner(|inner| {
+            let result = with(&mut inner.hub);
+            let is_known = |waker: &Waker| waker.will_wake(cx.waker());
+            if result.is_none() && !inner.wakers.get(&news).is_some_and(is_known) {
+                // Wakers belong to somebody else, who may call back when they are dropped.
+                replaced = inner.wakers.insert(news, cx.waker().clone());
+            }
+            result
+        });
+        drop(replaced);
+        result
+    }
+
+    /// Nobody waits for that any more.
+    pub(crate) fn forget(&self, news: News) {
+        let waker = self.inner().wakers.remove(&news);
+        drop(waker);
+    }
+
+    fn with_inner<R>(&self, with: impl FnOnce(&mut Inner) -> R) -> R {
+        let mut inner = self.inner();
+        let result = with(&mut inner);
+        inner.counters.set_sessions(inner.hub.sessions());
+        let mut wakers = Vec::new();
+        while let Some(news) = inner.hub.poll_news() {
+            wakers.extend(inner.wakers.remove(&news));
+        }
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // No code that could panic runs under the lock, but that of a replay log.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

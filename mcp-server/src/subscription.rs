@@ -1,0 +1,61 @@
+//! What a client of 2026-07-28 listens to.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::task::Context;
+
+use mcp_proto::{
+    Call, CallKey, Change, Hub, News, SubscribeError, SubscriptionFilter, SubscriptionKey,
+};
+
+use crate::counters::Counted;
+use crate::live::Live;
+
+/// One subscription, which ends when this is dropped.
+pub(crate) struct Subscription {
+    live: Arc<Live>,
+    key: SubscriptionKey,
+    pub(crate) call: CallKey,
+    /// Resources that its client asked for and was not to see when it did.
+    hidden: HashSet<String>,
+    _counted: Counted,
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        live: Arc<Live>,
+        call: &Call,
+        filter: &SubscriptionFilter,
+        counted: Counted,
+    ) -> Result<Self, SubscribeError> {
+        let hidden = live.hidden_of(filter, call.request());
+        // With those that are hidden: they count like any that are not there.
+        let key = live.hub.with(|hub| hub.subscribe(filter))?;
+        Ok(Self { live, key, call: call.key(), hidden, _counted: counted })
+    }
+
+    /// Takes the next change.
+    pub(crate) fn next_change(&self) -> Option<Change> {
+        self.live.hub.with(|hub| self.take_next(hub))
+    }
+
+    /// Takes the next change or, if there is none, has the task woken when there is one.
+    pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
+        self.live.hub.poll(cx, News::Subscription(self.key), |hub| self.take_next(hub))
+    }
+
+    fn take_next(&self, hub: &mut Hub) -> Option<Change> {
+        let mut changes = std::iter::from_fn(|| hub.next_change(self.key));
+        changes.find(|change| match change {
+            Change::Resource { uri } => !self.hidden.contains(&**uri),
+            _ => true,
+        })
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.live.hub.with(|hub| hub.unsubscribe(self.key));
+        self.live.hub.forget(News::Subscription(self.key));
+    }
+}

@@ -1,4 +1,5 @@
-//! Validates what a server has sent against the official JSON schema of its revision.
+//! Validates what a server has sent against the official JSON schema of its revision (feature
+//! `schemas`).
 //!
 //! The schemas are not kept here. The environment variable `MCP_SCHEMAS` names a folder that has
 //! them, as `tests/conformance/schemas.sh` writes it; without it, nothing is validated. The path

@@ -54,8 +54,8 @@ run() {
 # the schema that answers are held to and what a raw probe asks for.
 run all@2025-03-26 3 --suite all --spec-version 2025-03-26
 run all@2025-06-18 56 --suite all --spec-version 2025-06-18
-run all@2025-11-25 84 --suite all --spec-version 2025-11-25
-run requirements@2025-11-25 84 --requirements 2025-11-25
+run all@2025-11-25 83 --suite all --spec-version 2025-11-25
+run requirements@2025-11-25 83 --requirements 2025-11-25
 run all@2026-07-28 152 --suite all --spec-version 2026-07-28
 run requirements@2026-07-28 196 --requirements 2026-07-28
 # An extension that no set of requirements has; without a version, it is run on 2026-07-28.

@@ -23,18 +23,19 @@ import { equal, outcomeOf, run, step, strict, twoServers } from './checks.mjs';
 
 const REVISION = '2025-11-25';
 
-async function connect(url) {
-  const person = new checks.Person();
+async function connect(url, person) {
   const logs = [];
   const http = new checks.Http();
   const changes = new EventEmitter();
   const client = new Client(
     { name: 'interop', version: '1.0.0' },
-    { capabilities: checks.Person.capabilities },
+    { capabilities: person ? checks.Person.capabilities : {} },
   );
-  client.setRequestHandler(ElicitRequestSchema, person.handlers['elicitation/create']);
-  client.setRequestHandler(CreateMessageRequestSchema, person.handlers['sampling/createMessage']);
-  client.setRequestHandler(ListRootsRequestSchema, person.handlers['roots/list']);
+  if (person) {
+    client.setRequestHandler(ElicitRequestSchema, person.handlers['elicitation/create']);
+    client.setRequestHandler(CreateMessageRequestSchema, person.handlers['sampling/createMessage']);
+    client.setRequestHandler(ListRootsRequestSchema, person.handlers['roots/list']);
+  }
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
     logs.push([params.level, params.data]);
   });
@@ -47,7 +48,7 @@ async function connect(url) {
   client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => {
     changes.emit('change', params.uri);
   });
-  const close = strict(client);
+  const { errors, close } = strict(client);
   const transport = new StreamableHTTPClientTransport(url, { fetch: http.fetch });
   await client.connect(transport);
   equal('negotiated revision', transport.protocolVersion, REVISION);
@@ -90,23 +91,27 @@ async function connect(url) {
     person,
     logs,
     http,
+    errors,
     close,
   };
 }
 
 await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
-  const peer = await connect(conformanceUrl);
+  const peer = await connect(conformanceUrl, new checks.Person());
   step(`connected, ${REVISION}`);
   await checks.conformanceServer(peer);
   await checks.questions(peer);
   await checks.logs(peer);
   await checks.changes(peer);
-  await checks.session(peer);
   await checks.cancellation(peer);
+  await checks.session(peer);
   await checks.end(peer);
   step('disconnected');
 
-  await checks.deadSession(await connect(conformanceUrl));
+  const stranger = await connect(conformanceUrl);
+  await checks.stranger(stranger);
+  await checks.deadSession(stranger);
+  await stranger.close();
 
   const [echo, math] = await Promise.all([connect(echoUrl), connect(mathUrl)]);
   await twoServers(echo, math);

@@ -76,9 +76,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def connect(url, abandoned=False):
+async def connect(url, person=None, abandoned=False):
     """At the end the SDK ends the session, unless it is to be `abandoned`."""
-    person, logs, changes, http = checks.Person(), [], asyncio.Queue(), checks.Http()
+    logs, changes, http = [], asyncio.Queue(), checks.Http()
 
     async def log(params):
         logs.append((params.level, params.data))
@@ -92,7 +92,9 @@ async def connect(url, abandoned=False):
             case types.ServerNotification(root=types.ResourceUpdatedNotification(params=params)):
                 changes.put_nowait(str(params.uri))
 
-    callbacks = person.callbacks(types) | {"logging_callback": log, "message_handler": hear}
+    callbacks = {"logging_callback": log, "message_handler": hear}
+    if person:
+        callbacks |= person.callbacks(types)
     async with httpx.AsyncClient(timeout=30, event_hooks=http.hooks) as client:
         transport = streamable_http_client(url, http_client=client, terminate_on_close=not abandoned)
         async with transport as (read, write, session_id):
@@ -106,7 +108,7 @@ async def connect(url, abandoned=False):
 
 
 async def main(conformance_url, echo_url, math_url):
-    async with connect(conformance_url) as peer:
+    async with connect(conformance_url, checks.Person()) as peer:
         checks.step(f"connected, {REVISION}")
         await checks.conformance_server(peer)
         await checks.questions(peer)
@@ -116,6 +118,7 @@ async def main(conformance_url, echo_url, math_url):
         await checks.session(peer)
     checks.step("disconnected")
     async with connect(conformance_url, abandoned=True) as peer:
+        await checks.stranger(peer)
         await checks.dead_session(peer)
     async with connect(echo_url) as echo, connect(math_url) as math:
         await checks.two_servers(echo, math)

@@ -133,12 +133,10 @@ async def main(conformance_url, echo_url, math_url):
                 await checks.forgery(peer)
                 await checks.caching(peer)
         checks.step("disconnected")
-        if mode == "legacy":
-            async with connect(conformance_url, mode, abandoned=True) as peer:
+        async with connect(conformance_url, mode, abandoned=mode == "legacy") as peer:
+            await checks.stranger(peer)
+            if mode == "legacy":
                 await checks.dead_session(peer)
-        else:
-            async with connect(conformance_url, mode) as peer:
-                await checks.stranger(peer)
         async with connect(echo_url, mode) as echo, connect(math_url, mode) as math:
             await checks.two_servers(echo, math)
 

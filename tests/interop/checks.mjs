@@ -225,7 +225,10 @@ export async function questions(peer) {
   const prompt = await asking(peer, 'prompt', call, ['What context should the prompt use?'], 1);
   equal('prompt', prompt, 'Use this context: tests');
   step('a prompt asks as well');
+}
 
+// Calls that ask, which do not wait for one another.
+export async function atOnce(peer) {
   // Distinct questions, so that an answer given to the wrong call is seen.
   const prompts = Array.from({ length: 12 }, (_, n) => `What is ${n} times ${n}?`);
   const calls = () => Promise.all(prompts.map((prompt) => peer.call('test_sampling', { prompt })));
@@ -349,7 +352,7 @@ export async function stranger(peer) {
   equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
   // Without logging/setLevel the 2025 revisions leave it to the server what to send.
   equal('log messages', peer.logs.length, peer.revision === MODERN ? 0 : 2);
-  step('who cannot be asked gets error -32021, and who wants no log messages on 2026-07-28 none');
+  step('who cannot be asked gets error -32021, and who wants none on 2026-07-28 no log messages');
 }
 
 // What only the 2025 revisions have.
@@ -373,8 +376,9 @@ export async function session(peer) {
   step('logging/setLevel says which log messages arrive');
 
   equal('test_reconnection', await peer.call('test_reconnection', {}), ['Reconnected.', false]);
-  equal('reconnections', peer.http.resumed, [200]);
-  step('a connection that the server has released is taken up again');
+  // Older clients would not come back, so theirs is not released.
+  equal('reconnections', peer.http.resumed, peer.revision === '2025-11-25' ? [200] : []);
+  step('a call that lets go of its connection is answered all the same');
 }
 
 // A client that ends its session.

@@ -264,6 +264,9 @@ async def questions(peer):
     equal("prompt", got, "Use this context: tests")
     step("a prompt asks as well")
 
+
+async def at_once(peer):
+    """Calls that ask, which do not wait for one another."""
     # Distinct questions, so that an answer given to the wrong call is seen.
     prompts = [f"What is {n} times {n}?" for n in range(12)]
     calls = asyncio.gather(*(peer.call("test_sampling", {"prompt": prompt}) for prompt in prompts))
@@ -379,7 +382,7 @@ async def stranger(peer):
     expected = 0 if peer.revision == MODERN else 2
     await _until(lambda: len(peer.logs) >= expected)
     equal("log messages", len(peer.logs), expected)
-    step("who cannot be asked gets error -32021, and who wants no log messages on 2026-07-28 none")
+    step("who cannot be asked gets error -32021, and who wants none on 2026-07-28 no log messages")
 
 
 async def session(peer):
@@ -401,7 +404,7 @@ async def session(peer):
     answer = await peer.call("test_reconnection", {})
     equal("test_reconnection", answer, ("Reconnected.", False))
     equal("reconnections", peer.http.resumed, [200])
-    step("a connection that the server has released is taken up again")
+    step("a call that lets go of its connection is answered all the same")
 
 
 async def dead_session(peer):

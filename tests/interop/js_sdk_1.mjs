@@ -101,6 +101,7 @@ await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
   step(`connected, ${REVISION}`);
   await checks.conformanceServer(peer);
   await checks.questions(peer);
+  await checks.atOnce(peer);
   await checks.logs(peer);
   await checks.changes(peer);
   await checks.cancellation(peer);

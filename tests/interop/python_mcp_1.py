@@ -112,6 +112,7 @@ async def main(conformance_url, echo_url, math_url):
         checks.step(f"connected, {REVISION}")
         await checks.conformance_server(peer)
         await checks.questions(peer)
+        await checks.at_once(peer)
         await checks.logs(peer)
         await checks.cancellation(peer)
         await checks.changes(peer)

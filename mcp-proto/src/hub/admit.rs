@@ -195,12 +195,14 @@ impl Hub {
         }
         for (at, stream) in &session.streams {
             self.log.forget_stream(session.stream_key(*at));
+            if let Some(since) = stream.left_since {
+                self.left.remove(&(since, id, *at));
+            }
             if let Some(reader) = &stream.reader {
                 self.readers.remove(&reader.key);
                 self.news.insert(News::Reader(reader.key));
             }
         }
-        self.left.retain(|(_, session, _)| *session != id);
     }
 
     fn is_of(&self, id: SessionId, caller: Caller<'_>) -> bool {
@@ -305,6 +307,7 @@ impl Hub {
                 session: id,
                 stream: at,
                 messages: Messages::new(&call.request),
+                waits: false,
                 questions: BTreeMap::new(),
                 answers: VecDeque::new(),
             },

@@ -77,12 +77,17 @@ impl Hub {
     }
 
     /// Whether the client keeps up with what the call says, or is not there to be waited for. While
-    /// it does not, a handler that reports progress should be made to wait.
+    /// it does not, a handler that reports progress should be made to wait; [`Hub::poll_news`] names
+    /// the call when it does.
     #[must_use]
-    pub fn can_notify(&self, key: SessionCallKey) -> bool {
+    pub fn can_notify(&mut self, key: SessionCallKey) -> bool {
         let stream = self.calls.get(&key).and_then(|call| self.stream_of(call));
         let reader = stream.and_then(|stream| stream.reader.as_ref());
-        reader.is_none_or(|reader| reader.queue.is_empty())
+        let keeps_up = reader.is_none_or(|reader| reader.queue.is_empty());
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.waits = !keeps_up;
+        }
+        keeps_up
     }
 
     /// Tells the client something about a call, if it wants to hear it.

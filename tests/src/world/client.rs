@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mcp_proto::PeerClosed;
+use mcp_proto::{PeerClosed, Revision};
 use serde_json::{Value, json};
 
 use super::Random;
 use super::server::Server;
 use super::wire::{Response, read_responses};
+use crate::schema;
 
 /// One client, with a session at most.
 pub(super) struct Client {
@@ -52,6 +53,7 @@ struct Call {
     tool: String,
     /// The number in its arguments, which no other call has.
     number: u64,
+    revision: Revision,
     /// The events so far, by their ids.
     events: BTreeMap<(u32, u64), String>,
     last_event: Option<String>,
@@ -133,6 +135,7 @@ impl Client {
             id,
             tool: format!("t{tool}"),
             number,
+            revision: Revision::from_name(self.revision).expect("a revision"),
             events: BTreeMap::new(),
             last_event: None,
             result: None,
@@ -414,6 +417,9 @@ impl Call {
         assert!(is_next, "{key:?} out of order: {data} for {self:?}");
         self.events.insert(key, data.to_owned());
         let message: Value = serde_json::from_str(data).expect("JSON");
+        if message.get("method").is_some() {
+            schema::check(self.revision, data, None);
+        }
         match (message["method"].as_str(), message.get("id")) {
             (Some("elicitation/create"), Some(id)) => questions.push(id.clone()),
             (Some("notifications/cancelled"), None) => {
@@ -433,6 +439,7 @@ impl Call {
 
     fn finish(&mut self, message: &str) {
         assert_eq!(self.result, None, "answered twice: {message}");
+        schema::check(self.revision, message, Some("tools/call"));
         let parsed: Value = serde_json::from_str(message).expect("JSON");
         assert_eq!(parsed["id"], self.id, "{message} for {self:?}");
         self.result = Some(message.to_owned());

@@ -265,7 +265,7 @@ struct Answers {
 }
 
 fn answers_to(message: &Value) -> Answers {
-    let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
+    let messages = message.as_array().map_or_else(|| std::slice::from_ref(message), Vec::as_slice);
     let methods = messages.iter().filter_map(|message| {
         Some((message.get("id")?.clone(), message["method"].as_str()?.to_owned()))
     });
@@ -418,7 +418,9 @@ impl Answer {
 
     #[track_caller]
     fn check(&self, message: &Value) {
-        for message in message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice) {
+        for message in
+            message.as_array().map_or_else(|| std::slice::from_ref(message), Vec::as_slice)
+        {
             let known = self.answers.methods.iter().find(|(id, _)| *id == message["id"]);
             let method = known.map(|(_, method)| &**method);
             let method = method.or_else(|| self.answers.any.then_some("tools/call"));

@@ -257,6 +257,31 @@ fn a_member_that_is_wrong_is_told_so() {
     });
 }
 
+/// What is wrong, and what needs no work, is on the stream of the batch like all else, and comes
+/// again like all else.
+#[test]
+fn a_batch_of_all_kinds_can_be_come_back_to() {
+    for &on in On::ALL {
+        let fixture = Fixture::start(on, server);
+        let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
+        let mut answer = client.post(&json!([
+            tool_call(json!(1), "report", json!({"message": "one"})),
+            7,
+            ping(json!(2)),
+            request(json!(3), "no/such/method", json!({})),
+            echo(json!(4), "four"),
+        ]));
+        let events: Vec<_> = std::iter::from_fn(|| answer.event()).collect();
+        assert_eq!(events.len(), 6, "{events:#?}");
+        for (nth, event) in events.iter().enumerate() {
+            let mut again = client.resume(&event.id);
+            let rest: Vec<_> = std::iter::from_fn(|| again.event()).collect();
+            assert_eq!(rest, events[nth + 1..], "behind {}", event.id);
+        }
+        fixture.stop();
+    }
+}
+
 #[test]
 fn a_batch_that_is_wrong_as_a_whole_is_refused() {
     for &on in On::ALL {
@@ -321,6 +346,36 @@ fn the_other_revisions_have_no_batches() {
         assert_eq!(answer.answer().refusal(), (400, -32600));
         fixture.stop();
     }
+}
+
+/// The session is what it is, whatever the field says.
+#[test]
+fn a_session_has_batches_whatever_the_field_says() {
+    for &on in On::ALL {
+        let fixture = Fixture::start(on, server);
+        let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
+        for revision in REVISIONS {
+            let client = Client { revision, ..client.clone() };
+            let responses = client.post(&json!([ping(json!(1)), ping(json!(2))])).messages();
+            assert_eq!(responses.len(), 2, "{revision}: {responses:#?}");
+        }
+        fixture.stop();
+    }
+}
+
+#[test]
+fn a_batch_with_initialize_is_refused_as_a_whole() {
+    for_each_client(|fixture, client| {
+        let sessions = fixture.counters.open_sessions();
+        let introduction = Client { session: None, ..client.clone() }.introduction();
+        for batch in [json!([introduction]), json!([echo(json!(2), "x"), introduction])] {
+            let answer = client.post(&batch);
+            assert_eq!(answer.field("mcp-session-id"), None);
+            assert_eq!((answer.status, answer.is_stream()), (400, false), "{batch}");
+            assert_eq!(answer.messages().len(), 1);
+            assert_eq!(fixture.counters.open_sessions(), sessions);
+        }
+    });
 }
 
 /// However the batch is refused, no session begins with it.

@@ -412,6 +412,27 @@ fn idle_sessions_end_and_busy_ones_do_not() {
 }
 
 #[test]
+fn idle_sessions_end_though_nobody_comes_for_one() {
+    for &on in On::ALL {
+        let session_idle = Duration::from_millis(200);
+        let deadlines = HubDeadlines { session_idle, ..HubDeadlines::default() };
+        let fixture =
+            Fixture::start_with(on, server, |endpoints| endpoints.hub_deadlines(deadlines));
+        for _ in 0..3 {
+            fixture.client();
+        }
+        // Clients that need no session have the server at work meanwhile.
+        wait_until("the end of the sessions", || {
+            let modern = ToolCall::new(Wire::Modern, "who", json!({}));
+            assert_eq!(modern.send(fixture.running.address).text(), "2026-07-28 of None");
+            assert!(fixture.stranger().lives());
+            fixture.counters.open_sessions() == 0
+        });
+        fixture.stop();
+    }
+}
+
+#[test]
 fn the_longest_idle_makes_room_for_another() {
     for &on in On::ALL {
         let limits = HubLimits { sessions: 3, ..HubLimits::default() };

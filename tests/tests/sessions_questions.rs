@@ -415,6 +415,18 @@ fn a_call_that_is_cancelled_asks_no_more() {
 }
 
 #[test]
+fn the_questions_of_a_call_that_is_cancelled_are_taken_back() {
+    on_all_runtimes(|fixture| {
+        let client = fixture.client();
+        let mut answer = client.post(&tool_call(json!("c"), "greet", json!({})));
+        let asked = question(&mut answer);
+        client.notify("notifications/cancelled", json!({"requestId": "c"}));
+        is_given_up(&mut answer, &asked);
+        answer.ended();
+    });
+}
+
+#[test]
 fn clients_are_not_asked_what_they_cannot_be_asked() {
     on_all_runtimes(|fixture| {
         for (tool, capabilities) in [

@@ -174,6 +174,18 @@ fn a_server_that_is_pinned_to_json_has_no_streams() {
 }
 
 #[test]
+fn a_server_that_is_pinned_to_streams_has_sessions() {
+    for &on in On::ALL {
+        let pinned = |gate: &Gate| server(gate).response_mode(ResponseMode::EventStream);
+        let fixture = Fixture::start(on, pinned);
+        let answer = fixture.client().call("hello", json!({}));
+        assert!(answer.is_stream(), "{}", answer.head);
+        assert_eq!(answer.text(), "hello");
+        fixture.stop();
+    }
+}
+
+#[test]
 fn streams_are_primed_where_clients_know_that() {
     for &on in On::ALL {
         for (retry, milliseconds) in [(None, 1_000), (Some(Duration::from_millis(250)), 250)] {
@@ -729,6 +741,20 @@ fn as_many_streams_are_kept_as_the_limit() {
         fixture.handle.notify_tools_list_changed();
         assert_eq!(change_in(&get.message()), "tools");
         fixture.stop();
+    }
+}
+
+/// A client that is told something else takes what it hears for all there was.
+#[test]
+fn who_has_missed_what_is_no_longer_kept_is_told_so() {
+    for &on in On::ALL {
+        for limits in short_logs() {
+            let fixture = start_with(on, HubDeadlines::default(), limits);
+            let client = fixture.client();
+            let all = events(&mut client.call("count", json!({"to": 40, "bytes": 1024})));
+            assert_eq!(client.resume(&all[1].id).refusal(), (400, -32600));
+            fixture.stop();
+        }
     }
 }
 

@@ -90,7 +90,8 @@ pub enum Reply {
     /// To a call of the 2025 revisions: there is no response, because the client has cancelled it;
     /// or no other than what was sent as a [`Notification::Event`]. Ends that stream.
     NoResponse,
-    /// To any call: it should not have been made. Ends all calls of its batch.
+    /// To any call: it should not have been made. Ends all calls of its batch, unless their
+    /// response has become an event stream: then it is an error like any other.
     Refused(Refusal),
     /// To any call.
     Error(RpcError),

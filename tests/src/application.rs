@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use mcp_proto::{
     Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, ElicitProperty, ElicitRequest,
     ElicitSchema, ErrorCode, ExtensionResult, GetPromptResult, Hub, HubLimits, Input, InputRequest,
-    InputRequired, Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Reply,
-    ResourceContents, Revision, RpcError, Session, SubscriptionFilter, SubscriptionKey,
+    InputRequired, Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Refusal,
+    Reply, ResourceContents, Revision, RpcError, Session, SubscriptionFilter, SubscriptionKey,
 };
 use serde_json::value::RawValue;
 
@@ -123,8 +123,10 @@ impl Application {
 
     /// Finds the call that is meant: its key, its number, and whether it is open.
     pub(crate) fn choose(&self, to: To) -> (CallKey, Option<usize>, bool) {
+        let last = self.calls.len().checked_sub(1);
         let call = match to {
-            To::Newest => self.calls.len().checked_sub(1),
+            To::Newest => self.calls.iter().rposition(|task| task.is_open).or(last),
+            To::Oldest => self.calls.iter().position(|task| task.is_open).or(last),
             To::Nth(number) if !self.calls.is_empty() => {
                 Some(usize::from(number) % self.calls.len())
             }
@@ -141,13 +143,18 @@ impl Application {
         let task = call.map(|call| &self.calls[call]);
         let text = task.map_or("", |task| &task.text);
         let raw = |json: String| RawValue::from_string(json).expect("JSON");
-        let is_own = !matches!(with, With::Error | With::WrongKind | With::Question);
+        let is_own = !matches!(
+            with,
+            With::Error | With::WrongKind | With::Question | With::Refusal | With::Silence
+        );
         if let (Some(task), true) = (task, is_own)
             && let Some(reply) = task.reply_of_its_own_kind()
         {
             return reply;
         }
         match (with, task.and_then(|task| task.looked_up.clone())) {
+            (With::Refusal, _) => Reply::Refused(Refusal::UnknownSession),
+            (With::Silence, _) => Reply::NoResponse,
             (With::Error, _) => Reply::Error(RpcError::new(ErrorCode(-7), text.to_owned())),
             (With::Extended, None) => {
                 Reply::Tool(CallToolResult::extension(extended("laws", text)))

@@ -6,7 +6,7 @@ use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, Wi
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
 const MODES: [Mode; 3] = [Mode::Auto, Mode::Json, Mode::Stream];
-const WITH: [With; 9] = [
+const WITH: [With; 11] = [
     With::Text,
     With::Object,
     With::Array,
@@ -16,6 +16,8 @@ const WITH: [With; 9] = [
     With::Huge,
     With::Question,
     With::Extended,
+    With::Refusal,
+    With::Silence,
 ];
 const CHANGED: [Changed; 3] = [Changed::Tools, Changed::Resource, Changed::Prompts];
 const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];
@@ -90,7 +92,8 @@ fn decode_step(bytes: &[u8]) -> Step {
     let to = match bytes[1] {
         0 => To::Newest,
         1 => To::Nobody,
-        number => To::Nth(number - 2),
+        2 => To::Oldest,
+        number => To::Nth(number - 3),
     };
     let choice = usize::from(bytes[2]);
     match bytes[0] % 16 {
@@ -117,7 +120,8 @@ fn encode_step(step: Step) -> (u8, [u8; 2]) {
     let to = |to| match to {
         To::Newest => 0,
         To::Nobody => 1,
-        To::Nth(number) => number.min(u8::MAX - 2) + 2,
+        To::Oldest => 2,
+        To::Nth(number) => number.min(u8::MAX - 3) + 3,
     };
     match step {
         Step::Feed(count) => (0, count.to_be_bytes()),

@@ -170,7 +170,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn to() -> impl Strategy<Value = To> {
     prop_oneof![
-        6 => Just(To::Newest),
+        5 => Just(To::Newest),
+        2 => Just(To::Oldest),
         1 => (0..4_u8).prop_map(To::Nth),
         1 => Just(To::Nobody),
     ]
@@ -188,6 +189,8 @@ fn with() -> impl Strategy<Value = With> {
         With::Huge,
         With::Question,
         With::Extended,
+        With::Refusal,
+        With::Silence,
     ])
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Anything that is not well-formed is a panic that says so.
 
+use serde_json::value::RawValue;
+
 /// One final response, with the interim ones in front of it.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -173,12 +175,22 @@ impl Response {
         self.field("connection") == Some("close")
     }
 
-    /// The JSON texts in it: that of the body, or those of the events.
+    /// Whether it is one array of messages.
+    #[must_use]
+    pub fn is_batch(&self) -> bool {
+        self.field("content-type") == Some("application/json") && self.body.starts_with(b"[")
+    }
+
+    /// The JSON texts in it: that of the body, those of an array in it, or those of the events.
     #[must_use]
     pub fn messages(&self) -> Vec<&str> {
         let body = std::str::from_utf8(&self.body).expect("a body is UTF-8");
         match self.field("content-type") {
             Some("application/json") if body.is_empty() => Vec::new(),
+            Some("application/json") if self.is_batch() => {
+                let items: Vec<&RawValue> = serde_json::from_str(body).expect("an array");
+                items.into_iter().map(RawValue::get).collect()
+            }
             Some("application/json") => vec![body],
             Some("text/event-stream") => read_events(body),
             None => {

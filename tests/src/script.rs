@@ -124,8 +124,10 @@ pub enum Changed {
 /// Which call is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
-    /// The one that came last.
+    /// The one that came last, of those that are open if there are any.
     Newest,
+    /// The one that came first of those that are open, and else the one that came last.
+    Oldest,
     /// One of all there have been, counted round: mostly one that has ended.
     Nth(u8),
     /// One that never was.
@@ -153,6 +155,10 @@ pub enum With {
     Question,
     /// A result of a type that an extension defines.
     Extended,
+    /// That it should not have been made.
+    Refusal,
+    /// Nothing at all.
+    Silence,
 }
 
 /// What progress the application reports. To a subscription, the first report is that it has begun,
@@ -212,6 +218,7 @@ impl Size {
                 limits.fields = 9;
                 limits.body = 320;
                 limits.chunk_overhead = 16;
+                limits.batch = 2;
                 limits.json_depth = 6;
                 limits.read_ahead = 64;
                 limits.unsent = 128;
@@ -222,6 +229,7 @@ impl Size {
                 limits.fields = 20;
                 limits.body = 1500;
                 limits.chunk_overhead = 64;
+                limits.batch = 4;
                 limits.json_depth = 16;
                 limits.read_ahead = 700;
                 limits.unsent = 1000;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use mcp_proto::Revision;
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One request, or as much of it as has come.
@@ -31,9 +33,23 @@ pub struct Sent {
     pub body: Vec<u8>,
 }
 
+/// What kind of message a client has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Its answer has its id.
+    Request,
+    /// A notification, or the answer to a question. It has no answer.
+    Silent,
+    /// None that JSON-RPC knows. The error that answers it may have an id or not.
+    #[default]
+    Invalid,
+}
+
 /// The JSON-RPC message in a body: the members that matter, as JSON text.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
+    /// What it is.
+    pub kind: Kind,
     /// `id`.
     pub id: Option<String>,
     /// `method`, without its quotes.
@@ -207,12 +223,35 @@ impl Sent {
     /// The message in the body, if there is one.
     #[must_use]
     pub fn message(&self) -> Option<Message> {
-        let members = members_of(std::str::from_utf8(&self.body).ok()?)?;
+        Message::read(std::str::from_utf8(&self.body).ok()?)
+    }
+
+    /// The messages in the body, if it is an array.
+    #[must_use]
+    pub fn batch(&self) -> Option<Vec<Message>> {
+        let items: Vec<Box<RawValue>> = serde_json::from_slice(&self.body).ok()?;
+        Some(items.iter().map(|item| Message::read(item.get()).unwrap_or_default()).collect())
+    }
+
+    /// The revision it is of, if it is a valid request.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.field("mcp-protocol-version")
+            .and_then(Revision::from_name)
+            .unwrap_or(Revision::V2025_03_26)
+    }
+}
+
+impl Message {
+    /// Reads a JSON object, of which nothing else is asked.
+    fn read(json: &str) -> Option<Self> {
+        let members = members_of(json)?;
         let text = |members: &Members, key: &str| members.get(key).map(|raw| raw.get().to_owned());
         let params = members.get("params").and_then(|raw| members_of(raw.get()));
         let params = params.unwrap_or_default();
         let meta = params.get("_meta").and_then(|raw| members_of(raw.get()));
-        Some(Message {
+        Some(Self {
+            kind: kind_of(json, &members),
             id: text(&members, "id"),
             method: text(&members, "method")
                 .and_then(|json| serde_json::from_str(&json).ok())
@@ -225,14 +264,52 @@ impl Sent {
             filter: params.get("notifications").and_then(|filter| members_of(filter.get())),
         })
     }
+}
 
-    /// The revision it is of, if it is a valid request.
-    #[must_use]
-    pub fn revision(&self) -> Revision {
-        self.field("mcp-protocol-version")
-            .and_then(Revision::from_name)
-            .unwrap_or(Revision::V2025_03_26)
+fn kind_of(json: &str, members: &Members) -> Kind {
+    let raw = |key: &str| members.get(key).map(|raw| raw.get());
+    let is_string = |json: &str| json.starts_with('"');
+    let is_integer = |json: &str| json.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+    let has_id = raw("id").map(|id| is_string(id) || is_integer(id));
+    let is_answer = raw("result").is_some() || raw("error").is_some();
+    let is_call = raw("method").is_some_and(is_string);
+    let is_known = raw("jsonrpc") == Some("\"2.0\"")
+        && raw("method").is_none_or(is_string)
+        && has_id != Some(false)
+        && !has_duplicates(json);
+    match (is_call, is_answer) {
+        (true, false) if is_known && has_id.is_some() => Kind::Request,
+        (true, false) | (false, true) if is_known => Kind::Silent,
+        _ => Kind::Invalid,
     }
+}
+
+/// Whether a key of a JSON object comes twice.
+fn has_duplicates(json: &str) -> bool {
+    struct Keys;
+
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            let mut keys = Vec::new();
+            while let Some((key, IgnoredAny)) = map.next_entry()? {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+    }
+
+    let mut keys =
+        serde_json::Deserializer::from_str(json).deserialize_map(Keys).unwrap_or_default();
+    let count = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.len() < count
 }
 
 /// The members of a JSON object, as they were sent.

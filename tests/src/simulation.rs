@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    CallKey, Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Session,
+    CallKey, Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Reply, Session,
 };
 
 use crate::application::{Application, Task};
@@ -82,6 +82,8 @@ pub enum Given {
     Written,
     /// A reply, to the call of that number, and whether that was still open.
     Reply(Option<usize>, bool),
+    /// Likewise one that refuses the call, and the others of its batch.
+    Refused(Option<usize>, bool),
     /// A notification, likewise.
     Notify(Option<usize>, bool),
     /// A deadline.
@@ -261,7 +263,11 @@ impl<'a> Simulation<'a> {
                 let (key, call, is_open) = self.application.choose(to);
                 let reply = self.metered(|this| this.application.reply(call, with));
                 self.application.end(call);
-                self.handle(Given::Reply(call, is_open), Input::Reply(key, reply));
+                let given = match reply {
+                    Reply::Refused(_) => Given::Refused(call, is_open),
+                    _ => Given::Reply(call, is_open),
+                };
+                self.handle(given, Input::Reply(key, reply));
             }
             Step::Notify(to, news) => {
                 let (_, call, _) = self.application.choose(to);

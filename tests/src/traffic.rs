@@ -1,6 +1,8 @@
 //! What peers send: valid requests of every revision, invalid ones of every kind, and valid ones
 //! with something broken.
 
+use std::ops::Range;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -25,6 +27,7 @@ pub fn any_request() -> impl Strategy<Value = Vec<u8>> {
         9 => valid(),
         1 => bodyless(),
         1 => invalid(),
+        1 => refused_batch(),
         2 => (valid(), vec(mutation(), 1..3)).prop_map(|(request, mutations)| {
             mutations.into_iter().fold(request, |request, mutation| mutation.apply(request))
         }),
@@ -40,7 +43,7 @@ pub fn bodyless() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// One JSON-RPC message and what its head has to say about it.
+/// What is sent, and what its head has to say about it.
 #[derive(Clone, Debug)]
 struct Message {
     version: Option<&'static str>,
@@ -61,7 +64,44 @@ fn message() -> impl Strategy<Value = Message> {
             json: ask.replace("$ID", &id),
         }),
         (modern_ask(), id(), token()).prop_map(|(ask, id, token)| ask.message(&id, &token)),
+        (select(versions[..2].to_vec()), batch(1..5)).prop_map(|(version, json)| Message {
+            version,
+            method: "",
+            name: None,
+            json,
+        }),
     ]
+}
+
+/// Several messages at once, most of them requests, some of them no messages.
+fn batch(size: Range<usize>) -> impl Strategy<Value = String> {
+    let member = prop_oneof![
+        12 => (legacy_ask(), id()).prop_map(|(ask, id)| ask.replace("$ID", &id)),
+        2 => select(NO_MEMBERS.to_vec()).prop_map(String::from),
+    ];
+    vec(member, size).prop_map(|members| format!(" [{}\n]", members.join(", ")))
+}
+
+/// What a batch answers with an error in its place.
+const NO_MEMBERS: [&str; 9] = [
+    "1",
+    "null",
+    "[]",
+    "{}",
+    r#"{"jsonrpc":"1.0","id":4,"method":"ping"}"#,
+    r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+    r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#,
+    r#"{"jsonrpc":"2.0","id":7,"method":"ping","result":{}}"#,
+    r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":[]}"#,
+];
+
+/// A batch that is refused: there are too many members, or none, or the revision has no batches.
+fn refused_batch() -> impl Strategy<Value = Vec<u8>> {
+    let versions = [None, Some("2025-03-26"), Some("2025-06-18"), Some("2025-11-25"), Some("x")];
+    let json = prop_oneof![batch(0..1), batch(1..3), Just(format!("[{}1]", "1,".repeat(100)))];
+    (select(versions.to_vec()), json, http()).prop_map(|(version, json, http)| {
+        http.request(&Message { version, method: "", name: None, json })
+    })
 }
 
 /// Ids that a client may choose, as JSON: every type and size of them.
@@ -422,6 +462,9 @@ pub fn invalid_requests() -> Vec<(&'static str, Vec<u8>)> {
         ("NotJson", with_length(&PING[1..])),
         ("NotJson", post("", "")),
         ("TooDeep", with_length(&nested)),
+        ("EmptyBatch", with_length("[ ]")),
+        ("BatchTooLarge", with_length(&format!("[{}1]", "1,".repeat(100)))),
+        ("UnknownBatch", post("MCP-Protocol-Version: 2025-06-18\r\nContent-Length: 3\r\n", "[1]")),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
-use mcp_tests::laws::{chunking, disconnect, memory, wellformed};
+use mcp_tests::laws::{chunking, disconnect, memory, progress, wellformed};
 use mcp_tests::meter::Counting;
-use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step};
+use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
 
-use Step::{Deadline, Feed, Fin, Stall, Wait};
+use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -106,5 +106,37 @@ fn a_stream_nobody_reads_needs_no_comments() {
             {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}"
             .to_vec(),
         steps: [Feed(1000), Stall].into_iter().chain([Wait(2000); 20]).collect(),
+    });
+}
+
+/// A call that was refused when its response was an event stream got a second response in that.
+#[test]
+fn a_stream_has_one_status() {
+    wellformed::check(&Script {
+        setup: SETUP,
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}"
+            .to_vec(),
+        steps: vec![Feed(1000), Wait(30), Reply(To::Newest, With::Refusal)],
+    });
+}
+
+/// A stream that ends with its connection never did, if all that is in it had been written before.
+#[test]
+fn an_end_without_bytes_is_an_end() {
+    progress::check(&Script {
+        setup: SETUP,
+        stream: b"POST /mcp HTTP/1.0\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}"
+            .to_vec(),
+        steps: vec![Feed(1000), Wait(30), Reply(To::Newest, With::Silence)],
     });
 }

@@ -134,9 +134,14 @@ impl Answer {
         }
     }
 
+    /// Whether the response has become an event stream.
+    pub(crate) const fn is_streaming(&self) -> bool {
+        matches!(self.shape, Shape::Stream { .. })
+    }
+
     /// Whether the response has become an event stream of a session.
     pub(crate) const fn is_streaming_session(&self) -> bool {
-        self.stream.is_some() && matches!(self.shape, Shape::Stream { .. })
+        self.stream.is_some() && self.is_streaming()
     }
 
     /// Sends a notification, if the client wants it and there is a stream to send it on.
@@ -236,7 +241,7 @@ impl Answer {
             return;
         };
         let mut reply = messages.fitting(reply);
-        let is_streaming = matches!(self.shape, Shape::Stream { .. });
+        let is_streaming = self.is_streaming();
         if matches!(reply, Reply::NoResponse)
             && !is_streaming
             && !self.form.takes_events
@@ -283,7 +288,7 @@ impl Answer {
         now: Instant,
         response: impl FnOnce(&mut Vec<u8>),
     ) {
-        let is_streaming = matches!(self.shape, Shape::Stream { .. });
+        let is_streaming = self.is_streaming();
         match &mut self.calls {
             Calls::Batch(_, ready) if !is_streaming => {
                 let mut message = Vec::new();
@@ -296,8 +301,7 @@ impl Answer {
 
     /// Sends what is left of a batch: one array, or the end of the stream.
     pub(crate) fn finish_batch(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) {
-        let is_streaming = matches!(self.shape, Shape::Stream { .. });
-        if is_streaming || self.form.wants_events || !self.form.takes_json {
+        if self.is_streaming() || self.form.wants_events || !self.form.takes_json {
             let encoding = self.stream(writer, now);
             return writer.end_stream(encoding);
         }

@@ -72,7 +72,7 @@ impl Session {
                 let is_due = self.outbox.is_empty() && is_due(answer.deadline(deadlines));
                 let key = answer.open().next().map(|(key, _)| key);
                 if let Some(key) = key.filter(|_| is_due) {
-                    self.with_answer(key, |session, answer| {
+                    self.with_answer(now, key, |session, answer| {
                         session.write(now, |writer| answer.keep_alive(writer, now.instant));
                     });
                 }

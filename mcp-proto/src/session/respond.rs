@@ -14,8 +14,10 @@ use crate::time::Now;
 impl Session {
     pub(super) fn reply(&mut self, now: Now, key: CallKey, reply: Reply) {
         match reply {
-            Reply::Refused(refusal) => self.refuse_calls(now, key, refusal),
-            reply => self.with_answer(key, |session, answer| {
+            Reply::Refused(refusal) if !self.is_streaming() => {
+                self.refuse_calls(now, key, refusal);
+            }
+            reply => self.with_answer(now, key, |session, answer| {
                 let config = session.config.clone();
                 let endpoint = session.exchange.endpoint.and_then(|at| config.endpoints.get(at));
                 if let Some(endpoint) = endpoint {
@@ -25,6 +27,11 @@ impl Session {
                 }
             }),
         }
+    }
+
+    /// Whether the response in hand has become an event stream, which cannot take its status back.
+    fn is_streaming(&self) -> bool {
+        matches!(&self.state, State::Call { answer } if answer.is_streaming())
     }
 
     /// Refuses a call that has come out already, and with it the others of its batch.
@@ -42,13 +49,13 @@ impl Session {
     }
 
     pub(super) fn notify(&mut self, now: Now, key: CallKey, notification: &Notification) {
-        self.with_answer(key, |session, answer| {
+        self.with_answer(now, key, |session, answer| {
             session.write(now, |writer| answer.notify(writer, now.instant, key, notification));
         });
     }
 
     pub(super) fn admit(&mut self, now: Now, key: CallKey, start: StreamStart) {
-        self.with_answer(key, |session, answer| {
+        self.with_answer(now, key, |session, answer| {
             session.write(now, |writer| answer.admit(writer, now.instant, key, start));
         });
     }
@@ -109,7 +116,12 @@ impl Session {
 
     /// Lends out the response in hand, if it answers the call named `key`. If it is complete after
     /// that, it only has to be written.
-    pub(super) fn with_answer(&mut self, key: CallKey, with: impl FnOnce(&mut Self, &mut Answer)) {
+    pub(super) fn with_answer(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        with: impl FnOnce(&mut Self, &mut Answer),
+    ) {
         // `with` gets the session and the answer apart, so the answer has to leave the session.
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Call { mut answer } if answer.has(key) => {
@@ -117,6 +129,10 @@ impl Session {
                 with(self, &mut answer);
                 if answer.is_done() {
                     self.begin_flush(false);
+                    // A stream that ends with the connection may have nothing left to say.
+                    if self.outbox.is_empty() {
+                        self.flushed(now);
+                    }
                 } else {
                     if !was_streaming && answer.is_streaming_session() {
                         self.outputs.push_back(Output::StreamBegun(key));

@@ -29,19 +29,26 @@ pub fn check(script: &Script) {
 
 /// Returns the steps that named a call that was over, or none at all.
 fn check_trace(trace: &Trace) -> BTreeSet<usize> {
-    let mut open: Option<usize> = None;
+    let mut open = BTreeSet::new();
+    // In which turn they came: only those of a batch come together.
+    let mut since = 0;
     let mut calls = 0;
     let mut without_effect = BTreeSet::new();
     let mut deadline = None;
     let mut has_shutdown = false;
-    for turn in &trace.turns {
+    for (position, turn) in trace.turns.iter().enumerate() {
         has_shutdown |= turn.given == Given::Shutdown;
         match turn.given {
             Given::Reply(call, true) => {
-                assert_eq!(call, open.take(), "an open call can be replied to");
-                assert!(!turn.emitted.is_empty(), "a reply that is not sent");
+                assert!(take(&mut open, call), "an open call can be replied to");
+                let is_sent = !turn.emitted.is_empty();
+                assert!(is_sent || !open.is_empty(), "a reply that is not sent");
             }
-            Given::Reply(_, false) | Given::Notify(_, false) => {
+            Given::Refused(call, true) => {
+                assert!(take(&mut open, call), "an open call can be refused");
+                assert!(!turn.emitted.is_empty(), "a refusal that is not sent");
+            }
+            Given::Reply(_, false) | Given::Refused(_, false) | Given::Notify(_, false) => {
                 assert!(turn.outputs.is_empty(), "{:?} causes {:?}", turn.given, turn.outputs);
                 assert!(turn.emitted.is_empty(), "{:?} is written", turn.given);
                 assert_eq!(turn.deadline, deadline, "{:?} moves the deadline", turn.given);
@@ -53,40 +60,46 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
         for output in &turn.outputs {
             match output {
                 Seen::Call(number, _) => {
-                    assert_eq!((*number, open), (calls, None), "one call at a time");
-                    open = Some(*number);
-                    calls += 1;
+                    assert_eq!(*number, calls);
+                    assert!(open.is_empty() || since == position, "one request at a time");
+                    open.insert(*number);
+                    (since, calls) = (position, calls + 1);
                 }
                 Seen::Cancelled(number) => {
-                    assert_eq!(open.take(), Some(*number), "a call that is over is cancelled");
+                    assert!(open.remove(number), "a call that is over is cancelled");
                     let era = trace.calls[*number].revision.era();
-                    let is_disconnect = !has_shutdown || matches!(turn.given, Given::PeerClosed(_));
+                    let is_ours = has_shutdown || matches!(turn.given, Given::Refused(_, true));
+                    let is_disconnect = matches!(turn.given, Given::PeerClosed(_));
                     assert!(
-                        !is_disconnect || era == Era::Modern,
+                        era == Era::Modern || (is_ours && !is_disconnect),
                         "a disconnect cancels a request of 2025"
                     );
-                    check_disconnect(turn, has_shutdown);
+                    check_disconnect(turn, is_ours);
                 }
                 Seen::HandedOver(number) => {
-                    assert_eq!(open.take(), Some(*number), "a call that is over is handed over");
+                    assert!(open.remove(number), "a call that is over is handed over");
                     let revision = trace.calls[*number].revision;
                     assert!(revision < Revision::V2026_07_28, "{revision} is handed over");
                     check_disconnect(turn, false);
                 }
-                Seen::Close => assert_eq!(open, None, "a call survives its connection"),
+                Seen::Close => assert!(open.is_empty(), "a call survives its connection"),
                 Seen::Event(_) | Seen::ShutdownWrite => {}
             }
         }
-        let is_subscription = open.is_some_and(|call| trace.calls[call].is_subscription());
-        assert!(!has_shutdown || !is_subscription, "a subscription goes on in a shutdown");
+        let has_subscription = open.iter().any(|call| trace.calls[*call].is_subscription());
+        assert!(!has_shutdown || !has_subscription, "a subscription goes on in a shutdown");
     }
     without_effect
 }
 
-/// Calls end against their will when the connection does, or when the server has been told to.
-fn check_disconnect(turn: &Turn, has_shutdown: bool) {
+fn take(open: &mut BTreeSet<usize>, call: Option<usize>) -> bool {
+    call.is_some_and(|call| open.remove(&call))
+}
+
+/// Calls end against their will when the connection does, or when the server wants it so.
+fn check_disconnect(turn: &Turn, is_ours: bool) {
     let is_closed = turn.outputs.contains(&Seen::Close);
     // A false alarm may come when something happens to be due.
     let ends = matches!(turn.given, Given::PeerClosed(_) | Given::Timeout | Given::FalseAlarm);
-    assert!((ends && is_closed) || has_shutdown, "a call ends on {:?}", turn.given);
+    assert!((ends && is_closed) || is_ours, "a call ends on {:?}", turn.given);
 }

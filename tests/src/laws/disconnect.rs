@@ -1,11 +1,12 @@
 //! Law 9: a disconnect is an event, not an error: it is reported once, with what was lost (bytes
 //! received of bytes announced), and nothing else comes of it.
 
+use std::collections::BTreeSet;
+
 use mcp_proto::{Event, Lost, LostRequest, PeerClosed};
 
 use super::exchanges::Exchanges;
 use crate::http::Response;
-use crate::messages::{self, Ending};
 use crate::script::Script;
 use crate::sent::skip_empty_lines;
 use crate::simulation::{Given, Manners, Seen, Simulation, Trace, Turn};
@@ -64,6 +65,24 @@ fn check_subscriptions(trace: &Trace, turn: &Turn) {
     assert_eq!(reported.count(), ended.count(), "ends of subscriptions, by {:?}", turn.given);
 }
 
+/// Whether the application is at work, and the response cannot be complete.
+fn has_open_call(turns: &[Turn]) -> bool {
+    let mut open = BTreeSet::new();
+    for turn in turns {
+        if let Given::Reply(Some(call), _) | Given::Refused(Some(call), _) = turn.given {
+            open.remove(&call);
+        }
+        for output in &turn.outputs {
+            match output {
+                Seen::Call(call, _) => open.insert(*call),
+                Seen::Cancelled(call) | Seen::HandedOver(call) => open.remove(call),
+                _ => continue,
+            };
+        }
+    }
+    !open.is_empty()
+}
+
 fn report(output: &Seen) -> Option<Report> {
     match output {
         Seen::Event(Event::RequestLost(LostRequest {
@@ -95,14 +114,12 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
     let (requests, responses) = (&exchanges.requests, &exchanges.responses);
     // The request in hand is the first whose response is not yet out.
     let last = responses.finals.last().zip(responses.finals.len().checked_sub(1));
-    let last = last.map(|(response, index)| {
-        let ending = messages::check(response, &requests[index]);
-        (index, response, ending)
-    });
-    let begun = last.filter(|(_, _, ending)| *ending == Ending::Open || unsent > 0);
+    let is_open = has_open_call(before);
+    let is_streaming = |response: &Response| is_open && !response.is_complete;
+    let begun = last.filter(|(response, _)| is_streaming(response) || unsent > 0);
     // Bytes of `100 Continue` belong to the next.
     let begun = begun.filter(|_| responses.interim == 0);
-    let index = begun.as_ref().map_or(responses.finals.len(), |(index, ..)| *index);
+    let index = begun.map_or(responses.finals.len(), |(_, index)| index);
     let Some(request) = requests.get(index) else {
         return (true, Vec::new());
     };
@@ -117,9 +134,10 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
     let stage = match &begun {
         None if !request.has_head => Some(Lost::InHead),
         None if request.end.is_none() => Some(Lost::InBody),
-        None | Some((_, _, Ending::Open)) => Some(Lost::InCall),
+        None => Some(Lost::InCall),
+        Some((response, _)) if is_streaming(response) => Some(Lost::InCall),
         // That it was refused has been reported.
-        Some((_, response, _)) if is_refused(response) => None,
+        Some((response, _)) if is_refused(response) => None,
         Some(_) => Some(Lost::InResponse),
     };
     let is_served = matches!(stage, Some(Lost::InCall | Lost::InResponse)) || begun.is_some();
@@ -138,7 +156,7 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
     let is_subscription = message.method == "subscriptions/listen";
     let has_half_closed = was_given(|given| matches!(given, Given::PeerClosed(_)));
     let keeps_alive = match &begun {
-        Some((_, response, _)) => !response.closes(),
+        Some((response, _)) => !response.closes(),
         None => request.keeps_alive(),
     };
     let keeps_alive =

@@ -1,6 +1,7 @@
 //! Brings the two directions of a connection together: which response answers which request.
 
 use crate::http::{Response, Responses, read_responses};
+use crate::messages;
 use crate::schema;
 use crate::sent::{Sent, read_requests};
 use crate::simulation::Turn;
@@ -38,9 +39,10 @@ impl Exchanges {
         requests.extend(all.into_iter().skip(responses.finals.len()));
         let exchanges = Self { requests, responses };
         for (response, request) in exchanges.pairs() {
-            let asked = request.message().unwrap_or_default();
             for message in response.messages() {
-                schema::check(request.revision(), message, Some(&asked.method));
+                let asked = messages::asked_by(message, request);
+                let method = asked.map(|asked| asked.method);
+                schema::check(request.revision(), message, method.as_deref());
             }
         }
         exchanges

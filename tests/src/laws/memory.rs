@@ -14,6 +14,9 @@ const FIXED: usize = 6 * 1024;
 /// The largest answer of the simulated application, with its HTTP head.
 const ANSWER: usize = 4 * 1024;
 
+/// A request besides its bytes, with what its response has to know of it.
+const REQUEST: usize = 2 * 1024;
+
 /// Checks law 5.
 pub fn check(script: &Script) {
     // What is only made once must not be counted.
@@ -50,7 +53,10 @@ fn bound(size: Size) -> usize {
     // of it, escaped twice.
     let body = (growing + 4 + 20) * limits.body;
     let waiting = growing * (limits.read_ahead + READ_SIZE);
-    // Past the limit goes one more answer, which is put together elsewhere first.
-    let unsent = growing * (limits.unsent + ANSWER) + 2 * ANSWER;
-    FIXED + head + body + waiting + unsent
+    // Past the limit go the answers to one request, which are put together elsewhere first.
+    let answers = limits.batch * ANSWER;
+    let unsent = growing * (limits.unsent + answers) + 2 * answers;
+    // Each call of a batch has the head, and what is known of a request.
+    let batch = limits.batch * (limits.head + REQUEST);
+    FIXED + head + body + waiting + unsent + batch
 }

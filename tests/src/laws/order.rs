@@ -4,14 +4,17 @@ use super::exchanges::Exchanges;
 use crate::application::answer_to;
 use crate::http::Response;
 use crate::messages::{self, Ending};
-use crate::script::{Script, Step};
-use crate::sent::Sent;
+use crate::script::{Script, Step, With};
+use crate::sent::{Kind, Message, Sent};
 use crate::simulation::{Manners, Simulation};
 
 /// Checks law 7: with nothing in the way, every request gets its own answer.
 pub fn check(script: &Script) {
     let mut script = script.clone();
-    script.steps.retain(|step| matches!(step, Step::Feed(_) | Step::Reply(..) | Step::Notify(..)));
+    script.steps.retain(|step| match step {
+        Step::Reply(_, with) => !matches!(with, With::Refusal | With::Silence),
+        step => matches!(step, Step::Feed(_) | Step::Notify(..)),
+    });
     for manners in [Manners::PUSHY, Manners::POLITE] {
         check_with(&script, manners);
     }
@@ -42,15 +45,29 @@ fn check_pair(response: &Response, request: &Sent) {
     let message = request.message().unwrap_or_default();
     if response.status == 202 {
         assert!(request.end.is_some());
-        assert!(message.id.is_none() || message.method.is_empty(), "{message:?} has no answer");
+        let mut messages = request.batch().unwrap_or_else(|| vec![message]).into_iter();
+        assert!(messages.all(|message| message.kind == Kind::Silent), "{request:?} has no answer");
         return;
     }
     let ending = messages::check(response, request);
     assert_ne!(ending, Ending::Open, "a call was replied to and its stream has no end");
-    let Ending::Result(result) = ending else {
-        return;
-    };
-    assert!(request.end.is_some(), "a result for half a request");
+    assert!(request.end.is_some() || matches!(ending, Ending::Error(_) | Ending::Empty));
+    match ending {
+        Ending::Result(result) => check_result(&result, &message),
+        Ending::Batch(endings) => {
+            let members = request.batch().unwrap_or_default();
+            for (at, ending) in endings {
+                if let (Some(at), Ending::Result(result)) = (at, ending) {
+                    check_result(&result, &members[at]);
+                }
+            }
+        }
+        Ending::Open | Ending::Empty | Ending::Error(_) => {}
+    }
+}
+
+/// Checks that a result is of what was asked.
+fn check_result(result: &str, message: &Message) {
     match &*message.method {
         "tools/call" | "prompts/get" | "resources/read" | "completion/complete" => {
             let name = message.name.as_deref().unwrap_or_default();

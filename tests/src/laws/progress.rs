@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use crate::script::{Pace, Script, Step};
-use crate::simulation::{Manners, Simulation};
+use crate::simulation::{Manners, Seen, Simulation};
 
-/// No input has more outputs than a disconnect: what was lost, twice, the call, and the end.
-const MOST_OUTPUTS: usize = 4;
+/// No input has more outputs than a disconnect: what was lost, twice, the calls, and the end.
+const MOST_OUTPUTS: usize = 3;
 
 /// Checks law 4.
 pub fn check(script: &Script) {
@@ -34,8 +34,13 @@ fn ends_when_the_peer_leaves(script: &Script, manners: Manners) {
     assert!(trace.is_closed(), "Close was not seen");
     if !manners.is_late {
         for turn in &trace.turns {
-            let count = turn.outputs.len();
-            assert!(count <= MOST_OUTPUTS, "{count} outputs on {:?}", turn.given);
+            let is_of_call = |output: &&Seen| {
+                matches!(output, Seen::Call(..) | Seen::Cancelled(_) | Seen::HandedOver(_))
+            };
+            let calls = turn.outputs.iter().filter(is_of_call).count();
+            let others = turn.outputs.len() - calls;
+            assert!(calls <= script.setup.size.limits().batch, "{calls} calls on {:?}", turn.given);
+            assert!(others <= MOST_OUTPUTS, "{others} outputs on {:?}", turn.given);
         }
     }
 }

@@ -1,0 +1,88 @@
+//! Checks the answer to a batch (2025-03-26, basic, "Batching"): each request in it is answered once,
+//! in any order, and nothing else is.
+
+use std::collections::BTreeMap;
+
+use mcp_proto::Revision;
+
+use super::{Ending, check_progress, ending_of, message_of, object, raw, results};
+use crate::http::Response;
+use crate::sent::{Kind, Message};
+
+/// The positions of the members that have that id.
+pub(super) fn members_with_id(members: &[Message], id: &str) -> Vec<usize> {
+    let is_named = |position: &usize| members[*position].id.as_deref() == Some(id);
+    (0..members.len()).filter(is_named).collect()
+}
+
+/// Checks an array or a stream that answers a batch.
+pub(super) fn check(response: &Response, members: &[Message], revision: Revision) -> Ending {
+    let messages = response.messages();
+    assert!(!response.is_batch() || !messages.is_empty(), "an empty array");
+    let has_answer = |position: &usize| members[*position].kind != Kind::Silent;
+    let mut open: Vec<usize> = (0..members.len()).filter(has_answer).collect();
+    let mut endings = Vec::new();
+    let mut progress = BTreeMap::new();
+    for json in messages {
+        let message = message_of(json);
+        if message.contains_key("method") {
+            assert!(!response.is_batch(), "a notification in an array: {json}");
+            let token = object(&message, "params").remove("progressToken").expect("a token");
+            let has_token =
+                |member: &Message| member.progress_token.as_deref() == Some(token.get());
+            let mut asked = open.iter().map(|&at| &members[at]).filter(|member| has_token(member));
+            let asked = asked.next().unwrap_or_else(|| panic!("nobody asked for {json}"));
+            let now = check_progress(&message, asked);
+            let last = progress.insert(token.get().to_owned(), now);
+            let is_shared = members.iter().filter(|member| has_token(member)).count() > 1;
+            assert!(is_shared || last.is_none_or(|last| now > last), "no progress: {json}");
+        } else {
+            let ending = ending_of(&message);
+            let at = take_answered(&mut open, members, raw(&message, "id"), &ending);
+            let named = raw(&message, "id").map(|id| members_with_id(members, id));
+            let at = Some(at).filter(|_| named.is_none_or(|named| named.len() == 1));
+            if let (Ending::Result(_), Some(at)) = (&ending, at) {
+                results::check(&object(&message, "result"), &members[at], revision);
+            }
+            endings.push((at, ending));
+        }
+    }
+    if open.is_empty() { Ending::Batch(endings) } else { Ending::Open }
+}
+
+/// Takes the member that a response answers from those that are open.
+fn take_answered(
+    open: &mut Vec<usize>,
+    members: &[Message],
+    id: Option<&str>,
+    ending: &Ending,
+) -> usize {
+    let is_error = matches!(ending, Ending::Error(_));
+    let named = id.and_then(|id| open.iter().position(|&at| members[at].id.as_deref() == Some(id)));
+    // What is no message has no id that could be relied on.
+    let invalid = || open.iter().position(|&at| is_error && members[at].kind == Kind::Invalid);
+    let position = named.or_else(invalid);
+    let position = position.unwrap_or_else(|| panic!("{ending:?} for {id:?} answers nothing"));
+    let at = open.remove(position);
+    assert!(is_error || members[at].kind == Kind::Request, "a result for {:?}", members[at]);
+    at
+}
+
+/// Checks the answer to a batch as a whole: one error, or nothing. That nothing is said of a
+/// request leaves it open.
+pub(super) fn check_refusal(response: &Response, members: &[Message]) -> Ending {
+    let [json] = response.messages()[..] else {
+        let is_head_or_accepted = response.messages().is_empty();
+        assert!(is_head_or_accepted, "several messages and no array");
+        let is_silent = members.iter().all(|member| member.kind == Kind::Silent);
+        let is_open = response.status == 202 && !is_silent;
+        return if is_open { Ending::Open } else { Ending::Empty };
+    };
+    let message = message_of(json);
+    let ending = ending_of(&message);
+    assert!(matches!(ending, Ending::Error(_)), "one result for a batch: {json}");
+    assert_ne!(response.status, 200, "one error for a batch that was served");
+    let is_known = |id| !members_with_id(members, id).is_empty();
+    assert!(raw(&message, "id").is_none_or(is_known), "{json} answers nothing");
+    ending
+}

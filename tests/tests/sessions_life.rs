@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::client::{HangUp, ToolCall, Wire};
 use common::fixture::{Fixture, Gate};
-use common::session::{Client, REVISIONS, request, tool_call};
+use common::session::{Answer, Client, REVISIONS, request, tool_call};
 use common::{On, wait_until};
 use mcp_proto::Revision;
 use mcp_smol::{
@@ -70,28 +70,42 @@ fn on_all_runtimes(test: impl Fn(&Fixture)) {
     }
 }
 
-/// Ways to use a session, all of which need one that is alive. With the id of the request, if it is
-/// one, that an error has to have.
-fn uses() -> [(&'static str, fn(&Client) -> common::session::Answer, Value); 7] {
+/// A way to use a session.
+struct Use {
+    what: &'static str,
+    send: fn(&Client) -> Answer,
+    /// The id of the request, if it is one, which an error has to have.
+    id: Value,
+}
+
+/// Uses that need a session which is alive.
+fn uses() -> [Use; 7] {
     [
-        ("ping", |client| client.post(&request(json!("p"), "ping", json!({}))), json!("p")),
-        ("call", |client| client.post(&tool_call(json!(7), "who", json!({}))), json!(7)),
-        (
-            "notification",
-            |client| {
-                let message = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-                client.post(&message)
+        Use {
+            what: "ping",
+            send: |client| client.post(&request(json!("p"), "ping", json!({}))),
+            id: json!("p"),
+        },
+        Use {
+            what: "call",
+            send: |client| client.post(&tool_call(json!(7), "who", json!({}))),
+            id: json!(7),
+        },
+        Use {
+            what: "notification",
+            send: |client| {
+                client.post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
             },
-            Value::Null,
-        ),
-        (
-            "response",
-            |client| client.post(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})),
-            Value::Null,
-        ),
-        ("stream", Client::get, Value::Null),
-        ("resumed stream", |client| client.resume("1-0"), Value::Null),
-        ("end", Client::delete, Value::Null),
+            id: Value::Null,
+        },
+        Use {
+            what: "response",
+            send: |client| client.post(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})),
+            id: Value::Null,
+        },
+        Use { what: "stream", send: Client::get, id: Value::Null },
+        Use { what: "resumed stream", send: |client| client.resume("1-0"), id: Value::Null },
+        Use { what: "end", send: Client::delete, id: Value::Null },
     ]
 }
 
@@ -99,7 +113,7 @@ fn uses() -> [(&'static str, fn(&Client) -> common::session::Answer, Value); 7] 
 /// another.
 #[track_caller]
 fn is_unknown(client: &Client) {
-    for (what, send, id) in uses() {
+    for Use { what, send, id } in uses() {
         let answer = send(client);
         let session = &client.session;
         assert_eq!(answer.status, 404, "{what} of {session:?}");
@@ -267,7 +281,7 @@ fn a_client_ends_its_session() {
     on_all_runtimes(|fixture| {
         let (client, other) = (fixture.client(), fixture.client());
         let mut streams = [client.get(), client.get()];
-        streams.iter_mut().for_each(common::session::Answer::primed);
+        streams.iter_mut().for_each(Answer::primed);
         let mut others = other.get();
         others.primed();
         let held = client.send(&tool_call(json!(1), "hold", json!({})));
@@ -284,7 +298,7 @@ fn a_client_ends_its_session() {
         fixture.has_calls(1);
         fixture.has_streams(1);
         streaming.ended();
-        streams.into_iter().for_each(common::session::Answer::ended);
+        streams.into_iter().for_each(Answer::ended);
         // Some answer to that one there is, and it is no result.
         let messages = held.answer().messages();
         assert!(messages.iter().all(|message| message.get("result").is_none()), "{messages:?}");
@@ -457,6 +471,37 @@ fn the_longest_idle_makes_room_for_another() {
         assert!(first.lives() && third.lives() && fifth.lives());
         let _sixth = fixture.client();
         is_unknown(&first);
+        fixture.stop();
+    }
+}
+
+#[test]
+fn what_a_session_keeps_of_its_client_is_bounded() {
+    for &on in On::ALL {
+        let limits =
+            HubLimits { client_bytes: 1024, filter_bytes: 2 * 256 + 20, ..HubLimits::default() };
+        let fixture = Fixture::start_with(on, server, |endpoints| endpoints.hub_limits(limits));
+        let stranger = fixture.stranger();
+        let introduce = |bytes: usize| {
+            let mut introduction = stranger.introduction();
+            introduction["params"]["clientInfo"]["name"] = json!("x".repeat(bytes));
+            stranger.post(&introduction)
+        };
+        let answer = introduce(1024);
+        assert_eq!(answer.field("mcp-session-id"), None);
+        assert_eq!(answer.error()["code"], json!(-32602));
+        assert!(introduce(800).field("mcp-session-id").is_some());
+        fixture.has_sessions(1);
+
+        let client = fixture.client();
+        let subscribe = |uri: &str| client.request("resources/subscribe", json!({"uri": uri}));
+        assert_eq!(subscribe("a:").result(), json!({}));
+        assert_eq!(subscribe("a:").result(), json!({}));
+        assert_eq!(subscribe(&"b".repeat(19)).error()["code"], json!(-32602));
+        assert_eq!(subscribe(&"b".repeat(18)).result(), json!({}));
+        assert_eq!(subscribe("c:").error()["code"], json!(-32602));
+        client.request("resources/unsubscribe", json!({"uri": "a:"})).result();
+        assert_eq!(subscribe("c:").result(), json!({}));
         fixture.stop();
     }
 }

@@ -405,7 +405,7 @@ fn a_call_that_is_cancelled_asks_no_more() {
             assert!(client.lives());
             end(&client);
             fixture.has_calls(0);
-            // Whether the question is taken back: see below.
+            // Whether the question is taken back is another matter.
             let rest = answer.messages();
             assert!(!rest.iter().any(is_response), "{rest:#?}");
             let late = json!({"jsonrpc": "2.0", "id": asked["id"], "result": named("Ann")});

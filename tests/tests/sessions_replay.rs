@@ -210,6 +210,32 @@ fn whoever_comes_back_to_an_event_hears_what_follows_it() {
     });
 }
 
+/// They take the stream from each other, and none of them hears anything twice, or out of order.
+#[test]
+fn many_may_come_back_at_the_same_time() {
+    on_all_runtimes(|fixture| {
+        let reader = Reader::start(fixture, Revision::V2025_11_25);
+        let (client, begin) = (reader.client.clone(), reader.last_id.clone());
+        let cut = reader.cut(HangUp::Rst);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let mut answer = client.resume(&begin);
+                        assert_eq!(answer.status, 200);
+                        // Another may have taken it by now.
+                        let first = answer.event().and_then(|event| event.message);
+                        assert!(first.is_none_or(|it| it["params"]["progress"] == json!(1.0)));
+                        answer.hang_up(HangUp::Fin);
+                    }
+                });
+            }
+        });
+        fixture.gate.open(EVENTS - 1);
+        cut.come_back().finish("the last");
+    });
+}
+
 #[test]
 fn changes_are_heard_of_once_as_well() {
     on_all_runtimes(|fixture| {

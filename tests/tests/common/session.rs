@@ -265,8 +265,7 @@ struct Answers {
 }
 
 fn answers_to(message: &Value) -> Answers {
-    let messages = message.as_array().map_or_else(|| std::slice::from_ref(message), Vec::as_slice);
-    let methods = messages.iter().filter_map(|message| {
+    let methods = members(message).iter().filter_map(|message| {
         Some((message.get("id")?.clone(), message["method"].as_str()?.to_owned()))
     });
     Answers { methods: methods.collect(), any: false }
@@ -418,9 +417,7 @@ impl Answer {
 
     #[track_caller]
     fn check(&self, message: &Value) {
-        for message in
-            message.as_array().map_or_else(|| std::slice::from_ref(message), Vec::as_slice)
-        {
+        for message in members(message) {
             let known = self.answers.methods.iter().find(|(id, _)| *id == message["id"]);
             let method = known.map(|(_, method)| &**method);
             let method = method.or_else(|| self.answers.any.then_some("tools/call"));
@@ -544,6 +541,11 @@ impl Answer {
     pub fn hang_up(self, how: HangUp) {
         how.close(self.stream.into_inner());
     }
+}
+
+/// The messages of a batch, or the one message.
+fn members(message: &Value) -> &[Value] {
+    message.as_array().map_or_else(|| std::slice::from_ref(message), Vec::as_slice)
 }
 
 fn flat(message: Value) -> Vec<Value> {

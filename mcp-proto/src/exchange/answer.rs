@@ -12,7 +12,7 @@ use crate::call::{Call, CallKey, Notification, Reply, ResponseForm};
 use crate::endpoint::Endpoint;
 use crate::error::{RpcError, Status};
 use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
-use crate::hub::{StreamEvent, StreamStart};
+use crate::hub::{SessionId, StreamEvent, StreamStart};
 use crate::limits::Deadlines;
 use crate::media;
 use crate::method::McpMethod;
@@ -29,6 +29,8 @@ pub(crate) struct Answer {
     subscription: Option<Subscription>,
     /// The stream of a session that it reads, once that is known.
     stream: Option<StreamStart>,
+    /// The session that it begins, once there is one.
+    begins: Option<SessionId>,
 }
 
 enum Calls {
@@ -62,6 +64,7 @@ impl Answer {
             subscription: subscription
                 .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
             stream: None,
+            begins: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Answer {
             shape: Shape::Open { since: now },
             subscription: None,
             stream: None,
+            begins: None,
         }
     }
 
@@ -111,6 +115,10 @@ impl Answer {
     /// to come back to another.
     pub(crate) fn is_opened_stream(&self) -> bool {
         self.open().any(|(_, messages)| messages.method() == McpMethod::OpenStream)
+    }
+
+    fn is_initialize(&self) -> bool {
+        self.open().any(|(_, messages)| messages.method() == McpMethod::Initialize)
     }
 
     /// Takes note of the session that a call belongs to.
@@ -250,6 +258,9 @@ impl Answer {
             // Without a stream to end, something has to be said.
             reply = Reply::Error(RpcError::internal("the request was cancelled"));
         }
+        if let Reply::Initialized(session) = &reply {
+            self.begins = *session;
+        }
         // An error has a status of its own, which a stream could not carry.
         let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
         let is_silent = matches!(reply, Reply::NoResponse)
@@ -272,10 +283,7 @@ impl Answer {
             let encoding = self.stream(writer, now);
             writer.end_stream(encoding);
         } else {
-            let session = match &reply {
-                Reply::Initialized(session) => *session,
-                _ => None,
-            };
+            let session = self.begins;
             let head = ResponseHead { session, ..json_head(messages.status(&reply)) };
             writer.write_whole(head, |out| messages.write_reply(out, endpoint, &reply));
         }
@@ -352,6 +360,8 @@ impl Answer {
     pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
         match self.shape {
             Shape::Open { .. } if !self.form.takes_events => None,
+            // The head of its response tells the session, which is not there before the end.
+            Shape::Open { .. } if self.is_initialize() => None,
             Shape::Open { since } => Some(since + deadlines.stream_after),
             Shape::Stream { last_sent, .. } => Some(last_sent + deadlines.keep_alive),
         }
@@ -372,6 +382,7 @@ impl Answer {
         let encoding = writer.begin_stream(ResponseHead {
             // The second keeps nginx from holding events back until its buffer is full.
             fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+            session: self.begins,
             ..ResponseHead::new(Status::Ok, Some(media::EVENT_STREAM))
         });
         self.shape = Shape::Stream { encoding, last_sent: now };

@@ -12,7 +12,7 @@ use crate::call::{Call, CallKey, Notification, Reply, ResponseForm};
 use crate::endpoint::Endpoint;
 use crate::error::{RpcError, Status};
 use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
-use crate::hub::{StreamEvent, StreamStart};
+use crate::hub::{SessionId, StreamEvent, StreamStart};
 use crate::limits::Deadlines;
 use crate::media;
 use crate::method::McpMethod;
@@ -29,6 +29,8 @@ pub(crate) struct Answer {
     subscription: Option<Subscription>,
     /// The stream of a session that it reads, once that is known.
     stream: Option<StreamStart>,
+    /// The session that begins with it, once that is known.
+    session: Option<SessionId>,
 }
 
 enum Calls {
@@ -62,6 +64,7 @@ impl Answer {
             subscription: subscription
                 .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
             stream: None,
+            session: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Answer {
             shape: Shape::Open { since: now },
             subscription: None,
             stream: None,
+            session: None,
         }
     }
 
@@ -110,7 +114,11 @@ impl Answer {
     /// Whether it is a stream that a client of the 2025 revisions has opened by itself, to listen or
     /// to come back to another.
     pub(crate) fn is_opened_stream(&self) -> bool {
-        self.open().any(|(_, messages)| messages.method() == McpMethod::OpenStream)
+        self.is_of(McpMethod::OpenStream)
+    }
+
+    fn is_of(&self, method: McpMethod) -> bool {
+        self.open().any(|(_, messages)| messages.method() == method)
     }
 
     /// Takes note of the session that a call belongs to.
@@ -254,6 +262,9 @@ impl Answer {
         let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
         let is_silent = matches!(reply, Reply::NoResponse)
             || (matches!(reply, Reply::Done) && messages.id().is_none());
+        if let Reply::Initialized(session) = &reply {
+            self.session = *session;
+        }
         if is_batch {
             if !is_silent {
                 self.gather(writer, now, |out| messages.write_reply(out, endpoint, &reply));
@@ -272,11 +283,7 @@ impl Answer {
             let encoding = self.stream(writer, now);
             writer.end_stream(encoding);
         } else {
-            let session = match &reply {
-                Reply::Initialized(session) => *session,
-                _ => None,
-            };
-            let head = ResponseHead { session, ..json_head(messages.status(&reply)) };
+            let head = ResponseHead { session: self.session, ..json_head(messages.status(&reply)) };
             writer.write_whole(head, |out| messages.write_reply(out, endpoint, &reply));
         }
     }
@@ -352,6 +359,8 @@ impl Answer {
     pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
         match self.shape {
             Shape::Open { .. } if !self.form.takes_events => None,
+            // The head names the session, which is not known yet.
+            Shape::Open { .. } if self.is_of(McpMethod::Initialize) => None,
             Shape::Open { since } => Some(since + deadlines.stream_after),
             Shape::Stream { last_sent, .. } => Some(last_sent + deadlines.keep_alive),
         }
@@ -372,6 +381,7 @@ impl Answer {
         let encoding = writer.begin_stream(ResponseHead {
             // The second keeps nginx from holding events back until its buffer is full.
             fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
+            session: self.session,
             ..ResponseHead::new(Status::Ok, Some(media::EVENT_STREAM))
         });
         self.shape = Shape::Stream { encoding, last_sent: now };

@@ -11,7 +11,7 @@ use std::sync::{LazyLock, OnceLock};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonschema::ValidatorMap;
-use mcp_proto::Revision;
+use mcp_proto::{Era, Revision};
 use serde_json::{Value, json};
 
 /// More errors than that make a failure no clearer.
@@ -109,7 +109,11 @@ impl Schema {
         let has_new_names = self.revision >= Revision::V2025_11_25;
         if let Some(method) = message["method"].as_str() {
             if message.get("id").is_some() {
-                return Err(format!("a server sends no requests, as {method} is"));
+                if self.revision.era() == Era::Modern {
+                    return Err(format!("a server sends no requests, as {method} is"));
+                }
+                self.validate("JSONRPCRequest", message)?;
+                return self.validate("ServerRequest", message);
             }
             let definition = self.notifications.get(method);
             let definition = definition.ok_or_else(|| format!("{method} has no definition"))?;
@@ -176,7 +180,9 @@ fn definition_of(answers: Option<&str>, result: &Value) -> Result<&'static str, 
         Some("subscriptions/listen") => "SubscriptionsListenResult",
         Some("server/discover") => "DiscoverResult",
         Some("initialize") => "InitializeResult",
-        Some("ping") => "EmptyResult",
+        Some("ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe") => {
+            "EmptyResult"
+        }
         other => return Err(format!("nothing defines a result for {other:?}")),
     })
 }

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use mcp_proto::{
-    Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, ElicitProperty, ElicitRequest,
-    ElicitSchema, ErrorCode, ExtensionResult, GetPromptResult, Hub, HubLimits, Input, InputRequest,
-    InputRequired, Instant, McpMethod, Notification, Output, Progress, ReadResourceResult, Refusal,
-    Reply, ResourceContents, Revision, RpcError, Session, SubscriptionFilter, SubscriptionKey,
+    Call, CallKey, CallToolResult, Catalog, Change, CompleteResult, Config, ElicitProperty,
+    ElicitRequest, ElicitSchema, Era, ErrorCode, ExtensionResult, GetPromptResult, Hub, Input,
+    InputRequest, InputRequired, Instant, LogLevel, LogMessage, McpMethod, MemoryLog, Notification,
+    Output, Progress, ReadResourceResult, Refusal, Reply, ResourceContents, Revision, RpcError,
+    Session, SessionCallKey, SessionId, SubscriptionFilter, SubscriptionKey,
 };
 use serde_json::value::RawValue;
 
@@ -15,20 +16,14 @@ use crate::simulation::Seen;
 
 /// The calls of one session, and the hub that it shares with others.
 pub struct Application {
-    calls: Vec<Task>,
-    hub: Hub,
+    pub(crate) calls: Vec<Task>,
+    pub(crate) hub: Hub,
     /// Which of its offers is served.
     offer: usize,
 }
 
-impl Default for Application {
-    fn default() -> Self {
-        Self { calls: Vec::new(), hub: Hub::new(HubLimits::default()), offer: 0 }
-    }
-}
-
 /// One call, as the application keeps it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Task {
     /// What to answer to.
     pub key: CallKey,
@@ -47,14 +42,38 @@ pub struct Task {
     filter: Option<SubscriptionFilter>,
     /// Once it has been taken up.
     subscription: Option<SubscriptionKey>,
-    is_open: bool,
+    /// Whether its connection waits for an answer.
+    pub(crate) is_open: bool,
+    /// Whether the application is at work on it, though its connection may have gone.
+    pub(crate) is_working: bool,
+    /// What it is called in the hub.
+    pub(crate) in_session: Option<SessionCallKey>,
+    /// The session that it names, and its id, as JSON.
+    pub(crate) session_id: Option<String>,
+    pub(crate) id: Option<String>,
+    /// What begins a session once the application has nothing against it.
+    initialize: Option<Call>,
+    /// How often its client was asked.
+    pub(crate) asked: usize,
 }
 
 impl Task {
-    /// Whether it is a call to listen.
+    /// Whether it is a stream that goes on until its client leaves: of any revision.
     #[must_use]
-    pub fn is_subscription(&self) -> bool {
-        self.method == McpMethod::Listen
+    pub fn is_endless(&self) -> bool {
+        matches!(self.method, McpMethod::Listen | McpMethod::OpenStream)
+    }
+
+    /// Whether it is a stream that only the hub has something for.
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_open && self.method == McpMethod::OpenStream
+    }
+
+    /// Whether the work goes on when the client leaves.
+    #[must_use]
+    pub fn survives(&self) -> bool {
+        self.revision.era() == Era::Legacy
+            && !matches!(self.method, McpMethod::OpenStream | McpMethod::Initialize)
     }
 
     /// The reply to what is no call of a tool and not looked up.
@@ -79,6 +98,14 @@ impl Task {
 const HUGE: usize = 3000;
 
 impl Application {
+    /// With a hub in which nothing is kept.
+    pub(crate) fn new(setup: Setup) -> Self {
+        let (limits, deadlines) = (setup.size.hub_limits(), setup.pace.hub_deadlines());
+        let log = MemoryLog::new(&limits, deadlines.replay);
+        let hub = Hub::with(limits, deadlines, Box::new(log));
+        Self { calls: Vec::new(), hub, offer: 0 }
+    }
+
     /// Takes note of a call.
     pub(crate) fn begin(&mut self, call: &Call) -> Seen {
         let request = call.request();
@@ -96,6 +123,15 @@ impl Application {
             filter: request.subscription().map(|filter| (**filter).clone()),
             subscription: None,
             is_open: true,
+            is_working: !matches!(
+                request.method(),
+                McpMethod::OpenStream | McpMethod::EndSession | McpMethod::ClientMessage
+            ),
+            in_session: None,
+            session_id: request.session_id().map(ToOwned::to_owned),
+            id: request.id().map(|id| id.to_string()),
+            initialize: None,
+            asked: 0,
         });
         let description = format!(
             "endpoint {}, {request:?}, {}, cursor {:?}, token {:?}, meta {:?}, client {:?}, \
@@ -125,8 +161,8 @@ impl Application {
     pub(crate) fn choose(&self, to: To) -> (CallKey, Option<usize>, bool) {
         let last = self.calls.len().checked_sub(1);
         let call = match to {
-            To::Newest => self.calls.iter().rposition(|task| task.is_open).or(last),
-            To::Oldest => self.calls.iter().position(|task| task.is_open).or(last),
+            To::Newest => self.calls.iter().rposition(|task| task.is_working).or(last),
+            To::Oldest => self.calls.iter().position(|task| task.is_working).or(last),
             To::Nth(number) if !self.calls.is_empty() => {
                 Some(usize::from(number) % self.calls.len())
             }
@@ -191,6 +227,32 @@ impl Application {
         }
     }
 
+    /// Takes note of what a call has become in its session.
+    pub(crate) fn admitted(&mut self, number: usize, call: &Call, key: SessionCallKey) {
+        let task = &mut self.calls[number];
+        task.in_session = Some(key);
+        task.revision = call.request().revision();
+        task.looked_up = FIXTURES.catalogs[self.offer].answer(call);
+    }
+
+    /// Keeps what begins a session until the application has made up its mind.
+    pub(crate) fn keep(&mut self, call: usize, initialize: Call) {
+        self.calls[call].initialize = Some(initialize);
+    }
+
+    /// Lets a client begin a session.
+    pub(crate) fn open_session(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        id: SessionId,
+        call: usize,
+    ) -> Option<Reply> {
+        let call = self.calls[call].initialize.take()?;
+        let endpoint = &config.endpoints[call.endpoint()];
+        Some(self.hub.open_session(now, id, call.request(), endpoint, None))
+    }
+
     /// Whether a call is one to listen that the application has not taken up yet.
     pub(crate) fn is_new_subscription(&self, call: Option<usize>) -> bool {
         call.is_some_and(|call| {
@@ -217,7 +279,7 @@ impl Application {
                 News::Same => Notification::Changed(Change::resource("law:one")),
                 News::Less => Notification::Changed(Change::Prompts),
                 News::Nan => Notification::Changed(Change::resource("law:%22")),
-                News::Infinite => Notification::Subscribed,
+                News::Infinite | News::Log => Notification::Subscribed,
             };
         }
         let last = call.map_or(0.0, |call| self.calls[call].progress);
@@ -227,6 +289,10 @@ impl Application {
             News::Less => last - 1.0,
             News::Nan => f64::NAN,
             News::Infinite => f64::INFINITY,
+            News::Log => {
+                let data = RawValue::from_string("{\n\"a\":1}".into()).expect("JSON");
+                return Notification::Log(LogMessage::new(LogLevel::Info, data));
+            }
         };
         if let (News::More, Some(call)) = (news, call) {
             self.calls[call].progress = value;
@@ -267,6 +333,8 @@ impl Application {
         if let Some(call) = call {
             let task = &mut self.calls[call];
             task.is_open = false;
+            task.is_working = false;
+            task.initialize = None;
             if let Some(subscription) = task.subscription {
                 self.hub.unsubscribe(subscription);
             }
@@ -278,13 +346,22 @@ impl Application {
         self.hub.subscriptions()
     }
 
+    /// Whether there is work to do.
+    pub(crate) fn is_working(&self) -> bool {
+        self.calls.iter().any(|task| task.is_working)
+    }
+
     /// How many calls are open.
     pub(crate) fn open_calls(&self) -> usize {
         self.calls.iter().filter(|task| task.is_open).count()
     }
 
-    pub(crate) fn into_calls(self) -> Vec<Task> {
-        self.calls
+    /// The calls, without what was kept of them.
+    pub(crate) fn take_calls(&mut self) -> Vec<Task> {
+        for task in &mut self.calls {
+            task.initialize = None;
+        }
+        std::mem::take(&mut self.calls)
     }
 }
 
@@ -317,6 +394,7 @@ static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
         mode: Mode::Auto,
         answer_half_closed: false,
         has_clock: false,
+        keeps_sessions: false,
     };
     let now = Instant::default().into();
     let mut session = Session::new(setup.config(), now);

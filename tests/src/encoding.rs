@@ -1,7 +1,9 @@
 //! Cases as bytes, for the fuzzer: every input is a case, and every case has an input.
 
 use crate::hub_model::Operation;
-use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, With};
+use crate::script::{
+    Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
+};
 
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
@@ -20,7 +22,16 @@ const WITH: [With; 11] = [
     With::Silence,
 ];
 const CHANGED: [Changed; 3] = [Changed::Tools, Changed::Resource, Changed::Prompts];
-const NEWS: [News; 5] = [News::More, News::Same, News::Less, News::Nan, News::Infinite];
+const NEWS: [News; 6] = [News::More, News::Same, News::Less, News::Nan, News::Infinite, News::Log];
+const ASKED: [Asked; 3] = [Asked::Ping, Asked::Form, Asked::Roots];
+const ELSEWHERE: [Elsewhere; 6] = [
+    Elsewhere::Cancel,
+    Elsewhere::Answer,
+    Elsewhere::Progress,
+    Elsewhere::Refuse,
+    Elsewhere::Resume,
+    Elsewhere::End,
+];
 
 /// More steps make a case slow and say nothing new.
 const MOST_STEPS: usize = 64;
@@ -62,6 +73,7 @@ impl Encoded for Script {
                 mode: MODES[at(2) % MODES.len()],
                 answer_half_closed: at(3) & 1 != 0,
                 has_clock: at(3) & 2 != 0,
+                keeps_sessions: at(3) & 4 != 0,
             },
             stream: stream[..stream.len().min(MOST_BYTES)].to_vec(),
             steps: steps.chunks(3).map(decode_step).collect(),
@@ -74,7 +86,9 @@ impl Encoded for Script {
             position(&SIZES, &setup.size),
             position(&PACES, &setup.pace),
             position(&MODES, &setup.mode),
-            u8::from(setup.answer_half_closed) | u8::from(setup.has_clock) << 1,
+            u8::from(setup.answer_half_closed)
+                | u8::from(setup.has_clock) << 1
+                | u8::from(setup.keeps_sessions) << 2,
             self.steps.len().min(MOST_STEPS) as u8,
         ];
         for &step in self.steps.iter().take(MOST_STEPS) {
@@ -96,7 +110,7 @@ fn decode_step(bytes: &[u8]) -> Step {
         number => To::Nth(number - 3),
     };
     let choice = usize::from(bytes[2]);
-    match bytes[0] % 16 {
+    match bytes[0] % 19 {
         0 => Step::Feed(argument),
         1 => Step::Fin,
         2 => Step::Reset,
@@ -112,6 +126,9 @@ fn decode_step(bytes: &[u8]) -> Step {
         12 => Step::Resume,
         13 => Step::Shutdown(argument),
         14 => Step::Change(CHANGED[choice % CHANGED.len()]),
+        15 => Step::Ask(to, ASKED[choice % ASKED.len()]),
+        16 => Step::Release(to),
+        17 => Step::Elsewhere(ELSEWHERE[choice % ELSEWHERE.len()]),
         _ => Step::Feed(argument % 64),
     }
 }
@@ -139,6 +156,9 @@ fn encode_step(step: Step) -> (u8, [u8; 2]) {
         Step::Resume => (12, [0; 2]),
         Step::Shutdown(ms) => (13, ms.to_be_bytes()),
         Step::Change(changed) => (14, [0, position(&CHANGED, &changed)]),
+        Step::Ask(call, asked) => (15, [to(call), position(&ASKED, &asked)]),
+        Step::Release(call) => (16, [to(call), 0]),
+        Step::Elsewhere(what) => (17, [0, position(&ELSEWHERE, &what)]),
     }
 }
 

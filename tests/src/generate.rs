@@ -6,8 +6,10 @@ use proptest::sample::select;
 use proptest::test_runner::Config;
 
 use crate::hub_model::Operation;
-use crate::script::{Changed, Mode, News, Pace, Script, Setup, Size, Step, To, With};
-use crate::traffic::{any_request, bodyless, listen, valid};
+use crate::script::{
+    Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
+};
+use crate::traffic::{any_request, bodyless, listen, valid, visit};
 
 /// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
 /// script to be pasted into `tests/regressions.rs`; nothing is written to disk.
@@ -25,7 +27,26 @@ pub fn config() -> Config {
 /// Any traffic, any steps.
 pub fn scripts() -> impl Strategy<Value = Script> {
     let requests = vec(any_request(), 1..6).prop_map(|requests| requests.concat());
-    assemble(setup(), requests, vec(step(), 0..24))
+    let any = assemble(setup(), requests, vec(step(), 0..24));
+    prop_oneof![3 => any, 1 => visits()]
+}
+
+/// Traffic in one session, and what happens there.
+pub fn visits() -> impl Strategy<Value = Script> {
+    let setup = setup().prop_map(|setup| Setup { keeps_sessions: true, ..setup });
+    let step = prop_oneof![
+        4 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
+        4 => (to(), news()).prop_map(|(to, news)| Step::Notify(to, news)),
+        2 => (to(), asked()).prop_map(|(to, asked)| Step::Ask(to, asked)),
+        2 => changed().prop_map(Step::Change),
+        2 => elsewhere().prop_map(Step::Elsewhere),
+        4 => step(),
+    ];
+    let steps = vec(step, 0..24).prop_map(|steps| {
+        let begin = [Step::Feed(u16::MAX)];
+        begin.into_iter().chain(steps).collect()
+    });
+    assemble(setup, visit(), steps)
 }
 
 /// Valid requests only, so that nothing but the steps disturbs them.
@@ -134,13 +155,15 @@ fn setup() -> impl Strategy<Value = Setup> {
         select(vec![Mode::Auto, Mode::Auto, Mode::Stream, Mode::Json]),
         any::<bool>(),
         any::<bool>(),
+        prop::bool::weighted(0.7),
     )
-        .prop_map(|(size, pace, mode, answer_half_closed, has_clock)| Setup {
+        .prop_map(|(size, pace, mode, answer_half_closed, has_clock, keeps_sessions)| Setup {
             size,
             pace,
             mode,
             answer_half_closed,
             has_clock,
+            keeps_sessions,
         })
 }
 
@@ -163,6 +186,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Resume),
         1 => ms().prop_map(Step::Shutdown),
         3 => changed().prop_map(Step::Change),
+        2 => (to(), asked()).prop_map(|(to, asked)| Step::Ask(to, asked)),
+        1 => to().prop_map(Step::Release),
+        4 => elsewhere().prop_map(Step::Elsewhere),
         1 => Just(Step::Fin),
         1 => Just(Step::Reset),
     ]
@@ -194,8 +220,24 @@ fn with() -> impl Strategy<Value = With> {
     ])
 }
 
+fn asked() -> impl Strategy<Value = Asked> {
+    select(vec![Asked::Ping, Asked::Form, Asked::Roots])
+}
+
+fn elsewhere() -> impl Strategy<Value = Elsewhere> {
+    select(vec![
+        Elsewhere::Cancel,
+        Elsewhere::Cancel,
+        Elsewhere::Answer,
+        Elsewhere::Progress,
+        Elsewhere::Refuse,
+        Elsewhere::Resume,
+        Elsewhere::End,
+    ])
+}
+
 fn changed() -> impl Strategy<Value = Changed> {
-    select(vec![Changed::Tools, Changed::Tools, Changed::Resource, Changed::Prompts])
+    select(vec![Changed::Tools, Changed::Resource, Changed::Prompts])
 }
 
 fn news() -> impl Strategy<Value = News> {
@@ -207,5 +249,7 @@ fn news() -> impl Strategy<Value = News> {
         News::Less,
         News::Nan,
         News::Infinite,
+        News::Log,
+        News::Log,
     ])
 }

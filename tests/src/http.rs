@@ -105,6 +105,11 @@ fn read_response(bytes: &[u8], is_head: bool) -> (Response, &[u8]) {
             response.framing = Framing::Chunked;
             (response.body, rest, response.is_complete) = decode_chunked(rest);
         }
+        // It has no body (RFC 9110 section 15.3.5).
+        (None, None) if status == 204 => {
+            response.framing = Framing::Length(0);
+            response.is_complete = true;
+        }
         (None, None) => {
             assert_eq!(response.field("connection"), Some("close"), "{head:?}");
             response.body = rest.to_vec();
@@ -181,6 +186,17 @@ impl Response {
         self.field("content-type") == Some("application/json") && self.body.starts_with(b"[")
     }
 
+    /// The events in it, if it is a stream.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event<'_>> {
+        match self.field("content-type") {
+            Some("text/event-stream") => {
+                read_events(std::str::from_utf8(&self.body).expect("a body is UTF-8"))
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The JSON texts in it: that of the body, those of an array in it, or those of the events.
     #[must_use]
     pub fn messages(&self) -> Vec<&str> {
@@ -192,7 +208,12 @@ impl Response {
                 items.into_iter().map(RawValue::get).collect()
             }
             Some("application/json") => vec![body],
-            Some("text/event-stream") => read_events(body),
+            Some("text/event-stream") => self
+                .events()
+                .into_iter()
+                .map(|event| event.data)
+                .filter(|data| !data.is_empty())
+                .collect(),
             None => {
                 assert_eq!(body, "", "a body without a type");
                 Vec::new()
@@ -202,8 +223,17 @@ impl Response {
     }
 }
 
-/// The data of each event in a stream.
-fn read_events(mut stream: &str) -> Vec<&str> {
+/// One event of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Its id: of which stream, and which in that.
+    pub id: Option<(u64, u64)>,
+    /// Its data, empty if it only says how to come back.
+    pub data: &'a str,
+}
+
+/// The events of a stream.
+fn read_events(mut stream: &str) -> Vec<Event<'_>> {
     let mut events = Vec::new();
     assert!(!stream.contains('\r'), "a CR ends a line, too");
     while !stream.is_empty() {
@@ -213,10 +243,25 @@ fn read_events(mut stream: &str) -> Vec<&str> {
         if block == ": keep-alive" {
             continue;
         }
-        let data = block.strip_prefix("event: message\ndata: ");
-        let data = data.unwrap_or_else(|| panic!("malformed event {block:?}"));
-        assert!(!data.contains('\n'), "an event of several lines: {block:?}");
-        events.push(data);
+        let mut lines = block.split('\n').peekable();
+        let mut field = |name: &str| {
+            let value = (*lines.peek()?).strip_prefix(name)?;
+            lines.next();
+            Some(value.strip_prefix(' ').unwrap_or(value))
+        };
+        let (event, retry, id) = (field("event:"), field("retry:"), field("id:"));
+        let data = field("data:").unwrap_or_else(|| panic!("malformed event {block:?}"));
+        assert_eq!(lines.next(), None, "an event of several lines: {block:?}");
+        // Without data, it says how to come back.
+        let expected = if data.is_empty() { None } else { Some("message") };
+        assert_eq!(event, expected, "malformed event {block:?}");
+        assert_eq!(retry.is_some(), data.is_empty(), "malformed event {block:?}");
+        let id = id.map(|id| {
+            let (stream, number) = id.split_once('-').expect("an id of two numbers");
+            let read = |digits: &str| digits.parse().expect("a number");
+            (read(stream), read(number))
+        });
+        events.push(Event { id, data });
     }
     events
 }

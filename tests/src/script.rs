@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    CompletionsCapability, Config, Deadlines, Endpoint, ExtensionMethod, Limits, LoggingCapability,
-    Offer, Prompt, PromptArgument, PromptsCapability, Resource, ResourceTemplate, ResponseMode,
-    ServerInfo, Tool,
+    CompletionsCapability, Config, Deadlines, Endpoint, ExtensionMethod, HubDeadlines, HubLimits,
+    Limits, LoggingCapability, Offer, Prompt, PromptArgument, PromptsCapability, Resource,
+    ResourceTemplate, ResponseMode, ServerInfo, Tool,
 };
 use serde_json::json;
 
@@ -40,6 +40,8 @@ pub struct Setup {
     pub answer_half_closed: bool,
     /// Whether there is a wall clock for the `Date` field.
     pub has_clock: bool,
+    /// Whether both endpoints keep sessions of the 2025 revisions. They share them.
+    pub keeps_sessions: bool,
 }
 
 /// How large things may get.
@@ -88,6 +90,12 @@ pub enum Step {
     Reply(To, With),
     /// The application reports progress.
     Notify(To, News),
+    /// The application asks the client of a session something.
+    Ask(To, Asked),
+    /// The application lets go of the response to a call of a session, not of its stream.
+    Release(To),
+    /// The client of a session does something on another connection.
+    Elsewhere(Elsewhere),
     /// Time passes, and each deadline is met when it comes.
     Wait(u16),
     /// Time passes with nobody looking at the clock until the end.
@@ -108,6 +116,35 @@ pub enum Step {
     Shutdown(u16),
     /// What the application offers changes while it is served, and those who listen are told.
     Change(Changed),
+}
+
+/// What a client is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether it is there.
+    Ping,
+    /// A form, which not every revision has.
+    Form,
+    /// Its roots.
+    Roots,
+}
+
+/// What the client of a session does on another connection, which it leaves at once. It is about the
+/// call of a session that came last, of those that are served if there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It cancels that call.
+    Cancel,
+    /// It answers the last question, or says that there is progress, or that it will not.
+    Answer,
+    /// Likewise.
+    Progress,
+    /// Likewise.
+    Refuse,
+    /// It takes over the stream of the call.
+    Resume,
+    /// It ends the session.
+    End,
 }
 
 /// What of an offer changes.
@@ -175,6 +212,8 @@ pub enum News {
     Nan,
     /// More than any number.
     Infinite,
+    /// No progress but a line for the log, which only sessions hear of.
+    Log,
 }
 
 impl Setup {
@@ -196,11 +235,14 @@ impl Setup {
             Mode::Stream => ResponseMode::EventStream,
         };
         first.answer_half_closed = self.answer_half_closed;
+        first.keeps_sessions = self.keeps_sessions;
         first.methods = vec![
             ExtensionMethod::new("laws/get").subject("law"),
             ExtensionMethod::new("laws/count"),
         ];
-        let mut config = Config::new([first, endpoint("/other/mcp")]);
+        let mut other = endpoint("/other/mcp");
+        other.keeps_sessions = self.keeps_sessions;
+        let mut config = Config::new([first, other]);
         config.limits = self.size.limits();
         config.deadlines = self.pace.deadlines();
         Arc::new(config)
@@ -241,7 +283,56 @@ impl Size {
     }
 }
 
+impl Size {
+    /// The limits of the hub.
+    #[must_use]
+    pub fn hub_limits(self) -> HubLimits {
+        let limits = HubLimits::default();
+        match self {
+            // One more than there are at the start.
+            Self::Tiny => HubLimits {
+                filter_bytes: 800,
+                sessions: 4,
+                client_bytes: 100,
+                streams: 1,
+                replay_bytes: 2000,
+                total_replay_bytes: 3000,
+                ..limits
+            },
+            Self::Small => HubLimits {
+                filter_bytes: 1000,
+                sessions: 6,
+                client_bytes: 500,
+                streams: 3,
+                replay_bytes: 6000,
+                total_replay_bytes: 10_000,
+                ..limits
+            },
+            Self::Usual => limits,
+        }
+    }
+}
+
 impl Pace {
+    /// The deadlines of the hub.
+    #[must_use]
+    pub fn hub_deadlines(self) -> HubDeadlines {
+        let ms = Duration::from_millis;
+        let deadlines = HubDeadlines::default();
+        match self {
+            Self::Quick => {
+                HubDeadlines { session_idle: ms(700), replay: ms(300), answer: ms(40), ..deadlines }
+            }
+            Self::Steady => deadlines,
+            Self::Patient => HubDeadlines {
+                session_idle: Duration::MAX,
+                replay: Duration::MAX,
+                answer: Duration::MAX,
+                ..deadlines
+            },
+        }
+    }
+
     /// The deadlines.
     #[must_use]
     pub fn deadlines(self) -> Deadlines {
@@ -347,6 +438,7 @@ mod tests {
                 mode: Mode::Auto,
                 answer_half_closed: false,
                 has_clock: true,
+                keeps_sessions: false,
             },
             stream: b"GET / HTTP/1.1\r\n \"x\xff".to_vec(),
             steps: vec![Step::Feed(3), Step::Reply(To::Nth(1), With::Text)],
@@ -354,7 +446,7 @@ mod tests {
         assert_eq!(
             format!("{script:?}"),
             "Script {\n    setup: Setup { size: Tiny, pace: Quick, mode: Auto, \
-             answer_half_closed: false, has_clock: true },\n    \
+             answer_half_closed: false, has_clock: true, keeps_sessions: false },\n    \
              stream: b\"GET / HTTP/1.1\\r\\n\\\n        \\x20\\\"x\\xff\".to_vec(),\n    \
              steps: vec![Feed(3), Reply(Nth(1), Text)],\n}"
         );

@@ -31,6 +31,8 @@ pub struct Sent {
     pub announced: Option<u64>,
     /// The body so far, decoded.
     pub body: Vec<u8>,
+    /// The revision of the session that it names, if that has been there.
+    pub session: Option<Revision>,
 }
 
 /// What kind of message a client has sent.
@@ -104,6 +106,7 @@ fn read_request(stream: &[u8], start: usize) -> Sent {
         fields: Vec::new(),
         announced: None,
         body: Vec::new(),
+        session: None,
     };
     let Some(length) = find(&stream[start..], b"\r\n\r\n") else {
         let mut words = stream[start..].splitn(2, |&byte| byte == b' ');
@@ -236,6 +239,9 @@ impl Sent {
     /// The revision it is of, if it is a valid request.
     #[must_use]
     pub fn revision(&self) -> Revision {
+        if let Some(revision) = self.session {
+            return revision;
+        }
         self.field("mcp-protocol-version")
             .and_then(Revision::from_name)
             .unwrap_or(Revision::V2025_03_26)

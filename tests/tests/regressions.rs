@@ -15,6 +15,7 @@ const SETUP: Setup = Setup {
     mode: Mode::Auto,
     answer_half_closed: false,
     has_clock: false,
+    keeps_sessions: false,
 };
 
 /// A body that came in one piece with its refused head was let off the drain limit.
@@ -139,4 +140,28 @@ fn an_end_without_bytes_is_an_end() {
             .to_vec(),
         steps: vec![Feed(1000), Wait(30), Reply(To::Newest, With::Silence)],
     });
+}
+
+/// A client that took nothing but event streams, or whose session began after a while, was not told
+/// what its session is called.
+#[test]
+fn a_session_has_a_name_whatever_its_first_response_is() {
+    for mode in [Mode::Auto, Mode::Stream] {
+        for steps in [
+            vec![Feed(1000), Reply(To::Newest, With::Text)],
+            vec![Feed(1000), Wait(30), Reply(To::Newest, With::Text)],
+        ] {
+            wellformed::check(&Script {
+                setup: Setup { mode, keeps_sessions: true, ..SETUP },
+                stream: b"POST /mcp HTTP/1.1\r\n\
+                    Host: localhost\r\n\
+                    Content-Type: application/json\r\n\
+                    Content-Length: 87\r\n\
+                    \r\n\
+                    {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\"}}"
+                    .to_vec(),
+                steps,
+            });
+        }
+    }
 }

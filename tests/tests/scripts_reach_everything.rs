@@ -8,7 +8,7 @@ use mcp_tests::generate::scripts;
 use mcp_tests::http::Response;
 use mcp_tests::laws::exchanges::Exchanges;
 use mcp_tests::messages::{self, Ending};
-use mcp_tests::script::{Mode, Pace, Setup, Size};
+use mcp_tests::script::{Mode, Pace, Script, Setup, Size};
 use mcp_tests::sent::{Kind, Sent};
 use mcp_tests::simulation::{Given, Manners, Seen, Simulation, Trace};
 use mcp_tests::traffic::invalid_requests;
@@ -23,6 +23,10 @@ const EVERYTHING: &str = "
     batch in one array, batch in a stream, answer to a batch out of order, batch of notifications,
     error for a member, several cancelled, several handed over, refused UnknownBatch,
     refused EmptyBatch, refused BatchTooLarge { limit: 2 }, refused UnknownSession,
+    session, priming event, stream of a session, resumed stream, question in a session,
+    question taken back, log, change in a session,
+    resource in a session, refused UnknownSession, refused SessionExists, refused UnknownEvent,
+    refused MissingSessionId, status 204,
     framing Chunked, framing UntilClose, 100 Continue, four responses,
     status 200, status 202, status 400, status 404, status 405, status 408, status 413, status 431
 ";
@@ -34,7 +38,7 @@ fn everything_happens() {
     for _ in 0..3000 {
         let script = scripts().new_tree(&mut runner).expect("a script").current();
         let trace = Simulation::run(&script, Manners::PUSHY);
-        for what in happenings(&trace, &script.stream) {
+        for what in happenings(&trace, &script) {
             *counts.entry(what).or_default() += 1;
         }
     }
@@ -43,7 +47,7 @@ fn everything_happens() {
     assert!(never.is_empty(), "{never:?} never happens: {counts:#?}");
 }
 
-fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
+fn happenings(trace: &Trace, script: &Script) -> Vec<String> {
     let mut all = Vec::new();
     for turn in &trace.turns {
         match turn.given {
@@ -73,8 +77,14 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
         }
     }
     let fed = trace.turns.last().map_or(0, |turn| turn.fed);
-    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, stream, fed);
+    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, script, fed);
     all.extend(exchanges.pairs().flat_map(|(response, request)| of_batch(response, request)));
+    let is_resumed = |(response, request): (&Response, &Sent)| {
+        response.status == 200 && request.field("last-event-id").is_some()
+    };
+    if exchanges.pairs().any(is_resumed) {
+        all.push("resumed stream".into());
+    }
     let responses = exchanges.responses.finals;
     if responses.len() >= 4 {
         all.push("four responses".into());
@@ -98,8 +108,38 @@ fn happenings(trace: &Trace, stream: &[u8]) -> Vec<String> {
                 all.push(what.into());
             }
         }
+        all.extend(of_session(&response));
         if response.body.starts_with(b": keep-alive") {
             all.push("keep-alive comment".into());
+        }
+    }
+    all
+}
+
+/// What happens in a session.
+fn of_session(response: &Response) -> Vec<String> {
+    let mut all = Vec::new();
+    if response.field("mcp-session-id").is_some() {
+        all.push("session".into());
+    }
+    let events = response.events();
+    if events.iter().any(|event| event.data.is_empty()) {
+        all.push("priming event".into());
+    }
+    if events.iter().any(|event| event.id.is_some_and(|(_, number)| number > 1)) {
+        all.push("stream of a session".into());
+    }
+    let in_session =
+        |sign: &str| events.iter().any(|event| event.id.is_some() && event.data.contains(sign));
+    for (sign, what) in [
+        ("\"method\":\"ping\"", "question in a session"),
+        ("notifications/cancelled", "question taken back"),
+        ("notifications/message", "log"),
+        ("notifications/tools/list_changed", "change in a session"),
+        ("notifications/resources/updated", "resource in a session"),
+    ] {
+        if in_session(sign) {
+            all.push(what.into());
         }
     }
     all
@@ -136,6 +176,7 @@ fn every_refusal_is_provoked() {
         mode: Mode::Auto,
         answer_half_closed: false,
         has_clock: false,
+        keeps_sessions: true,
     };
     let now = Instant::default().into();
     for (name, request) in invalid_requests() {

@@ -29,8 +29,8 @@ pub(crate) struct Answer {
     subscription: Option<Subscription>,
     /// The stream of a session that it reads, once that is known.
     stream: Option<StreamStart>,
-    /// The session that it begins, once there is one.
-    begins: Option<SessionId>,
+    /// The session that begins with it, once that is known.
+    session: Option<SessionId>,
 }
 
 enum Calls {
@@ -64,7 +64,7 @@ impl Answer {
             subscription: subscription
                 .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
             stream: None,
-            begins: None,
+            session: None,
         }
     }
 
@@ -82,7 +82,7 @@ impl Answer {
             shape: Shape::Open { since: now },
             subscription: None,
             stream: None,
-            begins: None,
+            session: None,
         }
     }
 
@@ -114,11 +114,11 @@ impl Answer {
     /// Whether it is a stream that a client of the 2025 revisions has opened by itself, to listen or
     /// to come back to another.
     pub(crate) fn is_opened_stream(&self) -> bool {
-        self.open().any(|(_, messages)| messages.method() == McpMethod::OpenStream)
+        self.is_of(McpMethod::OpenStream)
     }
 
-    fn is_initialize(&self) -> bool {
-        self.open().any(|(_, messages)| messages.method() == McpMethod::Initialize)
+    fn is_of(&self, method: McpMethod) -> bool {
+        self.open().any(|(_, messages)| messages.method() == method)
     }
 
     /// Takes note of the session that a call belongs to.
@@ -258,13 +258,13 @@ impl Answer {
             // Without a stream to end, something has to be said.
             reply = Reply::Error(RpcError::internal("the request was cancelled"));
         }
-        if let Reply::Initialized(session) = &reply {
-            self.begins = *session;
-        }
         // An error has a status of its own, which a stream could not carry.
         let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
         let is_silent = matches!(reply, Reply::NoResponse)
             || (matches!(reply, Reply::Done) && messages.id().is_none());
+        if let Reply::Initialized(session) = &reply {
+            self.session = *session;
+        }
         if is_batch {
             if !is_silent {
                 self.gather(writer, now, |out| messages.write_reply(out, endpoint, &reply));
@@ -283,8 +283,7 @@ impl Answer {
             let encoding = self.stream(writer, now);
             writer.end_stream(encoding);
         } else {
-            let session = self.begins;
-            let head = ResponseHead { session, ..json_head(messages.status(&reply)) };
+            let head = ResponseHead { session: self.session, ..json_head(messages.status(&reply)) };
             writer.write_whole(head, |out| messages.write_reply(out, endpoint, &reply));
         }
     }
@@ -360,8 +359,8 @@ impl Answer {
     pub(crate) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
         match self.shape {
             Shape::Open { .. } if !self.form.takes_events => None,
-            // The head of its response tells the session, which is not there before the end.
-            Shape::Open { .. } if self.is_initialize() => None,
+            // The head names the session, which is not known yet.
+            Shape::Open { .. } if self.is_of(McpMethod::Initialize) => None,
             Shape::Open { since } => Some(since + deadlines.stream_after),
             Shape::Stream { last_sent, .. } => Some(last_sent + deadlines.keep_alive),
         }
@@ -382,7 +381,7 @@ impl Answer {
         let encoding = writer.begin_stream(ResponseHead {
             // The second keeps nginx from holding events back until its buffer is full.
             fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
-            session: self.begins,
+            session: self.session,
             ..ResponseHead::new(Status::Ok, Some(media::EVENT_STREAM))
         });
         self.shape = Shape::Stream { encoding, last_sent: now };

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use mcp_proto::{Era, Revision};
-
 use crate::script::{Script, Step};
 use crate::simulation::{Given, Manners, Seen, Simulation, Trace, Turn};
 
@@ -36,17 +34,33 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
     let mut without_effect = BTreeSet::new();
     let mut deadline = None;
     let mut has_shutdown = false;
+    let mut is_refused = false;
+    let mut is_owed = false;
+    // The calls of a batch are let into their session one by one.
+    let is_batch = |since: usize, position: usize| {
+        let mut between = trace.turns[since..=position].iter().skip(1);
+        between.all(|turn| {
+            matches!(turn.given, Given::Admitted | Given::Reply(..) | Given::Refused(..))
+        })
+    };
     for (position, turn) in trace.turns.iter().enumerate() {
         has_shutdown |= turn.given == Given::Shutdown;
         match turn.given {
             Given::Reply(call, true) => {
                 assert!(take(&mut open, call), "an open call can be replied to");
-                let is_sent = !turn.emitted.is_empty();
-                assert!(is_sent || !open.is_empty(), "a reply that is not sent");
+                // The end of a stream without framing is that of its connection.
+                let is_end = turn.unsent > 0 || turn.outputs.contains(&Seen::ShutdownWrite);
+                let is_sent = !turn.emitted.is_empty() || is_end || is_closed(turn);
+                is_owed = !is_sent && open.is_empty();
             }
             Given::Refused(call, true) => {
-                assert!(take(&mut open, call), "an open call can be refused");
-                assert!(!turn.emitted.is_empty(), "a refusal that is not sent");
+                // Of a batch, one is refused and the others are cancelled.
+                if turn.emitted.is_empty() {
+                    assert!(is_refused || has_shutdown, "a refusal that is not sent");
+                } else {
+                    assert!(take(&mut open, call), "an open call can be refused");
+                    is_refused = true;
+                }
             }
             Given::Reply(_, false) | Given::Refused(_, false) | Given::Notify(_, false) => {
                 assert!(turn.outputs.is_empty(), "{:?} causes {:?}", turn.given, turn.outputs);
@@ -61,33 +75,42 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
             match output {
                 Seen::Call(number, _) => {
                     assert_eq!(*number, calls);
-                    assert!(open.is_empty() || since == position, "one request at a time");
+                    let is_of_batch = calls > 0 && is_batch(since, position);
+                    assert!(open.is_empty() || is_of_batch, "one request at a time");
+                    is_refused &= is_of_batch;
+                    // The answers to a batch go out together.
+                    is_owed &= !is_of_batch;
                     open.insert(*number);
                     (since, calls) = (position, calls + 1);
                 }
                 Seen::Cancelled(number) => {
                     assert!(open.remove(number), "a call that is over is cancelled");
-                    let era = trace.calls[*number].revision.era();
                     let is_ours = has_shutdown || matches!(turn.given, Given::Refused(_, true));
                     let is_disconnect = matches!(turn.given, Given::PeerClosed(_));
                     assert!(
-                        era == Era::Modern || (is_ours && !is_disconnect),
+                        !trace.calls[*number].survives() || (is_ours && !is_disconnect),
                         "a disconnect cancels a request of 2025"
                     );
                     check_disconnect(turn, is_ours);
                 }
                 Seen::HandedOver(number) => {
                     assert!(open.remove(number), "a call that is over is handed over");
-                    let revision = trace.calls[*number].revision;
-                    assert!(revision < Revision::V2026_07_28, "{revision} is handed over");
+                    assert!(trace.calls[*number].survives(), "handed over what nobody hears of");
                     check_disconnect(turn, false);
                 }
                 Seen::Close => assert!(open.is_empty(), "a call survives its connection"),
                 Seen::Event(_) | Seen::ShutdownWrite => {}
             }
         }
-        let has_subscription = open.iter().any(|call| trace.calls[*call].is_subscription());
-        assert!(!has_shutdown || !has_subscription, "a subscription goes on in a shutdown");
+        assert!(!is_owed, "a reply that is not sent");
+        let has_subscription = open.iter().any(|call| trace.calls[*call].is_endless());
+        // What the session says next, it has said before the hub was asked.
+        let is_asked = trace
+            .turns
+            .get(position + 1)
+            .is_some_and(|next| matches!(next.given, Given::Admitted | Given::Refused(..)));
+        let goes_on = has_shutdown && has_subscription && !is_asked;
+        assert!(!goes_on, "a subscription goes on in a shutdown");
     }
     without_effect
 }
@@ -96,9 +119,13 @@ fn take(open: &mut BTreeSet<usize>, call: Option<usize>) -> bool {
     call.is_some_and(|call| open.remove(&call))
 }
 
+fn is_closed(turn: &Turn) -> bool {
+    turn.outputs.contains(&Seen::Close)
+}
+
 /// Calls end against their will when the connection does, or when the server wants it so.
 fn check_disconnect(turn: &Turn, is_ours: bool) {
-    let is_closed = turn.outputs.contains(&Seen::Close);
+    let is_closed = is_closed(turn);
     // A false alarm may come when something happens to be due.
     let ends = matches!(turn.given, Given::PeerClosed(_) | Given::Timeout | Given::FalseAlarm);
     assert!((ends && is_closed) || is_ours, "a call ends on {:?}", turn.given);

@@ -60,7 +60,7 @@ fn check_subscriptions(trace: &Trace, turn: &Turn) {
     let reported =
         outputs().filter(|output| matches!(output, Seen::Event(Event::StreamEnded { .. })));
     let ended = outputs().filter(
-        |output| matches!(output, Seen::Cancelled(call) if trace.calls[*call].is_subscription()),
+        |output| matches!(output, Seen::Cancelled(call) if trace.calls[*call].is_endless()),
     );
     assert_eq!(reported.count(), ended.count(), "ends of subscriptions, by {:?}", turn.given);
 }
@@ -110,7 +110,7 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
     }
 
     let stream = &script.stream[..turn.fed];
-    let exchanges = Exchanges::read(before, &trace.emitted, stream, turn.fed);
+    let exchanges = Exchanges::read(before, &trace.emitted, script, turn.fed);
     let (requests, responses) = (&exchanges.requests, &exchanges.responses);
     // The request in hand is the first whose response is not yet out.
     let last = responses.finals.last().zip(responses.finals.len().checked_sub(1));
@@ -125,11 +125,14 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
     };
 
     let is_refused = |response: &Response| {
-        before.iter().any(|turn| {
-            let mut outputs = turn.outputs.iter();
-            turn.emitted.contains(&response.start)
-                && outputs.any(|output| matches!(output, Seen::Event(Event::Refused { .. })))
-        })
+        let since = before.iter().position(|turn| turn.emitted.contains(&response.start));
+        let turns = before.iter().skip(since.unwrap_or(before.len()));
+        // The calls of a batch are refused one by one, and the first says it.
+        let is_same = |turn: &&Turn| {
+            turn.emitted.contains(&response.start) || matches!(turn.given, Given::Refused(..))
+        };
+        let mut outputs = turns.take_while(is_same).flat_map(|turn| &turn.outputs);
+        outputs.any(|output| matches!(output, Seen::Event(Event::Refused { .. })))
     };
     let stage = match &begun {
         None if !request.has_head => Some(Lost::InHead),
@@ -153,7 +156,7 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         .unwrap_or_else(|| Some(usize::from(request.is_for_other())));
 
     let message = request.message().unwrap_or_default();
-    let is_subscription = message.method == "subscriptions/listen";
+    let is_subscription = message.method == "subscriptions/listen" || request.method == "GET";
     let has_half_closed = was_given(|given| matches!(given, Given::PeerClosed(_)));
     let keeps_alive = match &begun {
         Some((response, _)) => !response.closes(),

@@ -1,10 +1,16 @@
 //! Brings the two directions of a connection together: which response answers which request.
 
+use std::collections::BTreeMap;
+
+use mcp_proto::Revision;
+
 use crate::http::{Response, Responses, read_responses};
 use crate::messages;
 use crate::schema;
+use crate::script::Script;
 use crate::sent::{Sent, read_requests};
 use crate::simulation::Turn;
+use crate::simulation::elsewhere::{FIRST_SESSIONS, session_name};
 
 /// The requests and responses of a connection, the nth of the one for the nth of the other.
 pub struct Exchanges {
@@ -12,15 +18,26 @@ pub struct Exchanges {
     pub requests: Vec<Sent>,
     /// The responses.
     pub responses: Responses,
+    keeps_sessions: bool,
+}
+
+/// The revision that a response to `initialize` settles on.
+fn settled(response: &Response) -> Revision {
+    let messages = response.messages();
+    let message = messages.last().expect("a message");
+    let all = Revision::ALL.into_iter();
+    let mut named = all.filter(|it| message.contains(&format!("\"protocolVersion\":\"{it}\"")));
+    named.next().expect("a revision")
 }
 
 impl Exchanges {
     /// Reads what was sent in `turns`, the first ones of a trace.
     ///
-    /// `fed` bytes of `stream` have been received by now. Bytes that come behind a refusal are
+    /// `fed` bytes of the stream have been received by now. Bytes that come behind a refusal are
     /// not read any more, so each response is seen with those that were there when it began.
     /// Whatever message is in it is valid by its [`schema`].
-    pub fn read(turns: &[Turn], emitted: &[u8], stream: &[u8], fed: usize) -> Self {
+    pub fn read(turns: &[Turn], emitted: &[u8], script: &Script, fed: usize) -> Self {
+        let (stream, keeps_sessions) = (&script.stream[..], script.setup.keeps_sessions);
         let request_at = |number: usize, offset: usize| {
             let turn = turns.iter().find(|turn| turn.emitted.contains(&offset));
             let fed = turn.map_or(0, |turn| turn.fed);
@@ -37,7 +54,8 @@ impl Exchanges {
             starts.enumerate().map(|(number, offset)| request_at(number, offset)).collect();
         let all = read_requests(&stream[..fed]);
         requests.extend(all.into_iter().skip(responses.finals.len()));
-        let exchanges = Self { requests, responses };
+        let mut exchanges = Self { requests, responses, keeps_sessions };
+        exchanges.find_sessions();
         for (response, request) in exchanges.pairs() {
             for message in response.messages() {
                 let asked = messages::asked_by(message, request);
@@ -46,6 +64,31 @@ impl Exchanges {
             }
         }
         exchanges
+    }
+
+    /// Finds out which session each request was of. A session that is not known by then has not been
+    /// there, or none is: then the request was refused, or served without.
+    fn find_sessions(&mut self) {
+        let first = FIRST_SESSIONS.iter().zip(1..);
+        let mut sessions: BTreeMap<String, Revision> = first
+            .map(|(name, number)| (session_name(number), Revision::from_name(name).expect("one")))
+            .collect();
+        for (number, request) in self.requests.iter_mut().enumerate() {
+            let is_legacy = request.revision() < Revision::V2026_07_28;
+            request.session = request
+                .field("mcp-session-id")
+                .filter(|_| is_legacy && self.keeps_sessions)
+                .and_then(|name| sessions.get(name).copied());
+            let response = self.responses.finals.get(number);
+            if let Some((response, name)) =
+                response.and_then(|response| Some((response, response.field("mcp-session-id")?)))
+            {
+                let asked = request.message().unwrap_or_default().method;
+                assert_eq!(asked, "initialize", "a session that was not asked for");
+                let is_new = sessions.insert(name.to_owned(), settled(response)).is_none();
+                assert!(is_new, "the session {name} begins twice");
+            }
+        }
     }
 
     /// Each response with its request.

@@ -22,6 +22,7 @@ pub fn check(script: &Script) {
             if is_closed || last == Step::Reset {
                 assert_eq!(open, 0, "calls are open behind {last:?}");
                 assert_eq!(trace.subscriptions, 0, "subscriptions stay behind {last:?}");
+                assert!(trace.is_forgotten, "something stays in the hub behind {last:?}");
             }
         }
     }

@@ -17,7 +17,7 @@ pub fn check(script: &Script) {
 
 fn check_trace(trace: &Trace, script: &Script) {
     let fed = trace.turns.last().map_or(0, |turn| turn.fed);
-    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, &script.stream, fed);
+    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, script, fed);
     let count = exchanges.responses.finals.len();
     let is_silence = |step: &Step| matches!(step, Step::Reply(_, With::Silence));
     let may_be_silent = script.steps.iter().any(is_silence);
@@ -26,7 +26,16 @@ fn check_trace(trace: &Trace, script: &Script) {
         let is_last = number + 1 == count;
         assert!(is_last || !response.closes(), "a response behind the last");
         let ending = messages::check(response, request);
-        if response.is_complete && !may_be_silent {
+        let is_begun = script.setup.keeps_sessions
+            && matches!(ending, Ending::Result(_))
+            && request.message().is_some_and(|message| message.method == "initialize");
+        assert_eq!(
+            is_begun,
+            response.field("mcp-session-id").is_some(),
+            "a session without a name"
+        );
+        // A call may be cancelled, and its stream be taken over or end before it does.
+        if response.is_complete && !may_be_silent && request.session.is_none() {
             assert_ne!(ending, Ending::Open, "a complete stream without a final message");
         }
     }
@@ -54,7 +63,7 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
     } else if !request.is_http11 && !response.closes() {
         assert_eq!(response.field("connection"), Some("keep-alive"));
     }
-    let is_empty = response.status == 202;
+    let is_empty = [202, 204].contains(&response.status);
     assert_eq!(is_empty, response.field("content-type").is_none());
     assert_eq!(is_empty, response.framing == Framing::Length(0));
     assert_eq!(response.status == 405, response.field("allow").is_some());
@@ -63,6 +72,7 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
         let message = request.message().unwrap_or_default();
         let may_stream = request.is_for_other()
             || script.setup.mode != Mode::Json
+            || request.method == "GET"
             || message.method == "subscriptions/listen";
         assert!(may_stream, "a stream, pinned to JSON");
         assert_eq!(response.field("cache-control"), Some("no-cache"));
@@ -76,11 +86,12 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
         "allow",
         "cache-control",
         "x-accel-buffering",
+        "mcp-session-id",
     ];
     for (name, _) in &response.fields {
         assert!(known.contains(&name.as_str()), "an unknown field {name}");
     }
-    let refused = [400, 403, 404, 405, 406, 408, 413, 415, 417, 431, 501, 505];
-    let is_known = [200, 202].contains(&response.status) || refused.contains(&response.status);
+    let refused = [400, 403, 404, 405, 406, 408, 413, 415, 417, 431, 501, 503, 505];
+    let is_known = [200, 202, 204].contains(&response.status) || refused.contains(&response.status);
     assert!(is_known, "an unknown status {}", response.status);
 }

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use mcp_proto::Revision;
-
-use super::{Ending, check_progress, ending_of, message_of, object, raw, results};
+use super::{Ending, check_progress, ending_of, message_of, object, raw, results, session};
 use crate::http::Response;
-use crate::sent::{Kind, Message};
+use crate::sent::{Kind, Message, Sent};
 
 /// The positions of the members that have that id.
 pub(super) fn members_with_id(members: &[Message], id: &str) -> Vec<usize> {
@@ -16,21 +14,30 @@ pub(super) fn members_with_id(members: &[Message], id: &str) -> Vec<usize> {
 }
 
 /// Checks an array or a stream that answers a batch.
-pub(super) fn check(response: &Response, members: &[Message], revision: Revision) -> Ending {
+pub(super) fn check(response: &Response, members: &[Message], request: &Sent) -> Ending {
     let messages = response.messages();
     assert!(!response.is_batch() || !messages.is_empty(), "an empty array");
     let has_answer = |position: &usize| members[*position].kind != Kind::Silent;
     let mut open: Vec<usize> = (0..members.len()).filter(has_answer).collect();
     let mut endings = Vec::new();
     let mut progress = BTreeMap::new();
+    let mut questions = Vec::new();
     for json in messages {
         let message = message_of(json);
-        if message.contains_key("method") {
+        if session::is_of_session(&message) {
+            session::check_message(&message, request, &mut questions);
+        } else if message.contains_key("method") {
             assert!(!response.is_batch(), "a notification in an array: {json}");
             let token = object(&message, "params").remove("progressToken").expect("a token");
             let has_token =
                 |member: &Message| member.progress_token.as_deref() == Some(token.get());
-            let mut asked = open.iter().map(|&at| &members[at]).filter(|member| has_token(member));
+            // Of several that have one id, it is not known which have been answered.
+            let is_open = |at: &usize| {
+                let is_named = |id: &String| members_with_id(members, id).len() > 1;
+                open.contains(at) || members[*at].id.as_ref().is_some_and(is_named)
+            };
+            let asked = (0..members.len()).filter(is_open).map(|at| &members[at]);
+            let mut asked = asked.filter(|member| has_token(member));
             let asked = asked.next().unwrap_or_else(|| panic!("nobody asked for {json}"));
             let now = check_progress(&message, asked);
             let last = progress.insert(token.get().to_owned(), now);
@@ -42,7 +49,7 @@ pub(super) fn check(response: &Response, members: &[Message], revision: Revision
             let named = raw(&message, "id").map(|id| members_with_id(members, id));
             let at = Some(at).filter(|_| named.is_none_or(|named| named.len() == 1));
             if let (Ending::Result(_), Some(at)) = (&ending, at) {
-                results::check(&object(&message, "result"), &members[at], revision);
+                results::check(&object(&message, "result"), &members[at], request.revision());
             }
             endings.push((at, ending));
         }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod results;
+mod session;
 
 use serde_json::value::RawValue;
 
@@ -42,10 +43,12 @@ pub fn asked_by(json: &str, request: &Sent) -> Option<Message> {
 #[must_use]
 pub fn check(response: &Response, request: &Sent) -> Ending {
     let is_stream = response.field("content-type") == Some("text/event-stream");
+    session::check_events(response, request);
     match request.batch() {
+        _ if is_stream && request.method == "GET" => session::check_opened(response, request),
         Some(members) if is_stream || response.is_batch() => {
             assert_eq!(response.status, 200, "a batch has no status of its own");
-            batch::check(response, &members, request.revision())
+            batch::check(response, &members, request)
         }
         Some(members) => batch::check_refusal(response, &members),
         None => check_one(response, request),
@@ -57,12 +60,15 @@ fn check_one(response: &Response, request: &Sent) -> Ending {
     let asked = request.message().unwrap_or_default();
     let mut ending = Ending::Open;
     let mut last_progress = f64::NEG_INFINITY;
+    let mut questions = Vec::new();
     for json in response.messages() {
         assert_eq!(ending, Ending::Open, "behind the final message comes {json}");
         let message = message_of(json);
         if asked.method == "subscriptions/listen" && message.contains_key("method") {
             check_change(&message, &asked, last_progress == f64::NEG_INFINITY);
             last_progress = 0.0;
+        } else if session::is_of_session(&message) {
+            session::check_message(&message, request, &mut questions);
         } else if message.contains_key("method") {
             let progress = check_progress(&message, &asked);
             assert!(progress > last_progress, "{progress} is no progress after {last_progress}");

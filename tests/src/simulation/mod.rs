@@ -4,13 +4,17 @@
 //! On request it is a bad driver: one that feeds bytes nobody asked for, or looks at the outputs
 //! late. The laws hold for those too.
 
+pub mod elsewhere;
+mod sessions;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_proto::{
-    CallKey, Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Reply, Session,
-};
+use sessions::Reading;
+
+use mcp_proto::{Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Session};
 
 use crate::application::{Application, Task};
 use crate::script::{News, Script, Step, To, With};
@@ -84,6 +88,8 @@ pub enum Given {
     Reply(Option<usize>, bool),
     /// Likewise one that refuses the call, and the others of its batch.
     Refused(Option<usize>, bool),
+    /// A call has been let into its session.
+    Admitted,
     /// A notification, likewise.
     Notify(Option<usize>, bool),
     /// A deadline.
@@ -112,7 +118,7 @@ pub enum Seen {
 }
 
 /// All that happened on a connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Trace {
     /// One entry an input.
     pub turns: Vec<Turn>,
@@ -122,6 +128,8 @@ pub struct Trace {
     pub calls: Vec<Task>,
     /// How many subscriptions the hub has at the end.
     pub subscriptions: usize,
+    /// Whether the hub has nothing left once everybody has gone and time has passed.
+    pub is_forgotten: bool,
 }
 
 impl Trace {
@@ -155,6 +163,14 @@ pub struct Simulation<'a> {
     config: Arc<Config>,
     session: Session,
     application: Application,
+    /// The stream of the hub that the response in hand is read from.
+    reading: Option<Reading>,
+    /// How many streams each session has had, and how many questions.
+    streams: BTreeMap<String, u32>,
+    questions: BTreeMap<String, u64>,
+    /// How many sessions were begun.
+    sessions: u128,
+    is_taking: bool,
     trace: Trace,
     step: usize,
     /// Virtual time in microseconds.
@@ -187,6 +203,7 @@ impl<'a> Simulation<'a> {
         let now = now(script, START);
         meter(true);
         let session = Session::new(config.clone(), now);
+        let application = Application::new(script.setup);
         meter(false);
         let mut simulation = Self {
             script,
@@ -194,7 +211,12 @@ impl<'a> Simulation<'a> {
             meter,
             config,
             session,
-            application: Application::default(),
+            application,
+            reading: None,
+            streams: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            sessions: 0,
+            is_taking: false,
             trace: Trace::default(),
             step: 0,
             clock: START,
@@ -207,6 +229,9 @@ impl<'a> Simulation<'a> {
                 Pieces::Whole | Pieces::Bytewise => 0,
             },
         };
+        if script.setup.keeps_sessions {
+            simulation.open_sessions();
+        }
         simulation.note(Given::Accepted, 0);
         simulation
     }
@@ -224,12 +249,14 @@ impl<'a> Simulation<'a> {
     #[must_use]
     pub fn into_trace(mut self) -> Trace {
         self.take_outputs();
+        self.trace.subscriptions = self.application.subscriptions();
+        self.trace.is_forgotten = self.metered(Self::leave);
+        self.trace.calls = self.metered(|this| this.application.take_calls());
         (self.meter)(true);
         drop(self.session);
+        drop(self.application);
         (self.meter)(false);
         drop(self.config);
-        self.trace.subscriptions = self.application.subscriptions();
-        self.trace.calls = self.application.into_calls();
         self.trace
     }
 
@@ -259,22 +286,13 @@ impl<'a> Simulation<'a> {
             Step::Fin if self.manners.is_polite => self.has_fin = true,
             Step::Fin => self.close_peer(PeerClosed::Fin),
             Step::Reset => self.close_peer(PeerClosed::Reset),
-            Step::Reply(to, with) => {
-                let (key, call, is_open) = self.application.choose(to);
-                let reply = self.metered(|this| this.application.reply(call, with));
-                self.application.end(call);
-                let given = match reply {
-                    Reply::Refused(_) => Given::Refused(call, is_open),
-                    _ => Given::Reply(call, is_open),
-                };
-                self.handle(given, Input::Reply(key, reply));
-            }
+            Step::Reply(to, with) => self.reply(to, with),
             Step::Notify(to, news) => {
                 let (_, call, _) = self.application.choose(to);
                 // A subscription begins first, but for an application that is too early.
                 let is_new = self.application.is_new_subscription(call) && news != News::Same;
                 if is_new && (!self.manners.is_polite || self.session.can_notify()) {
-                    self.application.subscribe(call);
+                    self.metered(|this| this.application.subscribe(call));
                     let (key, call, is_open) = self.application.choose(to);
                     let given = Given::Notify(call, is_open);
                     self.handle(given, Input::Notify(key, Notification::Subscribed));
@@ -295,8 +313,12 @@ impl<'a> Simulation<'a> {
             Step::Stall => self.is_stalled = true,
             Step::Read(count) => self.write(usize::from(count)),
             Step::Resume => self.is_stalled = false,
-            Step::Change(changed) => self.application.change(changed),
+            Step::Change(changed) => self.metered(|this| this.application.change(changed)),
+            Step::Ask(to, asked) => self.ask(to, asked),
+            Step::Release(to) => self.release(to),
+            Step::Elsewhere(what) => self.elsewhere(what),
             Step::Shutdown(ms) => {
+                self.flush_reading();
                 let until = Instant::from_micros(self.clock + micros(ms));
                 self.handle(Given::Shutdown, Input::Shutdown(until));
             }
@@ -305,6 +327,9 @@ impl<'a> Simulation<'a> {
     }
 
     fn notify(&mut self, to: To, news: News) {
+        if self.notify_in_session(to, news) {
+            return;
+        }
         if !self.manners.is_polite || self.session.can_notify() {
             let (key, call, is_open) = self.application.choose(to);
             let note = self.metered(|this| this.application.progress(call, news));
@@ -318,7 +343,9 @@ impl<'a> Simulation<'a> {
         // One at a time is open, so each round takes the next request.
         for _ in 0..=self.script.stream.len() {
             self.take_outputs();
-            if self.application.open_calls() == 0 {
+            self.end_streams();
+            self.settle();
+            if !self.application.is_working() {
                 return;
             }
             self.take(Step::Reply(To::Newest, With::Text));
@@ -410,7 +437,7 @@ impl<'a> Simulation<'a> {
                 continue;
             }
             let wants_read = self.manners.is_polite && self.session.wants_read();
-            if !(self.tell() || wants_read && self.read()) {
+            if !(self.carry() || self.tell() || wants_read && self.read()) {
                 return;
             }
         }
@@ -422,7 +449,7 @@ impl<'a> Simulation<'a> {
         if self.manners.is_polite && !self.session.can_notify() {
             return false;
         }
-        match self.application.next_change() {
+        match self.metered(|this| this.application.next_change()) {
             Some((key, call, change)) => {
                 let note = Notification::Changed(change);
                 self.handle(Given::Notify(Some(call), true), Input::Notify(key, note));
@@ -486,6 +513,9 @@ impl<'a> Simulation<'a> {
             wants_read: self.session.wants_read(),
             deadline: self.session.poll_timeout(),
         });
+        if self.is_taking {
+            return;
+        }
         if !self.manners.is_late || self.trace.turns.len().is_multiple_of(3) {
             self.take_outputs();
         }
@@ -493,12 +523,18 @@ impl<'a> Simulation<'a> {
 
     /// Takes all outputs. They are counted as part of the last turn.
     fn take_outputs(&mut self) {
+        if std::mem::replace(&mut self.is_taking, true) {
+            return;
+        }
         while let Some(output) = self.metered(|this| this.session.poll_output()) {
             let seen = match &output {
                 Output::Call(call) => self.application.begin(call),
-                Output::Cancelled(key) => Seen::Cancelled(self.end(*key)),
-                Output::HandedOver(key) => Seen::HandedOver(self.end(*key)),
-                Output::StreamBegun(_) => unreachable!("there are no sessions"),
+                Output::Cancelled(key) => Seen::Cancelled(self.cancelled(*key)),
+                Output::HandedOver(key) => Seen::HandedOver(self.handed_over(*key)),
+                Output::StreamBegun(_) => {
+                    self.begin_stream();
+                    continue;
+                }
                 Output::Event(event) => Seen::Event(event.clone()),
                 Output::ShutdownWrite => {
                     assert_eq!(self.session.transmit(), b"", "a FIN before the last byte");
@@ -506,17 +542,19 @@ impl<'a> Simulation<'a> {
                 }
                 Output::Close => Seen::Close,
             };
-            self.metered(|_| drop(output));
             if let Some(turn) = self.trace.turns.last_mut() {
                 turn.outputs.push(seen);
             }
+            match output {
+                Output::Call(call) if call.request().is_of_session() => self.admit(call),
+                output => self.metered(|_| drop(output)),
+            }
         }
+        self.is_taking = false;
     }
 
-    fn end(&mut self, key: CallKey) -> usize {
-        let call = self.application.number_of(key);
-        self.application.end(Some(call));
-        call
+    fn end(&mut self, call: Option<usize>) {
+        self.metered(|this| this.application.end(call));
     }
 
     fn metered<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {

@@ -234,7 +234,7 @@ impl Hub {
         } else if is_read {
             direct = Some(reply);
         }
-        self.end_call(now, key, &call, is_event);
+        self.end_call(now, key, &call);
         direct
     }
 
@@ -254,7 +254,7 @@ impl Hub {
             return;
         };
         self.news.insert(News::Call(key));
-        self.end_call(now, key, &call, true);
+        self.end_call(now, key, &call);
         // It gets no response, so there is nothing to come back for.
         let session = self.sessions.get_mut(&id);
         if let Some(stream) = session.and_then(|session| session.streams.get_mut(&call.stream))
@@ -265,9 +265,8 @@ impl Hub {
         self.leave_stream(now, id, call.stream);
     }
 
-    /// Takes a call out of its session and stream. If its stream carries nothing else, that ends,
-    /// unless the reply goes another way.
-    fn end_call(&mut self, now: Instant, key: SessionCallKey, call: &SessionCall, ends: bool) {
+    /// Takes a call out of its session and stream. If its stream carries nothing else, that ends.
+    pub(super) fn end_call(&mut self, now: Instant, key: SessionCallKey, call: &SessionCall) {
         let (id, at) = (call.session, call.stream);
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
@@ -275,7 +274,7 @@ impl Hub {
         session.calls.remove(&key);
         if let Some(stream) = session.streams.get_mut(&at) {
             stream.open_calls -= 1;
-            if stream.has_ended() && ends {
+            if stream.has_ended() {
                 self.news.extend(stream.end());
             }
         }

@@ -460,12 +460,7 @@ impl Server {
             return false;
         };
         if !self.hub.is_open(work.session) {
-            let call = work.call;
             self.works.remove(&number);
-            if let Some((at, key)) = call {
-                self.stop_reading_for(at, key);
-                self.handle(at, Input::Reply(key, Reply::NoResponse));
-            }
             return false;
         }
         while let Some((question, answer)) = self.hub.take_answer(self.clock, work.session) {

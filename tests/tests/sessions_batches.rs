@@ -264,17 +264,18 @@ fn a_batch_of_all_kinds_can_be_come_back_to() {
     for &on in On::ALL {
         let fixture = Fixture::start(on, server);
         let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
-        let mut answer = client.post(&json!([
+        let batch = json!([
             tool_call(json!(1), "report", json!({"message": "one"})),
             7,
             ping(json!(2)),
             request(json!(3), "no/such/method", json!({})),
             echo(json!(4), "four"),
-        ]));
+        ]);
+        let mut answer = client.post(&batch);
         let events: Vec<_> = std::iter::from_fn(|| answer.event()).collect();
         assert_eq!(events.len(), 6, "{events:#?}");
         for (nth, event) in events.iter().enumerate() {
-            let mut again = client.resume(&event.id);
+            let mut again = client.resume_answering(&batch, &event.id);
             let rest: Vec<_> = std::iter::from_fn(|| again.event()).collect();
             assert_eq!(rest, events[nth + 1..], "behind {}", event.id);
         }

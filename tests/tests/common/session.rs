@@ -209,6 +209,12 @@ impl Client {
         answer
     }
 
+    /// Goes on with the stream that answers this message, or batch.
+    #[track_caller]
+    pub fn resume_answering(&self, message: &Value, id: &str) -> Answer {
+        Answer { answers: answers_to(message), ..self.resume(id) }
+    }
+
     #[track_caller]
     fn get_behind(&self, field: &str) -> Answer {
         self.send_bytes(&self.get_bytes_with(field)).answer()

@@ -137,8 +137,8 @@ impl<S, T: Timer> Connection<S, T> {
             return self.begin_in_session(now, call);
         }
         if let Some(filter) = call.request().subscription() {
-            let counted = mount.counters.count_subscription();
-            let subscription = Subscription::new(mount.live.clone(), &call, filter, counted);
+            let live = mount.live.clone();
+            let subscription = Subscription::new(live, &call, filter, &mount.counters);
             return self.begin_subscription(now, key, subscription);
         }
         self.serve(now, call, None);

@@ -5,7 +5,8 @@
 //! script through a session, with an [`application`] behind it, and writes down a trace. [`sent`],
 //! [`http`] and [`messages`] read both directions of that trace with parsers of their own,
 //! [`schema`] holds each message to the official schema, and [`laws`] compares what happened with
-//! what should have. A hub has operations for a script, and a [`hub_model`] for the laws.
+//! what should have. A hub has operations for a script, and a [`hub_model`] for the laws. Many
+//! connections and a hub make a [`world`].
 
 pub mod application;
 pub mod encoding;

@@ -33,6 +33,8 @@ pub struct Sent {
     pub body: Vec<u8>,
     /// The revision of the session that it names, if that has been there.
     pub session: Option<Revision>,
+    /// Whether its client has said by then that it is initialized.
+    pub is_initialized: bool,
 }
 
 /// What kind of message a client has sent.
@@ -107,6 +109,7 @@ fn read_request(stream: &[u8], start: usize) -> Sent {
         announced: None,
         body: Vec::new(),
         session: None,
+        is_initialized: false,
     };
     let Some(length) = find(&stream[start..], b"\r\n\r\n") else {
         let mut words = stream[start..].splitn(2, |&byte| byte == b' ');

@@ -1,6 +1,6 @@
 //! Brings the two directions of a connection together: which response answers which request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mcp_proto::Revision;
 
@@ -10,7 +10,7 @@ use crate::schema;
 use crate::script::Script;
 use crate::sent::{Sent, read_requests};
 use crate::simulation::Turn;
-use crate::simulation::elsewhere::{FIRST_SESSIONS, session_name};
+use crate::simulation::elsewhere::{FIRST_SESSIONS, INITIALIZED, session_name};
 
 /// The requests and responses of a connection, the nth of the one for the nth of the other.
 pub struct Exchanges {
@@ -73,12 +73,20 @@ impl Exchanges {
         let mut sessions: BTreeMap<String, Revision> = first
             .map(|(name, number)| (session_name(number), Revision::from_name(name).expect("one")))
             .collect();
+        let mut initialized = BTreeSet::from(INITIALIZED.map(session_name));
         for (number, request) in self.requests.iter_mut().enumerate() {
             let is_legacy = request.revision() < Revision::V2026_07_28;
             request.session = request
                 .field("mcp-session-id")
                 .filter(|_| is_legacy && self.keeps_sessions)
                 .and_then(|name| sessions.get(name).copied());
+            let name = request.field("mcp-session-id").unwrap_or_default().to_owned();
+            let mut messages =
+                request.batch().unwrap_or_default().into_iter().chain(request.message());
+            if messages.any(|message| message.method == "notifications/initialized") {
+                initialized.insert(name.clone());
+            }
+            request.is_initialized = initialized.contains(&name);
             let response = self.responses.finals.get(number);
             if let Some((response, name)) =
                 response.and_then(|response| Some((response, response.field("mcp-session-id")?)))

@@ -14,6 +14,9 @@ use crate::script::Elsewhere;
 /// The sessions that there are from the start: one of each revision, by their numbers from 1.
 pub const FIRST_SESSIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 
+/// Those of them whose clients have said that they are initialized.
+pub const INITIALIZED: [u128; 2] = [1, 3];
+
 /// The name of a session.
 #[must_use]
 pub fn session_name(number: u128) -> String {
@@ -35,10 +38,11 @@ impl Simulation<'_> {
                         r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{params}}}"#
                     ),
                 );
-                let name = session_name(this.sessions);
-                Other::new(this)
-                    .post(Some(&name), r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
             });
+        }
+        let json = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        for number in INITIALIZED {
+            self.metered(|this| Other::new(this).post(Some(&session_name(number)), json));
         }
     }
 

@@ -19,7 +19,16 @@ pub fn visit() -> impl Strategy<Value = Vec<u8>> {
             let message = Message { version: None, method: "", name: None, json };
             Http { session: Some(session), is_http10: false, ..http }.request(&message)
         });
-        let request = prop_oneof![4 => in_session_called(Just(session)), 1 => subscribe];
+        let initialize = http().prop_map(|http| {
+            let json = INITIALIZE.to_owned();
+            let message = Message { version: None, method: "", name: None, json };
+            Http { is_http10: false, ..http }.request(&message)
+        });
+        let request = prop_oneof![
+            8 => in_session_called(Just(session)),
+            2 => subscribe,
+            1 => initialize,
+        ];
         vec(request, 1..6)
     };
     select(SESSIONS.to_vec()).prop_flat_map(requests).prop_map(|requests| requests.concat())
@@ -82,6 +91,9 @@ pub(super) fn session() -> impl Strategy<Value = Option<&'static str>> {
     prop_oneof![2 => Just(None), 1 => session_id().prop_map(Some)]
 }
 
+const INITIALIZE: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+
 const SUBSCRIBE: &str =
     r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"law:one"}}"#;
 
@@ -94,7 +106,7 @@ fn session_ask() -> impl Strategy<Value = String> {
         r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"no"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
-        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#,
+        INITIALIZE,
         r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"error"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"loud"}}"#,
         SUBSCRIBE,

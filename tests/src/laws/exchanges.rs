@@ -59,8 +59,12 @@ impl Exchanges {
         for (response, request) in exchanges.pairs() {
             for message in response.messages() {
                 let asked = messages::asked_by(message, request);
+                // What a result answers, nobody can tell if two have its id.
+                let is_result = asked.is_none() && message.contains("\"result\":");
                 let method = asked.map(|asked| asked.method);
-                schema::check(request.revision(), message, method.as_deref());
+                if !is_result {
+                    schema::check(request.revision(), message, method.as_deref());
+                }
             }
         }
         exchanges

@@ -10,9 +10,8 @@
 
 #![no_main]
 
-use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use mcp_tests::encoding::decode;
+use mcp_fuzz::Case;
 use mcp_tests::laws;
 use mcp_tests::meter::Counting;
 use mcp_tests::script::Script;
@@ -20,18 +19,7 @@ use mcp_tests::script::Script;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A script, which cargo-fuzz prints when it fails.
-#[derive(Debug)]
-struct Case(Script);
-
-impl<'a> Arbitrary<'a> for Case {
-    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
-        let length = bytes.len();
-        bytes.bytes(length).map(|bytes| Self(decode(bytes)))
-    }
-}
-
-fuzz_target!(|case: Case| {
+fuzz_target!(|case: Case<Script>| {
     laws::check_all(&case.0);
     laws::memory::check(&case.0);
 });

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde_json::value::RawValue;
 
@@ -29,6 +30,8 @@ pub struct Call {
     pub(crate) endpoint: usize,
     pub(crate) request: Box<Request>,
     pub(crate) form: ResponseForm,
+    /// Responses to other messages of its batch that are ready, for the stream of its session.
+    pub(crate) ready: Vec<Vec<u8>>,
 }
 
 /// What is known of the response to a call before there is one.

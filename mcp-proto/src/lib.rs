@@ -29,6 +29,10 @@
 //! [`Request`]. The application gets a [`Call`] and gives a [`Reply`], most easily through a
 //! [`Catalog`]. `exchange`, `sse` and `http` turn that into bytes again.
 //!
+//! A [`Session`] is one connection. What the 2025 revisions call a session outlives connections: a
+//! [`Hub`] keeps those, for endpoints that [have them](Endpoint::keeps_sessions), and the
+//! subscriptions of 2026-07-28.
+//!
 //! # Bounds
 //!
 //! What a peer can make a session keep is bounded by [`Limits`], how long it can take by

@@ -189,6 +189,9 @@ fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
 /// question only: to ask again, number them. Several questions can be asked at once, by awaiting them
 /// together.
 ///
+/// In a session of the 2025 revisions the question goes to the client while the handler waits, and
+/// the answer comes back to the same future.
+///
 /// On 2026-07-28 the handler starts from its beginning when the answers are there, as another call:
 /// whatever came before the question is done again, unless it was done [once](Self::once). Code
 /// behind a question that is not answered never runs. With a question open, the handler is dropped

@@ -137,8 +137,8 @@ impl<S, T: Timer> Connection<S, T> {
             return self.begin_in_session(now, call);
         }
         if let Some(filter) = call.request().subscription() {
-            let counted = mount.counters.count_subscription();
-            let subscription = Subscription::new(mount.live.clone(), &call, filter, counted);
+            let live = mount.live.clone();
+            let subscription = Subscription::new(live, &call, filter, &mount.counters);
             return self.begin_subscription(now, key, subscription);
         }
         self.serve(now, call, None);
@@ -189,6 +189,7 @@ impl<S, T: Timer> Connection<S, T> {
             is_hidden: mount.live.hides_subject_of(call.request()),
         };
         let reader = self.reading.as_ref().map(|reading| reading.key);
+        let is_opened = call.request().method() == McpMethod::OpenStream;
         let hub = &mount.live.hub;
         match hub.with(|hub| hub.admit(now.instant, call, reader, caller)) {
             Admission::Reply(key, reply) => self.handle(now, Input::Reply(key, reply)),
@@ -204,7 +205,7 @@ impl<S, T: Timer> Connection<S, T> {
                 }
             },
             Admission::Stream { call, reader, start } => {
-                let counted = Some(mount.counters.count_stream());
+                let counted = is_opened.then(|| mount.counters.count_stream());
                 self.read(endpoint, reader, call, counted);
                 self.handle(now, Input::Admit(call, start));
             }
@@ -273,11 +274,16 @@ impl<S, T: Timer> Connection<S, T> {
 
     /// Passes on what there is in the stream of a session, as fast as the client reads.
     fn poll_reading(&mut self, cx: &Context<'_>, now: Now) -> bool {
-        let Some(reading) = self.reading.as_ref().filter(|_| self.session.can_notify()) else {
-            return false;
-        };
-        let next = reading.poll_next(cx, now.instant);
-        self.pass_on(now, next)
+        let mut happened = false;
+        // All of it, so that the last event and the end of the stream leave in one write.
+        while let Some(reading) = self.reading.as_ref().filter(|_| self.session.can_notify()) {
+            let next = reading.poll_next(cx, now.instant);
+            if !self.pass_on(now, next) {
+                break;
+            }
+            happened = true;
+        }
+        happened
     }
 
     /// Passes on all that there is, at once: the client is about to hear no more.

@@ -44,8 +44,7 @@ impl Counters {
         self.inner.open_streams.load(Ordering::Acquire)
     }
 
-    /// Sessions of the 2025 revisions. One that has been idle for too long is counted until somebody
-    /// uses another.
+    /// Sessions of the 2025 revisions.
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.inner.open_sessions.load(Ordering::Acquire)

@@ -128,12 +128,13 @@ impl InFlight {
             session.is_some_and(|session| session.carry(cx, now, call.context.as_ref()))
         };
         if !is_open(self) {
-            return InSession::Ready(Some(Reply::NoResponse));
+            // What is left of its stream says so to its client.
+            return InSession::Ready(None);
         }
         let polled = self.poll(cx);
         let has_asked = self.context.as_ref().is_some_and(Context::has_for_session);
         let Some(session) = &mut self.session else {
-            return InSession::Ready(Some(Reply::NoResponse));
+            return InSession::Ready(None);
         };
         if has_asked {
             session.carry(cx, now, self.context.as_ref());

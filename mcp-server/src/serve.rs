@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
@@ -17,6 +17,9 @@ use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
 /// the first, and the longest after doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The least time between two looks at what is over, which may be much at once.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
 
 /// Serves endpoints on a listener. Await it; it is done when it has been told to stop and the
 /// last connection is closed. Dropped before that, it ends its connections and cancels their work,
@@ -115,8 +118,10 @@ async fn accept_until<R: Runtime>(
     let mut timer = runtime.timer();
     let mut pause = None;
     let mut is_pausing = false;
+    let mut housekeeping = Housekeeping { timer: runtime.timer(), timer_at: None };
     loop {
         let accepted = poll_fn(|cx| {
+            housekeeping.poll(cx, service);
             if stop.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
@@ -147,6 +152,35 @@ async fn accept_until<R: Runtime>(
                 pause = Some(next);
                 is_pausing = true;
             }
+        }
+    }
+}
+
+/// Ends sessions that have been idle for too long, though nobody comes.
+struct Housekeeping<T> {
+    timer: T,
+    /// What the timer is set to, if it is.
+    timer_at: Option<Instant>,
+}
+
+impl<T: Timer> Housekeeping<T> {
+    fn poll(&mut self, cx: &mut Context<'_>, service: &Arc<Shared>) {
+        loop {
+            let now = service.now().instant;
+            let hubs = service.mounts.iter().map(|mount| &mount.live.hub);
+            let next = hubs.filter_map(|hub| hub.poll_housekeeping(cx, now)).min();
+            let Some(next) = next.map(|next| service.to_std(next)) else {
+                return;
+            };
+            if self.timer_at.is_none_or(|at| next < at) {
+                let next = next.max(Instant::now() + SHORTEST_REST);
+                self.timer.reset(next);
+                self.timer_at = Some(next);
+            }
+            if self.timer.poll(cx).is_pending() {
+                return;
+            }
+            self.timer_at = None;
         }
     }
 }

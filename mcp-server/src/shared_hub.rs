@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use mcp_proto::{Change, Hub, HubLimits, News};
+use mcp_proto::{Change, Hub, HubLimits, Instant, News};
 
 use crate::counters::Counters;
 
@@ -17,6 +17,9 @@ struct Inner {
     hub: Hub,
     /// Of those who wait for news.
     wakers: HashMap<News, Waker>,
+    /// Of whoever looks after what is over, and when they will.
+    housekeeper: Option<Waker>,
+    next_look: Option<Instant>,
     counters: Counters,
 }
 
@@ -24,7 +27,9 @@ impl Default for SharedHub {
     fn default() -> Self {
         let (wakers, counters) = (HashMap::new(), Counters::default());
         let hub = Hub::new(HubLimits::default());
-        Self { inner: Mutex::new(Inner { hub, wakers, counters }) }
+        Self {
+            inner: Mutex::new(Inner { hub, wakers, housekeeper: None, next_look: None, counters }),
+        }
     }
 }
 
@@ -67,6 +72,17 @@ impl SharedHub {
         result
     }
 
+    /// Ends what is over at `now`, and says when to come back, if ever. Has the task woken when that
+    /// is to be earlier.
+    pub(crate) fn poll_housekeeping(&self, cx: &Context<'_>, now: Instant) -> Option<Instant> {
+        self.with_inner(|inner| {
+            inner.hub.handle_timeout(now);
+            inner.next_look = inner.hub.poll_timeout();
+            inner.housekeeper = Some(cx.waker().clone());
+            inner.next_look
+        })
+    }
+
     /// Nobody waits for that any more.
     pub(crate) fn forget(&self, news: News) {
         let waker = self.inner().wakers.remove(&news);
@@ -78,6 +94,10 @@ impl SharedHub {
         let result = with(&mut inner);
         inner.counters.set_sessions(inner.hub.sessions());
         let mut wakers = Vec::new();
+        let is_earlier = |at: Instant| inner.next_look.is_none_or(|look| at < look);
+        if inner.hub.poll_timeout().is_some_and(is_earlier) {
+            wakers.extend(inner.housekeeper.take());
+        }
         while let Some(news) = inner.hub.poll_news() {
             wakers.extend(inner.wakers.remove(&news));
         }

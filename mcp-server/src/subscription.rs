@@ -8,7 +8,7 @@ use mcp_proto::{
     Call, CallKey, Change, Hub, News, SubscribeError, SubscriptionFilter, SubscriptionKey,
 };
 
-use crate::counters::Counted;
+use crate::counters::{Counted, Counters};
 use crate::live::Live;
 
 /// One subscription, which ends when this is dropped.
@@ -26,11 +26,13 @@ impl Subscription {
         live: Arc<Live>,
         call: &Call,
         filter: &SubscriptionFilter,
-        counted: Counted,
+        counters: &Counters,
     ) -> Result<Self, SubscribeError> {
         let hidden = live.hidden_of(filter, call.request());
         // With those that are hidden: they count like any that are not there.
         let key = live.hub.with(|hub| hub.subscribe(filter))?;
+        // Counted once it is there to hear of changes.
+        let counted = counters.count_subscription();
         Ok(Self { live, key, call: call.key(), hidden, _counted: counted })
     }
 

@@ -17,12 +17,14 @@
 #![forbid(unsafe_code)]
 
 mod listener;
+mod stream;
 mod timer;
 
 // For those who want the reactor's timers and sockets in the version used here.
 pub use async_io;
 pub use listener::Listener;
 pub use mcp_server::*;
+pub use stream::Stream;
 pub use timer::Timer;
 
 use std::future::IntoFuture;
@@ -32,7 +34,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_executor::Executor;
-use async_io::Async;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
 use mcp_server::runtime::{BoxFuture, Runtime};
@@ -83,7 +84,7 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
 pub async fn serve_stream(stream: std::net::TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service.connection(Async::new(stream)?, Timer::new(), peer).await;
+    service.connection(Stream::try_from(stream)?, Timer::new(), peer).await;
     Ok(())
 }
 

@@ -1,11 +1,13 @@
 //! Accepts TCP connections on async-io.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use mcp_server::runtime::aborted;
+
+use crate::stream::Stream;
 
 /// A TCP listener.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl TryFrom<TcpListener> for Listener {
 }
 
 impl mcp_server::runtime::Listener for Listener {
-    type Stream = Async<TcpStream>;
+    type Stream = Stream;
 
     fn poll_accept(
         &mut self,
@@ -43,7 +45,7 @@ impl mcp_server::runtime::Listener for Listener {
             match self.inner.get_ref().accept() {
                 Ok((stream, peer)) => {
                     stream.set_nodelay(true).map_err(aborted)?;
-                    return Poll::Ready(Ok((Async::new(stream).map_err(aborted)?, peer)));
+                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, peer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.inner.poll_readable(cx))?;

@@ -1,7 +1,8 @@
 //! Writes the seeds of the fuzzer: `cargo run -p mcp-tests --example write_seeds`.
 
-use mcp_tests::encoding::encode;
-use mcp_tests::generate::scripts;
+use mcp_tests::encoding::Encoded;
+use mcp_tests::generate::{operations, scripts};
+use mcp_tests::script::Script;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -10,16 +11,19 @@ const SEEDS: usize = 40;
 const LONGEST: usize = 1500;
 
 fn main() -> std::io::Result<()> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/session");
-    std::fs::create_dir_all(folder)?;
+    let short = |script: &Script| script.stream.len() < LONGEST;
+    write("session", &scripts().prop_filter("short", short))?;
+    write("hub", &operations())
+}
+
+/// Writes the seeds of one target.
+fn write(target: &str, cases: &impl Strategy<Value: Encoded>) -> std::io::Result<()> {
+    let folder = format!("{}/../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir_all(&folder)?;
     let mut runner = TestRunner::deterministic();
-    let mut number = 0;
-    while number < SEEDS {
-        let script = scripts().new_tree(&mut runner).expect("a script").current();
-        if script.stream.len() < LONGEST {
-            std::fs::write(format!("{folder}/{number:02}"), encode(&script))?;
-            number += 1;
-        }
+    for number in 0..SEEDS {
+        let case = cases.new_tree(&mut runner).expect("a case").current();
+        std::fs::write(format!("{folder}/{number:02}"), case.encode())?;
     }
     Ok(())
 }

@@ -6,14 +6,24 @@
 //   prompt(name, arguments)              -> first text
 //   read(uri)                            -> first text
 //   complete(prompt, argument, typed)    -> values
+//   listen(uri)                          -> { honored, change(), close() }: the filter that the server
+//                                           agreed to, if any; the next change, 'tools' or 'prompts' of
+//                                           their list or `uri` of what is there
+//   cancel(name, arguments, begun)       -> calls a tool, cancels that when `begun()` is done
 //   errorCode(error)                     -> the JSON-RPC code the SDK surfaced, or undefined
+//   revision                             -> that of the protocol
 //   person                               -> the `Person` who answers its server's questions, if any
 //   logs                                 -> [level, data] of each log message received
+//   http                                 -> the `Http` below it
+//   errors                               -> what the SDK has reported in passing, to be empty in the end
 // A peer on 2026-07-28 also has
-//   forge(name)   -> calls a tool as if to go on with a state, which no server has sealed
-//   listen(uri)   -> { honored, change(), close() }: the filter that the server agreed to; the next
-//                    change, 'tools' of their list or `uri` of what is there
-//   sent()        -> how many HTTP requests it has sent
+//   forge(name)         -> calls a tool as if to go on with a state, which no server has sealed
+// A peer on an older revision also has
+//   ping()
+//   setLogLevel(level)
+//   terminate()         -> ends its session
+//   abandon()           -> ends its session, but not by means of the SDK, which does not know of it
+//   httpStatus(error)   -> that of the response, of which the SDK made the error
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,6 +87,8 @@ const DEADLINE_SECONDS = 60;
 // What needs nobody's answer is refused at once; this leaves room for a machine at work on other things.
 const REFUSAL_SECONDS = 5;
 
+const MODERN = '2026-07-28';
+
 let label = '';
 export const setLabel = (text) => (label = text);
 export const step = (text) => console.log(`${label}: ${text}`);
@@ -86,17 +98,33 @@ export function equal(what, got, expected) {
   assert.deepEqual(got, expected, `${what}: expected ${show(expected)}, got ${show(got)}`);
 }
 
+// What a client has exchanged with its server below MCP: the `fetch` that it is given.
+export class Http {
+  posts = 0;
+  // [method, status] of each response.
+  answers = [];
+  // The statuses of those to a GET that would go on with a stream.
+  resumed = [];
+  fetch = async (url, init) => {
+    this.posts += init.method === 'POST';
+    const response = await fetch(url, init);
+    this.answers.push([init.method, response.status]);
+    if (new Headers(init.headers).has('last-event-id')) this.resumed.push(response.status);
+    return response;
+  };
+}
+
 // Who sits before a client, with a model and two folders. Keeps what they are asked.
 export class Person {
   action = 'accept';
   asked = [];
 
   // What a client declares for them, and its handlers of the server's requests.
-  static capabilities = { elicitation: {}, sampling: {}, roots: {} };
+  static capabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
   handlers = {
-    'elicitation/create': ({ params: { message, requestedSchema } }) => {
-      this.asked.push(message);
-      if (this.action !== 'accept') return { action: this.action };
+    'elicitation/create': ({ params: { mode, message, requestedSchema, url } }) => {
+      this.asked.push(mode === 'url' ? url : message);
+      if (this.action !== 'accept' || mode === 'url') return { action: this.action };
       const fields = Object.keys(requestedSchema.properties).map((field) => [field, ANSWERS[field]]);
       return { action: 'accept', content: Object.fromEntries(fields) };
     },
@@ -158,7 +186,7 @@ export async function conformanceServer(peer) {
   step('a resource and a template answer');
 }
 
-// What the server asks on 2026-07-28: each round is a request of its own.
+// What the server asks: on 2026-07-28 by a round of requests, before within the session.
 export async function questions(peer) {
   for (const [name, asked, rounds, text] of QUESTIONS) {
     const call = () => peer.call(`test_input_required_result_${name}`, {});
@@ -166,6 +194,7 @@ export async function questions(peer) {
   }
   step('sampling, roots, several questions at once, and two rounds with state between them');
 
+  // The very same tool for all revisions.
   for (const [action, text] of [
     ['accept', 'User response: ada ada@example.com'],
     ['decline', 'User response: declined'],
@@ -187,29 +216,49 @@ export async function questions(peer) {
   }
   step('forms are accepted, declined, cancelled, and have fields of all kinds');
 
+  const visit = () => peer.call('test_elicitation_url', {});
+  const visited = await asking(peer, 'page', visit, ['https://example.com/sign-in'], 1);
+  equal('page', visited, ['The user goes there.', false]);
+  step('a page to visit');
+
   const call = () => peer.prompt('test_input_required_result_prompt', {});
   const prompt = await asking(peer, 'prompt', call, ['What context should the prompt use?'], 1);
   equal('prompt', prompt, 'Use this context: tests');
   step('a prompt asks as well');
+}
 
+// Calls that ask, which do not wait for one another.
+export async function atOnce(peer) {
+  // Distinct questions, so that an answer given to the wrong call is seen.
+  const prompts = Array.from({ length: 12 }, (_, n) => `What is ${n} times ${n}?`);
+  const calls = () => Promise.all(prompts.map((prompt) => peer.call('test_sampling', { prompt })));
+  const answers = await asking(peer, 'calls at once', calls, prompts, prompts.length, prompts.length);
+  equal('calls at once', answers, prompts.map((prompt) => [`LLM response: Re: ${prompt}`, false]));
+  step('12 calls at once that ask, each its own question and answer');
+}
+
+// On 2026-07-28 what a handler knows takes its way through the client.
+export async function forgery(peer) {
   const forged = peer.forge('test_input_required_result_tampered_state');
   await refused(peer, 'a forged state', forged, -32602);
   equal('asked after a forged state', peer.person.asked, []);
   step("a state that is not the server's is error -32602");
 }
 
-// Makes a call, and checks what the person is asked meanwhile.
-async function asking(peer, what, call, questions, rounds) {
-  const before = peer.sent();
+// Makes calls, and checks what the person is asked meanwhile.
+async function asking(peer, what, call, questions, rounds, calls = 1) {
+  const before = peer.http.posts;
   const answer = await call();
   // Those of one round come in any order.
   equal(`${what}: questions`, peer.person.asked.toSorted(), questions.toSorted());
-  equal(`${what}: requests`, peer.sent() - before, rounds + 1);
+  // On 2026-07-28 each round is another request; before, each answer is a message of its own.
+  const more = peer.revision === MODERN ? rounds : questions.length;
+  equal(`${what}: requests`, peer.http.posts - before, calls + more);
   peer.person.asked = [];
   return answer;
 }
 
-// Log messages, which a client on 2026-07-28 asks for with each request.
+// Log messages, which a client on 2026-07-28 asks for with each request, and others need not.
 export async function logs(peer) {
   equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
   const expected = [
@@ -220,21 +269,60 @@ export async function logs(peer) {
   step('log messages arrive');
 }
 
-// Changes, for which a client on 2026-07-28 listens, and what it need not ask for before.
-export async function changes(peer) {
+// A client that no longer wants its answer.
+export async function cancellation(peer) {
+  const waiting = async () => (await peer.call('test_waiting', { label }))[0];
+  await peer.cancel('test_wait', { label }, async () => {
+    while ((await waiting()) !== 'yes') await sleep(20);
+  });
+  let still = 'yes';
+  for (let turn = 0; turn < 100 && still === 'yes'; turn++) {
+    await sleep(20);
+    still = await waiting();
+  }
+  equal('still waiting after it was cancelled', still, 'no');
+  step('a slow tool is cancelled, and no longer runs');
+
+  // A stream that ended without an answer: each SDK comes back twice for the rest, and gives up.
+  const gaveUp = 'Maximum reconnection attempts (2) exceeded.';
+  for (let turn = 0; turn < 250 && !peer.errors.includes(gaveUp); turn++) await sleep(20);
+  equal('resumptions of a cancelled call', peer.http.resumed.splice(0), [400, 400]);
+  const others = peer.errors.splice(0).filter((error) => !/SSE stream: Bad Request$/.test(error));
+  equal('errors reported by the client', others, [gaveUp]);
+  step('of a cancelled call nothing is left to come back for');
+}
+
+// What a client on 2026-07-28 need not ask for before it has changed.
+export async function caching(peer) {
   const listed = await peer.tools();
-  let before = peer.sent();
+  let before = peer.http.posts;
   equal('tools from the cache', await peer.tools(), listed);
-  equal('requests for tools in the cache', peer.sent() - before, 0);
+  equal('requests for tools in the cache', peer.http.posts - before, 0);
   await peer.read(WATCHED);
   await peer.read(WATCHED);
-  equal('requests for what is not to be kept', peer.sent() - before, 2);
+  equal('requests for what is not to be kept', peer.http.posts - before, 2);
   step('tools/list is kept, resources are not');
 
   const subscription = await peer.listen(WATCHED);
-  equal('filter', subscription.honored, { toolsListChanged: true, resourceSubscriptions: [WATCHED] });
-  // For these two nobody listens.
-  await peer.call('test_trigger_prompt_change', {});
+  await peer.call('test_trigger_tool_change', {});
+  equal('change', await subscription.change(), 'tools');
+  before = peer.http.posts;
+  equal('tools after a change', await peer.tools(), listed);
+  equal('requests for tools after a change', peer.http.posts - before, 1);
+  await subscription.close();
+  step('the kept list is stale after a change');
+}
+
+// Changes: a client on 2026-07-28 listens for some, others get those of lists unasked.
+export async function changes(peer) {
+  const subscription = await peer.listen(WATCHED);
+  if (peer.revision === MODERN) {
+    const expected = { toolsListChanged: true, resourceSubscriptions: [WATCHED] };
+    equal('filter', subscription.honored, expected);
+    // For this it does not listen.
+    await peer.call('test_trigger_prompt_change', {});
+  }
+  // Nobody has subscribed to this one.
   await peer.call('test_trigger_resource_update', { uri: 'test://static-text' });
   for (let turn = 0; turn < 2; turn++) {
     await peer.call('test_trigger_tool_change', {});
@@ -242,16 +330,19 @@ export async function changes(peer) {
     await peer.call('test_trigger_resource_update', { uri: WATCHED });
     equal('change', await subscription.change(), WATCHED);
   }
-  before = peer.sent();
-  equal('tools after a change', await peer.tools(), listed);
-  equal('requests for tools after a change', peer.sent() - before, 1);
-  step('subscriptions/listen: what was listened for, and the kept list is stale');
   await subscription.close();
+  step('changes are heard, of what was asked for only');
+
+  await peer.call('test_trigger_resource_update', { uri: WATCHED });
+  if (peer.revision !== MODERN) {
+    await peer.call('test_trigger_prompt_change', {});
+    equal('change after unsubscribing', await subscription.change(), 'prompts');
+  }
   equal('greet after listening', await peer.call('greet', { name: 'you' }), ['Hello, you!', false]);
   step('no longer listens, and the connection lives on');
 }
 
-// A client on 2026-07-28 that has declared nothing and asked for nothing.
+// A client that has declared nothing and asked for nothing.
 export async function stranger(peer) {
   for (const name of ['test_missing_capability', 'test_input_required_result_elicitation']) {
     await refused(peer, name, peer.call(name, {}), -32021);
@@ -259,29 +350,60 @@ export async function stranger(peer) {
   const prompt = peer.prompt('test_input_required_result_prompt', {});
   await refused(peer, 'the prompt', prompt, -32021);
   equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
-  equal('log messages', peer.logs, []);
-  step('who cannot be asked gets error -32021, and who wants no log messages none');
+  // Without logging/setLevel the 2025 revisions leave it to the server what to send.
+  equal('log messages', peer.logs.length, peer.revision === MODERN ? 0 : 2);
+  step('who cannot be asked gets error -32021, and who wants none on 2026-07-28 no log messages');
 }
 
-// What the 2025 revisions need a session for, which this server does not keep.
-export async function legacy(peer) {
-  // Nobody can listen on them: the client 2.x itself refuses to.
-  const words = 'the client cannot be asked';
-  for (const [question] of QUESTIONS) {
-    const name = `test_input_required_result_${question}`;
-    await refused(peer, name, peer.call(name, {}), -32603, words);
+// What only the 2025 revisions have.
+export async function session(peer) {
+  const streams = peer.http.answers.filter(([method, status]) => method === 'GET' && status === 200);
+  equal('GET streams', streams.length, 1);
+  await peer.ping();
+  equal('test_ping', await peer.call('test_ping', {}), ['The client is there.', false]);
+  step('client and server ping each other');
+
+  for (const [level, heard] of [
+    ['error', ['error']],
+    ['critical', []],
+    ['debug', ['info', 'error']],
+  ]) {
+    peer.logs.length = 0;
+    await peer.setLogLevel(level);
+    await peer.call('test_logging_tool', {});
+    equal(`log messages at ${level}`, peer.logs.map(([level]) => level), heard);
   }
-  const prompt = peer.prompt('test_input_required_result_prompt', {});
-  await refused(peer, 'the prompt', prompt, -32603, words);
-  equal('asked', peer.person.asked, []);
-  step('tools and a prompt that have to ask are error -32603 at once');
+  step('logging/setLevel says which log messages arrive');
 
-  equal('test_logging_tool', await peer.call('test_logging_tool', {}), ['logged', false]);
-  equal('log messages', peer.logs, []);
-  step('a tool with log messages answers without them');
+  equal('test_reconnection', await peer.call('test_reconnection', {}), ['Reconnected.', false]);
+  // Older clients would not come back, so theirs is not released.
+  equal('reconnections', peer.http.resumed, peer.revision === '2025-11-25' ? [200] : []);
+  step('a call that lets go of its connection is answered all the same');
 }
 
-async function refused(peer, what, call, code, words = '') {
+// A client that ends its session.
+export async function end(peer) {
+  await peer.terminate();
+  equal('end of the session', peer.http.answers.at(-1), ['DELETE', 204]);
+  await peer.close();
+}
+
+// A session that has ended without its client.
+export async function deadSession(peer) {
+  equal('greet', await peer.call('greet', { name: 'you' }), ['Hello, you!', false]);
+  await peer.abandon();
+  const error = await failure('a call in a dead session', peer.call('greet', { name: 'nobody' }));
+  equal(`HTTP status (${error.message})`, peer.httpStatus(error), 404);
+  equal('errors reported by the client', peer.errors.splice(0), [error.message]);
+  step('a session that has ended is HTTP status 404, and the client is told');
+}
+
+async function refused(peer, what, call, code) {
+  const error = await failure(what, call);
+  equal(`error code of ${what} (${error.message})`, peer.errorCode(error), code);
+}
+
+async function failure(what, call) {
   const late = sleep(REFUSAL_SECONDS * 1000, undefined, { ref: false }).then(() =>
     assert.fail(`${what} was not answered within ${REFUSAL_SECONDS} s`),
   );
@@ -289,9 +411,7 @@ async function refused(peer, what, call, code, words = '') {
     (result) => assert.fail(`${what} gave a result: ${JSON.stringify(result)}`),
     (error) => error,
   );
-  const error = await Promise.race([answered, late]);
-  equal(`error code of ${what} (${error.message})`, peer.errorCode(error), code);
-  equal(`'${words}' in the error of ${what} (${error.message})`, error.message.includes(words), true);
+  return Promise.race([answered, late]);
 }
 
 async function progress(peer) {
@@ -323,15 +443,17 @@ export async function twoServers(echo, math) {
 export const outcomeOf = (result) => [result.content[0].text, result.isError ?? false];
 
 // Makes what a client otherwise reports only in passing (an unreadable event, an odd status) a failure.
-// Returns how to close: without the handler, because closing aborts the client's own requests.
+// Returns what has been reported, and how to close: without the handler, because closing aborts the
+// client's own requests.
 export function strict(client) {
   const errors = [];
   client.onerror = (error) => errors.push(error.message);
-  return async () => {
+  const close = async () => {
     client.onerror = undefined;
     await client.close();
     equal('errors reported by the client', errors, []);
   };
+  return { errors, close };
 }
 
 // Runs main(conformanceUrl, echoUrl, mathUrl); exit status 1 with one clear line on failure.

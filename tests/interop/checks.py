@@ -7,14 +7,21 @@ A peer is an object of the client file with these coroutines:
     read(uri) -> first text
     complete(prompt, argument, typed) -> list of values
 and with
+    listen(uri) -> context manager of (honored filter or None, coroutine function for the next change):
+        "tools" when their list has changed, or "prompts", `uri` when what is there has
+    cancel(name, arguments, begun) -> calls a tool, cancels that when the coroutine `begun()` is done
+and with
     error_code(exception) -> the JSON-RPC code the SDK surfaced, or None
+    revision -> that of the protocol
     person -> the `Person` who answers its server's questions, or None
     logs -> list of (level, data), of the log messages received
+    http -> the `Http` below it
 A peer on 2026-07-28 also has
     forge(name) -> calls a tool as if to go on with a state, which no server has sealed
-    listen(uri) -> context manager of (honored filter, coroutine function for the next change):
-        "tools" when their list has changed, `uri` when what is there has
-    sent -> how many HTTP requests it has sent
+A peer on an older revision also has
+    ping()
+    set_log_level(level)
+    abandon() -> ends its session, but not by means of the SDK, which does not know of it
 """
 
 import asyncio
@@ -81,6 +88,8 @@ DEADLINE_SECONDS = 60
 # What needs nobody's answer is refused at once; this leaves room for a machine at work on other things.
 REFUSAL_SECONDS = 5
 
+MODERN = "2026-07-28"
+
 label = ""
 complaints = []
 
@@ -99,6 +108,31 @@ def step(text):
 def equal(what, got, expected):
     if got != expected:
         raise AssertionError(f"{what}: expected {expected!r}, got {got!r}")
+
+
+class Http:
+    """What a client has exchanged with its server below MCP: the hooks of its HTTP client."""
+
+    def __init__(self):
+        self.posts = 0
+        # (method, status) of each response.
+        self.answers = []
+        # The statuses of those to a GET that would go on with a stream.
+        self.resumed = []
+        self.session_id = None
+
+    @property
+    def hooks(self):
+        async def on_request(request):
+            self.posts += request.method == "POST"
+
+        async def on_response(response):
+            self.answers.append((response.request.method, response.status_code))
+            if "last-event-id" in response.request.headers:
+                self.resumed.append(response.status_code)
+            self.session_id = response.headers.get("mcp-session-id", self.session_id)
+
+        return {"request": [on_request], "response": [on_response]}
 
 
 class Person:
@@ -124,6 +158,9 @@ class Person:
         """What the SDK whose `types` these are asks its user by."""
 
         async def elicit(_context, params):
+            if params.mode == "url":
+                self.asked.append(params.url)
+                return types.ElicitResult(action=self.action)
             schema = params.model_dump(by_alias=True)["requestedSchema"]
             content = self.fill_in(params.message, schema["properties"])
             return types.ElicitResult(action=self.action, content=content)
@@ -191,12 +228,13 @@ async def conformance_server(peer):
 
 
 async def questions(peer):
-    """What the server asks on 2026-07-28: each round is a request of its own."""
+    """What the server asks: on 2026-07-28 by a round of requests, before within the session."""
     for name, asked, rounds, text in QUESTIONS:
         call = peer.call(f"test_input_required_result_{name}", {})
         equal(name, await _asked(peer, name, call, asked, rounds), (text, False))
     step("sampling, roots, several questions at once, and two rounds with state between them")
 
+    # The very same tool for all revisions.
     for action, text in [
         ("accept", "User response: ada ada@example.com"),
         ("decline", "User response: declined"),
@@ -216,30 +254,50 @@ async def questions(peer):
         equal(f"{name}: isError", is_error, False)
     step("forms are accepted, declined, cancelled, and have fields of all kinds")
 
+    call = peer.call("test_elicitation_url", {})
+    answer = await _asked(peer, "page", call, ["https://example.com/sign-in"], 1)
+    equal("page", answer, ("The user goes there.", False))
+    step("a page to visit")
+
     call = peer.prompt("test_input_required_result_prompt", {})
     got = await _asked(peer, "prompt", call, ["What context should the prompt use?"], 1)
     equal("prompt", got, "Use this context: tests")
     step("a prompt asks as well")
 
+
+async def at_once(peer):
+    """Calls that ask, which do not wait for one another."""
+    # Distinct questions, so that an answer given to the wrong call is seen.
+    prompts = [f"What is {n} times {n}?" for n in range(12)]
+    calls = asyncio.gather(*(peer.call("test_sampling", {"prompt": prompt}) for prompt in prompts))
+    answers = await _asked(peer, "calls at once", calls, prompts, len(prompts), len(prompts))
+    equal("calls at once", answers, [(f"LLM response: Re: {prompt}", False) for prompt in prompts])
+    step("12 calls at once that ask, each its own question and answer")
+
+
+async def forgery(peer):
+    """On 2026-07-28 what a handler knows takes its way through the client."""
     forged = peer.forge("test_input_required_result_tampered_state")
     await _refused(peer, "a forged state", forged, -32602)
     equal("asked after a forged state", peer.person.asked, [])
     step("a state that is not the server's is error -32602")
 
 
-async def _asked(peer, what, call, questions, rounds):
-    """Awaits a call, and checks what the person was asked meanwhile."""
-    before = peer.sent
+async def _asked(peer, what, call, questions, rounds, calls=1):
+    """Awaits calls, and checks what the person was asked meanwhile."""
+    before = peer.http.posts
     answer = await call
     asked, peer.person.asked = peer.person.asked, []
     # Those of one round come in any order.
     equal(f"{what}: questions", Counter(asked), Counter(questions))
-    equal(f"{what}: requests", peer.sent - before, rounds + 1)
+    # On 2026-07-28 each round is another request; before, each answer is a message of its own.
+    more = rounds if peer.revision == MODERN else len(questions)
+    equal(f"{what}: requests", peer.http.posts - before, calls + more)
     return answer
 
 
 async def logs(peer):
-    """Log messages, which a client on 2026-07-28 asks for with each request."""
+    """Log messages, which a client on 2026-07-28 asks for with each request, and others need not."""
     equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
     expected = [("info", "Tool execution started"), ("error", {"reason": "none", "test": True})]
     await _until(lambda: len(peer.logs) >= len(expected))
@@ -247,70 +305,125 @@ async def logs(peer):
     step("log messages arrive")
 
 
-async def changes(peer):
-    """Changes, for which a client on 2026-07-28 listens, and what it need not ask for before."""
-    listed, before = await peer.tools(), peer.sent
+async def cancellation(peer):
+    """A client that no longer wants its answer."""
+
+    async def begun():
+        while (await peer.call("test_waiting", {"label": label}))[0] != "yes":
+            await asyncio.sleep(0.02)
+
+    await peer.cancel("test_wait", {"label": label}, begun)
+    for _ in range(100):
+        still = (await peer.call("test_waiting", {"label": label}))[0]
+        if still == "no":
+            break
+        await asyncio.sleep(0.02)
+    equal("still waiting after it was cancelled", still, "no")
+    step("a slow tool is cancelled, and no longer runs")
+
+    # A stream that ended without an answer: each SDK comes back twice for the rest, and gives up.
+    await _until(lambda: len(peer.http.resumed) >= 2, seconds=5)
+    equal("resumptions of a cancelled call", peer.http.resumed, [400, 400])
+    step("of a cancelled call nothing is left to come back for")
+
+
+async def caching(peer):
+    """What a client on 2026-07-28 need not ask for before it has changed."""
+    listed, before = await peer.tools(), peer.http.posts
     equal("tools from the cache", await peer.tools(), listed)
-    equal("requests for tools in the cache", peer.sent - before, 0)
+    equal("requests for tools in the cache", peer.http.posts - before, 0)
     await peer.read(WATCHED)
     await peer.read(WATCHED)
-    equal("requests for what is not to be kept", peer.sent - before, 2)
+    equal("requests for what is not to be kept", peer.http.posts - before, 2)
     step("tools/list is kept, resources are not")
 
+    async with peer.listen(WATCHED) as (_, next_change):
+        await peer.call("test_trigger_tool_change", {})
+        equal("change", await next_change(), "tools")
+        before = peer.http.posts
+        equal("tools after a change", await peer.tools(), listed)
+        equal("requests for tools after a change", peer.http.posts - before, 1)
+    step("the kept list is stale after a change")
+
+
+async def changes(peer):
+    """Changes: a client on 2026-07-28 listens for some, others get those of lists unasked."""
     async with peer.listen(WATCHED) as (honored, next_change):
-        equal("filter", honored, {"toolsListChanged": True, "resourceSubscriptions": [WATCHED]})
-        # For these two nobody listens.
-        await peer.call("test_trigger_prompt_change", {})
+        if peer.revision == MODERN:
+            expected = {"toolsListChanged": True, "resourceSubscriptions": [WATCHED]}
+            equal("filter", honored, expected)
+            # For this it does not listen.
+            await peer.call("test_trigger_prompt_change", {})
+        # Nobody has subscribed to this one.
         await peer.call("test_trigger_resource_update", {"uri": "test://static-text"})
         for _ in range(2):
             await peer.call("test_trigger_tool_change", {})
             equal("change", await next_change(), "tools")
             await peer.call("test_trigger_resource_update", {"uri": WATCHED})
             equal("change", await next_change(), WATCHED)
-        before = peer.sent
-        equal("tools after a change", await peer.tools(), listed)
-        equal("requests for tools after a change", peer.sent - before, 1)
-        step("subscriptions/listen: what was listened for, and the kept list is stale")
+    step("changes are heard, of what was asked for only")
+
+    await peer.call("test_trigger_resource_update", {"uri": WATCHED})
+    if peer.revision != MODERN:
+        await peer.call("test_trigger_prompt_change", {})
+        equal("change after unsubscribing", await next_change(), "prompts")
     equal("greet after listening", await peer.call("greet", {"name": "you"}), ("Hello, you!", False))
     step("no longer listens, and the connection lives on")
 
 
 async def stranger(peer):
-    """A client on 2026-07-28 that has declared nothing and asked for nothing."""
+    """A client that has declared nothing and asked for nothing."""
     for name in ["test_missing_capability", "test_input_required_result_elicitation"]:
         await _refused(peer, name, peer.call(name, {}), -32021)
     prompt = peer.prompt("test_input_required_result_prompt", {})
     await _refused(peer, "the prompt", prompt, -32021)
     equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
-    equal("log messages", peer.logs, [])
-    step("who cannot be asked gets error -32021, and who wants no log messages none")
+    # Without logging/setLevel the 2025 revisions leave it to the server what to send.
+    expected = 0 if peer.revision == MODERN else 2
+    await _until(lambda: len(peer.logs) >= expected)
+    equal("log messages", len(peer.logs), expected)
+    step("who cannot be asked gets error -32021, and who wants none on 2026-07-28 no log messages")
 
 
-async def legacy(peer):
-    """What the 2025 revisions need a session for, which this server does not keep."""
-    # Nobody can listen on them: the SDKs 2.x themselves refuse to.
-    words = "the client cannot be asked"
-    for name, *_ in QUESTIONS:
-        name = f"test_input_required_result_{name}"
-        await _refused(peer, name, peer.call(name, {}), -32603, words)
-    prompt = peer.prompt("test_input_required_result_prompt", {})
-    await _refused(peer, "the prompt", prompt, -32603, words)
-    equal("asked", peer.person.asked, [])
-    step("tools and a prompt that have to ask are error -32603 at once")
+async def session(peer):
+    """What only the 2025 revisions have."""
+    equal("GET streams", peer.http.answers.count(("GET", 200)), 1)
+    await peer.ping()
+    equal("test_ping", await peer.call("test_ping", {}), ("The client is there.", False))
+    step("client and server ping each other")
 
-    equal("test_logging_tool", await peer.call("test_logging_tool", {}), ("logged", False))
-    equal("log messages", peer.logs, [])
-    step("a tool with log messages answers without them")
+    for level, heard in [("error", ["error"]), ("critical", []), ("debug", ["info", "error"])]:
+        peer.logs.clear()
+        await peer.set_log_level(level)
+        await peer.call("test_logging_tool", {})
+        await _until(lambda: len(peer.logs) >= len(heard))
+        equal(f"log messages at {level}", [level for level, _ in peer.logs], heard)
+    step("logging/setLevel says which log messages arrive")
+
+    peer.http.resumed.clear()
+    answer = await peer.call("test_reconnection", {})
+    equal("test_reconnection", answer, ("Reconnected.", False))
+    equal("reconnections", peer.http.resumed, [200])
+    step("a call that lets go of its connection is answered all the same")
 
 
-async def _refused(peer, what, call, code, words=""):
+async def dead_session(peer):
+    """A session that has ended without its client."""
+    equal("greet", await peer.call("greet", {"name": "you"}), ("Hello, you!", False))
+    await peer.abandon()
+    call = peer.call("greet", {"name": "nobody"})
+    await _refused(peer, "a call in a dead session", call, peer.DEAD_SESSION)
+    equal("its status", peer.http.answers[-1], ("POST", 404))
+    step("a session that has ended is HTTP status 404, and the client is told")
+
+
+async def _refused(peer, what, call, code):
     try:
         got = await asyncio.wait_for(call, REFUSAL_SECONDS)
     except TimeoutError:
         raise AssertionError(f"{what} was not answered within {REFUSAL_SECONDS} s") from None
     except Exception as error:  # the SDKs share no base class
         equal(f"error code of {what} ({error})", peer.error_code(error), code)
-        equal(f"{words!r} in the error of {what} ({error})", words in str(error), True)
     else:
         raise AssertionError(f"{what} gave a result: {got!r}")
 
@@ -329,9 +442,9 @@ async def _progress(peer):
         raise AssertionError("progress call: no text in the result")
 
 
-async def _until(is_true):
-    """SDK 2.x runs the callbacks for notifications as tasks of their own: gives them a second."""
-    for _ in range(100):
+async def _until(is_true, seconds=1):
+    """What comes later: SDK 2.x runs the callbacks for notifications as tasks of their own."""
+    for _ in range(100 * seconds):
         if is_true():
             break
         await asyncio.sleep(0.01)

@@ -1,39 +1,70 @@
 // The official TypeScript SDK, 1.x: speaks the 2025 revisions only.
 
+import assert from 'node:assert/strict';
+import { EventEmitter, on } from 'node:events';
+
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import {
+  StreamableHTTPClientTransport,
+  StreamableHTTPError,
+} from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
   ListRootsRequestSchema,
   LoggingMessageNotificationSchema,
   McpError,
+  PromptListChangedNotificationSchema,
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import * as checks from './checks.mjs';
 import { equal, outcomeOf, run, step, strict, twoServers } from './checks.mjs';
 
-async function connect(url) {
-  const person = new checks.Person();
+const REVISION = '2025-11-25';
+
+async function connect(url, person) {
   const logs = [];
+  const http = new checks.Http();
+  const changes = new EventEmitter();
   const client = new Client(
     { name: 'interop', version: '1.0.0' },
-    { capabilities: checks.Person.capabilities },
+    { capabilities: person ? checks.Person.capabilities : {} },
   );
-  client.setRequestHandler(ElicitRequestSchema, person.handlers['elicitation/create']);
-  client.setRequestHandler(CreateMessageRequestSchema, person.handlers['sampling/createMessage']);
-  client.setRequestHandler(ListRootsRequestSchema, person.handlers['roots/list']);
+  if (person) {
+    client.setRequestHandler(ElicitRequestSchema, person.handlers['elicitation/create']);
+    client.setRequestHandler(CreateMessageRequestSchema, person.handlers['sampling/createMessage']);
+    client.setRequestHandler(ListRootsRequestSchema, person.handlers['roots/list']);
+  }
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
     logs.push([params.level, params.data]);
   });
-  const close = strict(client);
-  const transport = new StreamableHTTPClientTransport(url);
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+    changes.emit('change', 'tools');
+  });
+  client.setNotificationHandler(PromptListChangedNotificationSchema, () => {
+    changes.emit('change', 'prompts');
+  });
+  client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => {
+    changes.emit('change', params.uri);
+  });
+  const { errors, close } = strict(client);
+  const transport = new StreamableHTTPClientTransport(url, { fetch: http.fetch });
   await client.connect(transport);
-  equal('negotiated revision', transport.protocolVersion, '2025-11-25');
-  equal('session id of a stateless server', transport.sessionId, undefined);
+  equal('negotiated revision', transport.protocolVersion, REVISION);
+  equal('has a session', transport.sessionId !== undefined, true);
   return {
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args, onprogress) =>
       outcomeOf(await client.callTool({ name, arguments: args }, undefined, { onprogress })),
+    cancel: async (name, args, begun) => {
+      const abort = new AbortController();
+      const { signal } = abort;
+      const cancelled = assert.rejects(client.callTool({ name, arguments: args }, undefined, { signal }));
+      await begun();
+      abort.abort();
+      await cancelled;
+    },
     prompt: async (name, args) =>
       (await client.getPrompt({ name, arguments: args })).messages[0].content.text,
     read: async (uri) => (await client.readResource({ uri })).contents[0].text,
@@ -41,20 +72,47 @@ async function connect(url) {
       const ref = { type: 'ref/prompt', name: prompt };
       return (await client.complete({ ref, argument: { name, value } })).completion.values;
     },
+    listen: async (uri) => {
+      const heard = on(changes, 'change');
+      await client.subscribeResource({ uri });
+      return {
+        change: async () => (await heard.next()).value[0],
+        close: () => client.unsubscribeResource({ uri }),
+      };
+    },
+    ping: () => client.ping(),
+    setLogLevel: (level) => client.setLoggingLevel(level),
+    terminate: () => transport.terminateSession(),
+    abandon: () =>
+      fetch(url, { method: 'DELETE', headers: { 'Mcp-Session-Id': transport.sessionId } }),
+    errorCode: (error) => (error instanceof McpError ? error.code : undefined),
+    httpStatus: (error) => (error instanceof StreamableHTTPError ? error.code : undefined),
+    revision: REVISION,
     person,
     logs,
-    errorCode: (error) => (error instanceof McpError ? error.code : undefined),
+    http,
+    errors,
     close,
   };
 }
 
 await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
-  const peer = await connect(conformanceUrl);
-  step('connected, 2025-11-25');
+  const peer = await connect(conformanceUrl, new checks.Person());
+  step(`connected, ${REVISION}`);
   await checks.conformanceServer(peer);
-  await checks.legacy(peer);
-  await peer.close();
+  await checks.questions(peer);
+  await checks.atOnce(peer);
+  await checks.logs(peer);
+  await checks.changes(peer);
+  await checks.cancellation(peer);
+  await checks.session(peer);
+  await checks.end(peer);
   step('disconnected');
+
+  const stranger = await connect(conformanceUrl);
+  await checks.stranger(stranger);
+  await checks.deadSession(stranger);
+  await stranger.close();
 
   const [echo, math] = await Promise.all([connect(echoUrl), connect(mathUrl)]);
   await twoServers(echo, math);

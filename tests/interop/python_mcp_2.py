@@ -1,27 +1,34 @@
 """The official Python SDK, 2.x: speaks 2026-07-28, and the 2025 revisions in legacy mode."""
 
+import asyncio
+import warnings
 from contextlib import asynccontextmanager
 
 import checks
 import httpx2
-from mcp import Client, MCPError, types
+from mcp import Client, MCPDeprecationWarning, MCPError, types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
 
 # "auto" probes with server/discover, a revision is used without a probe, "legacy" sends initialize.
 MODES = {"auto": "2026-07-28", "2026-07-28": "2026-07-28", "legacy": "2025-11-25"}
 
+# It is the legacy mode that is tested.
+warnings.simplefilter("ignore", MCPDeprecationWarning)
+
 
 class Peer:
-    def __init__(self, client, person, logs, sent):
+    DEAD_SESSION = types.INVALID_REQUEST
+
+    def __init__(self, client, url, http_client, http, person, logs, changes):
         self.client = client
+        self.revision = client.protocol_version
+        self.http = http
         self.person = person
         self.logs = logs
-        self._sent = sent
-
-    @property
-    def sent(self):
-        return len(self._sent)
+        self._url = url
+        self._http_client = http_client
+        self._changes = changes
 
     async def tools(self):
         return [tool.name for tool in (await self.client.list_tools()).tools]
@@ -29,6 +36,12 @@ class Peer:
     async def call(self, name, arguments, on_progress=None):
         result = await self.client.call_tool(name, arguments, progress_callback=on_progress)
         return result.content[0].text, result.is_error
+
+    async def cancel(self, name, arguments, begun):
+        call = asyncio.create_task(self.call(name, arguments))
+        await begun()
+        call.cancel()
+        await asyncio.wait([call])
 
     async def forge(self, name):
         return await self.client.call_tool(name, {}, request_state="forged")
@@ -46,6 +59,11 @@ class Peer:
 
     @asynccontextmanager
     async def listen(self, uri):
+        if self.revision != checks.MODERN:
+            await self.client.subscribe_resource(uri)
+            yield None, self._changes.get
+            await self.client.unsubscribe_resource(uri)
+            return
         async with self.client.listen(tools_list_changed=True, resource_subscriptions=[uri]) as changes:
 
             async def next_change():
@@ -54,28 +72,49 @@ class Peer:
 
             yield changes.honored.model_dump(by_alias=True, exclude_none=True), next_change
 
+    async def ping(self):
+        await self.client.send_ping()
+
+    async def set_log_level(self, level):
+        await self.client.set_logging_level(level)
+
+    async def abandon(self):
+        headers = {"Mcp-Session-Id": self.http.session_id}
+        await self._http_client.delete(self._url, headers=headers)
+
     @staticmethod
     def error_code(error):
         return error.error.code if isinstance(error, MCPError) else None
 
 
 @asynccontextmanager
-async def connect(url, mode, person=None):
-    logs, sent, options = [], [], {}
+async def connect(url, mode, person=None, abandoned=False):
+    """At the end the SDK ends the session, if there is one, unless it is to be `abandoned`."""
+    logs, changes, http, options = [], asyncio.Queue(), checks.Http(), {}
 
     async def log(params):
         logs.append((params.level, params.data))
 
-    async def count(request):
-        sent.append(request.method)
+    async def hear(message):
+        match message:
+            case types.ToolListChangedNotification():
+                changes.put_nowait("tools")
+            case types.PromptListChangedNotification():
+                changes.put_nowait("prompts")
+            case types.ResourceUpdatedNotification(params=params):
+                changes.put_nowait(params.uri)
 
     if person:
         options = person.callbacks(types) | {"log_level": "info"}
-    async with httpx2.AsyncClient(timeout=30, event_hooks={"request": [count]}) as http:
-        transport = streamable_http_client(url, http_client=http)
-        async with Client(transport, mode=mode, logging_callback=log, **options) as client:
+    options |= {"mode": mode, "logging_callback": log, "message_handler": hear}
+    async with httpx2.AsyncClient(timeout=30, event_hooks=http.hooks) as http_client:
+        transport = streamable_http_client(url, http_client=http_client, terminate_on_close=not abandoned)
+        async with Client(transport, **options) as client:
             checks.equal("negotiated revision", client.protocol_version, MODES[mode])
-            yield Peer(client, person, logs, sent)
+            checks.equal("has a session", http.session_id is not None, mode == "legacy")
+            yield Peer(client, url, http_client, http, person, logs, changes)
+        if mode == "legacy" and not abandoned:
+            checks.equal("end of the session", http.answers[-1], ("DELETE", 204))
 
 
 async def main(conformance_url, echo_url, math_url):
@@ -84,16 +123,21 @@ async def main(conformance_url, echo_url, math_url):
         async with connect(conformance_url, mode, checks.Person()) as peer:
             checks.step(f"connected, {revision}")
             await checks.conformance_server(peer)
+            await checks.questions(peer)
+            await checks.at_once(peer)
+            await checks.logs(peer)
+            await checks.changes(peer)
             if mode == "legacy":
-                await checks.legacy(peer)
+                await checks.cancellation(peer)
+                await checks.session(peer)
             else:
-                await checks.questions(peer)
-                await checks.logs(peer)
-                await checks.changes(peer)
-        if mode != "legacy":
-            async with connect(conformance_url, mode) as peer:
-                await checks.stranger(peer)
+                await checks.forgery(peer)
+                await checks.caching(peer)
         checks.step("disconnected")
+        async with connect(conformance_url, mode, abandoned=mode == "legacy") as peer:
+            await checks.stranger(peer)
+            if mode == "legacy":
+                await checks.dead_session(peer)
         async with connect(echo_url, mode) as echo, connect(math_url, mode) as math:
             await checks.two_servers(echo, math)
 

@@ -44,6 +44,8 @@ pub struct Task {
     subscription: Option<SubscriptionKey>,
     /// Whether its connection waits for an answer.
     pub(crate) is_open: bool,
+    /// Whether the hub answers it, or has answered it, by its stream.
+    pub(crate) is_streamed: bool,
     /// Whether the application is at work on it, though its connection may have gone.
     pub(crate) is_working: bool,
     /// What it is called in the hub.
@@ -66,7 +68,7 @@ impl Task {
 
     /// Whether it is a stream that only the hub has something for.
     pub(crate) fn is_read(&self) -> bool {
-        self.is_open && self.method == McpMethod::OpenStream
+        self.is_open && self.is_streamed
     }
 
     /// Whether the work goes on when the client leaves.
@@ -123,6 +125,7 @@ impl Application {
             filter: request.subscription().map(|filter| (**filter).clone()),
             subscription: None,
             is_open: true,
+            is_streamed: false,
             is_working: !matches!(
                 request.method(),
                 McpMethod::OpenStream | McpMethod::EndSession | McpMethod::ClientMessage

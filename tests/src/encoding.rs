@@ -1,14 +1,6 @@
-//! Scripts as bytes, for the fuzzer: every input is a script, and every script has an input.
-//!
-//! ```text
-//! size  pace  mode  flags   one byte each
-//! count                     of steps, one byte
-//! kind  argument            of each step, one byte and two (big endian)
-//! ...                       the peer's stream
-//! ```
-//!
-//! The stream comes last and as it is, so that a fuzzer can work on it as on any other text.
+//! Cases as bytes, for the fuzzer: every input is a case, and every case has an input.
 
+use crate::hub_model::Operation;
 use crate::script::{
     Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
 };
@@ -46,24 +38,66 @@ const MOST_STEPS: usize = 64;
 /// The same of bytes in the stream.
 const MOST_BYTES: usize = 8 * 1024;
 
-/// The script in `bytes`; missing bytes are zeros.
-#[must_use]
-pub fn decode(bytes: &[u8]) -> Script {
-    let (header, rest) = bytes.split_at(bytes.len().min(5));
-    let at = |position: usize| usize::from(*header.get(position).unwrap_or(&0));
-    let count = (at(4) % (MOST_STEPS + 1)).min(rest.len() / 3);
-    let (steps, stream) = rest.split_at(3 * count);
-    Script {
-        setup: Setup {
-            size: SIZES[at(0) % SIZES.len()],
-            pace: PACES[at(1) % PACES.len()],
-            mode: MODES[at(2) % MODES.len()],
-            answer_half_closed: at(3) & 1 != 0,
-            has_clock: at(3) & 2 != 0,
-            keeps_sessions: at(3) & 4 != 0,
-        },
-        stream: stream[..stream.len().min(MOST_BYTES)].to_vec(),
-        steps: steps.chunks(3).map(decode_step).collect(),
+/// As many operations as a number in them can count subscriptions.
+const MOST_OPERATIONS: usize = 256;
+
+/// What an input of the fuzzer stands for.
+pub trait Encoded {
+    /// The case in `bytes`; missing bytes are zeros.
+    #[must_use]
+    fn decode(bytes: &[u8]) -> Self;
+
+    /// The bytes that decode to the case, as long as it is within bounds.
+    #[must_use]
+    fn encode(&self) -> Vec<u8>;
+}
+
+/// ```text
+/// size  pace  mode  flags   one byte each
+/// count                     of steps, one byte
+/// kind  argument            of each step, one byte and two (big endian)
+/// ...                       the peer's stream
+/// ```
+///
+/// The stream comes last and as it is, so that a fuzzer can work on it as on any other text.
+impl Encoded for Script {
+    fn decode(bytes: &[u8]) -> Self {
+        let (header, rest) = bytes.split_at(bytes.len().min(5));
+        let at = |position: usize| usize::from(*header.get(position).unwrap_or(&0));
+        let count = (at(4) % (MOST_STEPS + 1)).min(rest.len() / 3);
+        let (steps, stream) = rest.split_at(3 * count);
+        Self {
+            setup: Setup {
+                size: SIZES[at(0) % SIZES.len()],
+                pace: PACES[at(1) % PACES.len()],
+                mode: MODES[at(2) % MODES.len()],
+                answer_half_closed: at(3) & 1 != 0,
+                has_clock: at(3) & 2 != 0,
+                keeps_sessions: at(3) & 4 != 0,
+            },
+            stream: stream[..stream.len().min(MOST_BYTES)].to_vec(),
+            steps: steps.chunks(3).map(decode_step).collect(),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let setup = &self.setup;
+        let mut bytes = vec![
+            position(&SIZES, &setup.size),
+            position(&PACES, &setup.pace),
+            position(&MODES, &setup.mode),
+            u8::from(setup.answer_half_closed)
+                | u8::from(setup.has_clock) << 1
+                | u8::from(setup.keeps_sessions) << 2,
+            self.steps.len().min(MOST_STEPS) as u8,
+        ];
+        for &step in self.steps.iter().take(MOST_STEPS) {
+            let (kind, argument) = encode_step(step);
+            bytes.push(kind);
+            bytes.extend_from_slice(&argument);
+        }
+        bytes.extend_from_slice(&self.stream);
+        bytes
     }
 }
 
@@ -99,28 +133,6 @@ fn decode_step(bytes: &[u8]) -> Step {
     }
 }
 
-/// The bytes that [`decode`] to `script`, as long as it is within bounds.
-#[must_use]
-pub fn encode(script: &Script) -> Vec<u8> {
-    let setup = &script.setup;
-    let mut bytes = vec![
-        position(&SIZES, &setup.size),
-        position(&PACES, &setup.pace),
-        position(&MODES, &setup.mode),
-        u8::from(setup.answer_half_closed)
-            | u8::from(setup.has_clock) << 1
-            | u8::from(setup.keeps_sessions) << 2,
-        script.steps.len().min(MOST_STEPS) as u8,
-    ];
-    for &step in script.steps.iter().take(MOST_STEPS) {
-        let (kind, argument) = encode_step(step);
-        bytes.push(kind);
-        bytes.extend_from_slice(&argument);
-    }
-    bytes.extend_from_slice(&script.stream);
-    bytes
-}
-
 fn encode_step(step: Step) -> (u8, [u8; 2]) {
     let to = |to| match to {
         To::Newest => 0,
@@ -150,6 +162,38 @@ fn encode_step(step: Step) -> (u8, [u8; 2]) {
     }
 }
 
+/// The kind of each operation and its number, one byte each.
+impl Encoded for Vec<Operation> {
+    fn decode(bytes: &[u8]) -> Self {
+        bytes.chunks(2).take(MOST_OPERATIONS).map(decode_operation).collect()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.iter().take(MOST_OPERATIONS).copied().flat_map(encode_operation).collect()
+    }
+}
+
+fn decode_operation(bytes: &[u8]) -> Operation {
+    let number = *bytes.get(1).unwrap_or(&0);
+    match bytes[0] % 5 {
+        0 => Operation::Subscribe(number),
+        1 => Operation::Unsubscribe(number),
+        2 => Operation::Publish(number),
+        3 => Operation::PollNews,
+        _ => Operation::NextChange(number),
+    }
+}
+
+const fn encode_operation(operation: Operation) -> [u8; 2] {
+    match operation {
+        Operation::Subscribe(filter) => [0, filter],
+        Operation::Unsubscribe(nth) => [1, nth],
+        Operation::Publish(change) => [2, change],
+        Operation::PollNews => [3, 0],
+        Operation::NextChange(nth) => [4, nth],
+    }
+}
+
 /// Where in its table a choice stands; the tables are short and hold every choice.
 fn position<T: PartialEq>(table: &[T], choice: &T) -> u8 {
     let position = table.iter().position(|other| other == choice);
@@ -161,20 +205,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::generate::scripts;
+    use crate::generate::{operations, scripts};
 
     proptest! {
         #![proptest_config(crate::generate::config())]
 
         #[test]
-        fn what_is_encoded_decodes(script in scripts()) {
+        fn what_is_encoded_decodes(script in scripts(), operations in operations()) {
             prop_assume!(script.stream.len() <= MOST_BYTES);
-            prop_assert_eq!(decode(&encode(&script)), script);
+            prop_assert_eq!(Script::decode(&script.encode()), script);
+            prop_assert_eq!(Vec::<Operation>::decode(&operations.encode()), operations);
         }
 
         #[test]
         fn everything_decodes(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = decode(&bytes);
+            let _ = Script::decode(&bytes);
+            let _ = Vec::<Operation>::decode(&bytes);
         }
     }
 }

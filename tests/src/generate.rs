@@ -1,10 +1,11 @@
-//! Scripts for the property tests.
+//! Cases for the property tests: what happens to a connection, and to a hub.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::Config;
 
+use crate::hub_model::Operation;
 use crate::script::{
     Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
 };
@@ -125,6 +126,18 @@ pub fn conversations() -> impl Strategy<Value = Script> {
         [Step::Feed(u16::MAX)].into_iter().chain(steps).collect()
     });
     assemble(setup, vec(valid(), 1..4).prop_map(|requests| requests.concat()), steps)
+}
+
+/// What happens to a hub. Numbers are small, so that most operations meet a listener that is there.
+pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let operation = prop_oneof![
+        3 => any::<u8>().prop_map(Operation::Subscribe),
+        1 => (0..12_u8).prop_map(Operation::Unsubscribe),
+        6 => (0..9_u8).prop_map(Operation::Publish),
+        3 => Just(Operation::PollNews),
+        6 => (0..12_u8).prop_map(Operation::NextChange),
+    ];
+    vec(operation, 0..200)
 }
 
 fn assemble(

@@ -1,4 +1,5 @@
-//! Validates what a server has sent against the official JSON schema of its revision.
+//! Validates what a server has sent against the official JSON schema of its revision (feature
+//! `schemas`).
 //!
 //! The schemas are not kept here. The environment variable `MCP_SCHEMAS` names a folder that has
 //! them, as `tests/conformance/schemas.sh` writes it; without it, nothing is validated. The path
@@ -279,6 +280,30 @@ mod tests {
         assert_wrong(result, None, "nothing defines");
         assert_wrong(json!({"jsonrpc": "2.0", "id": 1}), None, "no method");
         assert_wrong(json!([]), None, "no method");
+    }
+
+    #[test]
+    fn servers_ask_where_there_are_sessions() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$defs": {
+                "JSONRPCRequest": {"required": ["jsonrpc", "id"]},
+                "ServerRequest": {
+                    "properties": {"method": {"const": "roots/list"}, "params": {"type": "object"}},
+                },
+            },
+        });
+        let request = |method, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let legacy = Schema::new(Revision::V2025_11_25, &schema);
+        legacy.check(&request("roots/list", json!({})), None).unwrap();
+        let error = legacy.check(&request("roots/list", json!(7)), None).unwrap_err();
+        assert!(error.contains("ServerRequest/params: "), "{error}");
+        // This schema does not know the one, and no server sends the other.
+        for method in ["elicitation/create", "tools/call"] {
+            assert!(legacy.check(&request(method, json!({})), None).is_err());
+        }
+        let modern = Schema::new(Revision::V2026_07_28, &schema);
+        assert!(modern.check(&request("roots/list", json!({})), None).is_err());
     }
 
     #[test]

@@ -1,28 +1,22 @@
 //! A thousand clients listen to one server, half of them never read, and much changes.
-//!
-//! The server is a process of its own, which is this file once more. So its memory is its alone, and
-//! neither side needs more than the 1,024 descriptors that systems allow by default.
 
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::On;
 use common::client::{Request, Response, ToolCall, Wire, data_of, read_chunk, read_head};
+use common::process::{self, Process};
 use common::subscription::listen;
 use mcp_smol::{Deadlines, Endpoints, Resource, Server, ServerHandle, tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-
-/// Names the runtime, in the process that is the server.
-const SERVER: &str = "THOUSAND_LISTENERS_SERVER";
 
 const LISTENERS: usize = 1_000;
 const CHANGES: usize = 10_000;
@@ -84,13 +78,7 @@ fn storm(handle: &ServerHandle, changes: usize) -> Times {
     times
 }
 
-/// The server, until nobody writes to it any more.
-#[test]
-fn serve() {
-    let Ok(runtime) = std::env::var(SERVER) else {
-        return;
-    };
-    let on = *On::ALL.iter().find(|on| format!("{on:?}") == runtime).unwrap();
+fn endpoints() -> Endpoints {
     let mut server = Server::new("news", "1.0.0");
     let handle = server.handle();
     let server = server
@@ -108,54 +96,26 @@ fn serve() {
         drain: Duration::from_millis(100),
         ..Deadlines::default()
     };
-    let endpoints = Endpoints::new().mount("/mcp", server).deadlines(deadlines);
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // What connections have, too: the system would take in all that the stalled ones are told.
-    socket.set_send_buffer_size(4096).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-    socket.listen(1024).unwrap();
-    let running = on.serve_at(TcpListener::from(socket), endpoints, Duration::from_secs(1));
-    println!("\nlistening on {}", running.address);
-    std::io::stdin().read_line(&mut String::new()).unwrap();
-    running.stop().unwrap();
+    Endpoints::new().mount("/mcp", server).deadlines(deadlines)
 }
 
-struct Process {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    address: SocketAddr,
+#[test]
+fn serve() {
+    process::serve(Some(4096), |_| endpoints());
 }
 
-impl Process {
-    fn start(on: On) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "serve", "--nocapture"])
-            .env(SERVER, format!("{on:?}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address =
-            lines.find_map(|line| line.unwrap().strip_prefix("listening on ")?.parse().ok());
-        // What else it prints is of no interest.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { stdin: child.stdin.take(), address: address.unwrap(), child }
-    }
+/// The server, as its clients see it.
+struct Serving {
+    process: Process,
+}
 
-    /// A number from the kernel's account of the process, in KiB.
-    fn kib(&self, field: &str) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
+impl Serving {
     fn connect(&self, receive_buffer: Option<usize>) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if let Some(size) = receive_buffer {
             socket.set_recv_buffer_size(size).unwrap();
         }
-        socket.connect(&self.address.into()).unwrap();
+        socket.connect(&self.process.address.into()).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         socket.into()
     }
@@ -182,18 +142,6 @@ impl Process {
         assert!(read_head(&mut stream).starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(String::from_utf8(read_chunk(&mut stream)).unwrap().contains("acknowledged"));
         Listener { stream, asked: uris.into_iter().chain(["tools".into()]).collect() }
-    }
-
-    fn stop(mut self) {
-        self.stdin = None;
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -229,12 +177,12 @@ impl Listener {
 #[test]
 fn everybody_hears_of_the_last_change() {
     for &on in On::ALL {
-        let server = Process::start(on);
+        let server = Serving { process: Process::start(on) };
         let mut stalled: Vec<_> =
             (0..LISTENERS / 2).map(|nth| server.listen(nth, Some(1))).collect();
         let reading: Vec<_> = (0..LISTENERS / 2).map(|nth| server.listen(nth, None)).collect();
         // What is only made once must not be counted.
-        let quiet = server.kib("VmRSS:");
+        let quiet = server.process.kib("VmRSS:");
 
         let readers: Vec<_> = reading
             .into_iter()
@@ -275,7 +223,7 @@ fn everybody_hears_of_the_last_change() {
         }
         assert!(slowest < SOON, "{on:?}: told after {slowest:?}");
 
-        let peak = server.kib("VmHWM:");
+        let peak = server.process.kib("VmHWM:");
         let bound = LISTENERS * BYTES_PER_LISTENER / 1024;
         assert!(peak < quiet + bound, "{on:?}: from {quiet} KiB to {peak} KiB, not {bound} more");
 
@@ -289,6 +237,6 @@ fn everybody_hears_of_the_last_change() {
             assert!(end.into_iter().map(|(change, _)| change).eq(&asked), "{on:?}: {heard:?}");
             assert!(heard.len() < 200, "{on:?}: it had not stalled, and heard {}", heard.len());
         }
-        server.stop();
+        server.process.stop();
     }
 }

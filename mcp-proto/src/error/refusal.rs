@@ -118,6 +118,8 @@ pub enum Refusal {
     },
     /// A batch without messages.
     EmptyBatch,
+    /// `initialize` in a batch (2025-03-26, basic/lifecycle).
+    InitializeInBatch,
     /// A GET or DELETE without `Mcp-Session-Id`.
     MissingSessionId,
     /// An `Mcp-Session-Id` that names no session, or one of somebody else.
@@ -235,6 +237,9 @@ impl fmt::Display for Refusal {
             }
             Self::EmptyBatch => {
                 f.write_str("invalid request: the batch is empty, send at least one message")
+            }
+            Self::InitializeInBatch => {
+                f.write_str("invalid request: send `initialize` in a request of its own")
             }
             Self::MissingSessionId => {
                 f.write_str("the Mcp-Session-Id field is missing: send what `initialize` gave you")

@@ -81,6 +81,7 @@ impl Refusal {
             | Self::UnknownBatch
             | Self::BatchTooLarge { .. }
             | Self::EmptyBatch
+            | Self::InitializeInBatch
             | Self::MissingSessionId
             | Self::SessionExists
             | Self::UnknownEvent => Status::BadRequest,

@@ -105,6 +105,10 @@ impl Answer {
         self.open().next().is_none()
     }
 
+    pub(crate) const fn is_batch(&self) -> bool {
+        self.form.is_batch
+    }
+
     /// Whether it is a stream of changes, which goes on until its client leaves or the server shuts
     /// down.
     pub(crate) const fn is_subscription(&self) -> bool {

@@ -20,7 +20,7 @@ use crate::http::Head;
 use crate::jsonrpc::{Id, Message};
 use crate::method::McpMethod;
 use crate::request::Request;
-use crate::revision::{Revision, VersionField};
+use crate::revision::{Era, Revision, VersionField};
 
 /// What a message of a batch turned out to be.
 pub(crate) enum BatchMember {
@@ -41,8 +41,11 @@ pub(super) fn read(
     endpoint: &Endpoint,
     limit: usize,
 ) -> Result<Vec<BatchMember>, Failure> {
+    let is_in_session = endpoint.keeps_sessions && head.session_id().is_some();
     match VersionField::parse(head.protocol_version()) {
         VersionField::Absent | VersionField::Known(Revision::V2025_03_26) => {}
+        // What was settled for a session is known to the hub.
+        VersionField::Known(revision) if revision.era() == Era::Legacy && is_in_session => {}
         _ => return Err(Failure::Refused(Refusal::UnknownBatch)),
     }
     let mut json = serde_json::Deserializer::from_str(body);
@@ -55,18 +58,18 @@ pub(super) fn read(
         None => Err(Failure::Refused(Refusal::BatchTooLarge { limit })),
         Some(members) if members.is_empty() => Err(Failure::Refused(Refusal::EmptyBatch)),
         Some(members) => {
-            Ok(members.into_iter().map(|json| read_member(head, json.get(), endpoint)).collect())
+            members.into_iter().map(|json| read_member(head, json.get(), endpoint)).collect()
         }
     }
 }
 
-fn read_member(head: &Head, json: &str, endpoint: &Endpoint) -> BatchMember {
+fn read_member(head: &Head, json: &str, endpoint: &Endpoint) -> Result<BatchMember, Failure> {
     let failed = |id, error| BatchMember::Failed { id, error };
     let Ok(message) = Message::parse(json) else {
         let error = "invalid request: each message of a batch must be an object";
-        return failed(None, RpcError::invalid_request(error));
+        return Ok(failed(None, RpcError::invalid_request(error)));
     };
-    match interpret(head, &message, json, endpoint) {
+    Ok(match interpret(head, &message, json, endpoint) {
         Ok(Meaning::Call(parts)) if !matches!(parts.method, McpMethod::Initialize) => {
             let request = Request { head: head.clone(), body: json.to_owned(), parts };
             BatchMember::Call(Box::new(request))
@@ -74,18 +77,16 @@ fn read_member(head: &Head, json: &str, endpoint: &Endpoint) -> BatchMember {
         Ok(Meaning::Immediate(Immediate::Ping { id })) => {
             BatchMember::Immediate(Immediate::Ping { id })
         }
-        // 2025-03-26, basic/lifecycle: `initialize` must not be part of a batch.
+        // `server/discover` cannot be in one: its revision has no batches.
         Ok(Meaning::Call(_) | Meaning::Immediate(_)) => {
-            let id = message.id.and_then(|id| Id::from_json(id.get()));
-            let error = "invalid request: send this in a request of its own";
-            failed(id, RpcError::invalid_request(error))
+            return Err(Failure::Refused(Refusal::InitializeInBatch));
         }
         Ok(Meaning::Nothing) => BatchMember::Accepted,
         Err(Failure::Rpc { id, error, .. }) => failed(id, error),
         Err(Failure::Refused(refusal)) => {
             failed(None, RpcError::new(refusal.code(), format!("{refusal}")))
         }
-    }
+    })
 }
 
 /// Reads the items of an array, or nothing if there are more.

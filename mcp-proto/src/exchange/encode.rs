@@ -75,7 +75,7 @@ pub(crate) fn write_immediate_message(
 ) {
     let info = endpoint.info();
     match immediate {
-        Immediate::Ping { id } => write_result(out, id, |out| out.extend_from_slice(b"{}")),
+        Immediate::Ping { id } => write_done(out, id),
         Immediate::Initialize { id, revision } => {
             write_result(out, id, |out| write_initialized(out, endpoint, *revision));
         }
@@ -330,6 +330,11 @@ fn write_result(out: &mut Vec<u8>, id: &Id, result: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(b",\"result\":");
     result(out);
     out.push(b'}');
+}
+
+/// Appends the result of what is done for a session and has no result to speak of.
+pub(crate) fn write_done(out: &mut Vec<u8>, id: &Id) {
+    write_result(out, id, |out| out.extend_from_slice(b"{}"));
 }
 
 /// Without an id where none could be read: MCP leaves it out, where plain JSON-RPC has null.

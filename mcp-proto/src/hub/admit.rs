@@ -3,6 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem::take;
 
 use super::names::{ReaderKey, SessionCallKey, SessionId};
 use super::session::{Session, SessionCall, SessionClient};
@@ -11,7 +13,7 @@ use super::{Hub, News};
 use crate::call::{Call, CallKey, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
-use crate::exchange::Messages;
+use crate::exchange::{Messages, write_done, write_error};
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
 use crate::request::{ClientMessage, Request};
@@ -40,8 +42,8 @@ pub enum Admission {
     /// A client begins. If the application has nothing against it, give the reply that
     /// [`Hub::open_session`] makes.
     Initialize(Call),
-    /// The client listens: hand `start` to its session with [`Input::Admit`](crate::Input::Admit),
-    /// and then what [`Hub::next_event`] has for `reader`.
+    /// The client listens, or is answered on a stream: hand `start` to its session with
+    /// [`Input::Admit`](crate::Input::Admit), and then what [`Hub::next_event`] has for `reader`.
     Stream {
         /// The call that has become a stream.
         call: CallKey,
@@ -70,7 +72,7 @@ impl Hub {
     pub fn admit(
         &mut self,
         now: Instant,
-        call: Call,
+        mut call: Call,
         reader: Option<ReaderKey>,
         caller: Caller<'_>,
     ) -> Admission {
@@ -108,9 +110,15 @@ impl Hub {
             | McpMethod::Subscribe
             | McpMethod::Unsubscribe
             | McpMethod::ClientMessage => {
-                Admission::Reply(key, self.serve(now, id, call.request, caller))
+                let reply = self.serve(now, id, &mut call.request, caller);
+                let is_in_stream = call.form.is_batch && call.form.takes_events;
+                if is_in_stream && call.request.id().is_some() {
+                    self.reply_in_stream(now, id, call, reader, &reply)
+                } else {
+                    Admission::Reply(key, reply)
+                }
             }
-            _ => self.begin_call(id, call, reader),
+            _ => self.begin_call(now, id, call, reader),
         };
         self.settle(now, id);
         admission
@@ -195,12 +203,14 @@ impl Hub {
         }
         for (at, stream) in &session.streams {
             self.log.forget_stream(session.stream_key(*at));
+            if let Some(since) = stream.left_since {
+                self.left.remove(&(since, id, *at));
+            }
             if let Some(reader) = &stream.reader {
                 self.readers.remove(&reader.key);
                 self.news.insert(News::Reader(reader.key));
             }
         }
-        self.left.retain(|(_, session, _)| *session != id);
     }
 
     fn is_of(&self, id: SessionId, caller: Caller<'_>) -> bool {
@@ -230,7 +240,7 @@ impl Hub {
         &mut self,
         now: Instant,
         id: SessionId,
-        request: alloc::boxed::Box<Request>,
+        request: &mut Request,
         caller: Caller<'_>,
     ) -> Reply {
         let Some(session) = self.sessions.get_mut(&id) else {
@@ -248,25 +258,58 @@ impl Hub {
                 let change = Change::resource(request.name());
                 self.session_subscriptions.remove(session.subscription, &change);
             }
-            McpMethod::ClientMessage => match request.parts.message.map(|message| *message) {
-                Some(ClientMessage::Initialized) => {
-                    session.is_initialized = true;
-                    self.news.extend(session.open_readers().map(News::Reader));
+            McpMethod::ClientMessage => {
+                match request.parts.message.take().map(|message| *message) {
+                    Some(ClientMessage::Initialized) => {
+                        session.is_initialized = true;
+                        self.news.extend(session.open_readers().map(News::Reader));
+                    }
+                    Some(ClientMessage::Cancelled { request }) => self.cancel(now, id, &request),
+                    Some(ClientMessage::Progress { token }) => {
+                        self.extend_question(now, id, &token)
+                    }
+                    Some(ClientMessage::Answer { id: question, answer }) => {
+                        self.answer(id, &question, answer);
+                    }
+                    Some(ClientMessage::Other) | None => {}
                 }
-                Some(ClientMessage::Cancelled { request }) => self.cancel(now, id, &request),
-                Some(ClientMessage::Progress { token }) => self.extend_question(now, id, &token),
-                Some(ClientMessage::Answer { id: question, answer }) => {
-                    self.answer(id, &question, answer);
-                }
-                Some(ClientMessage::Other) | None => {}
-            },
+            }
             _ => {}
         }
         Reply::Done
     }
 
+    /// Answers a message of a batch on the stream that the others are answered on.
+    fn reply_in_stream(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        call: Call,
+        reader: Option<ReaderKey>,
+        reply: &Reply,
+    ) -> Admission {
+        let mut message = Vec::new();
+        if let Some(request) = call.request.id() {
+            match reply {
+                Reply::Error(error) => write_error(&mut message, Some(request), error),
+                _ => write_done(&mut message, request),
+            }
+        }
+        match self.begin_call(now, id, call, reader) {
+            Admission::Call { call, key, reader, start } => {
+                if let Some(served) = self.calls.remove(&key) {
+                    self.push(now, id, served.stream, message);
+                    self.end_call(now, key, &served);
+                }
+                Admission::Stream { call: call.key, reader, start }
+            }
+            other => other,
+        }
+    }
+
     fn begin_call(
         &mut self,
+        now: Instant,
         id: SessionId,
         mut call: Call,
         reader: Option<ReaderKey>,
@@ -293,6 +336,10 @@ impl Hub {
         };
         if let Some(stream) = session.streams.get_mut(&at) {
             stream.open_calls += 1;
+            // Those before it in the batch may be done.
+            if let Some(reader) = &mut stream.reader {
+                reader.ends = false;
+            }
         }
         session.calls.insert(key);
         call.request.parts.revision = session.client.revision;
@@ -305,10 +352,14 @@ impl Hub {
                 session: id,
                 stream: at,
                 messages: Messages::new(&call.request),
+                waits: false,
                 questions: BTreeMap::new(),
                 answers: VecDeque::new(),
             },
         );
+        for message in take(&mut call.ready) {
+            self.push(now, id, at, message);
+        }
         Admission::Call { call, key, reader, start }
     }
 }

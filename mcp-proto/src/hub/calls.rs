@@ -77,12 +77,17 @@ impl Hub {
     }
 
     /// Whether the client keeps up with what the call says, or is not there to be waited for. While
-    /// it does not, a handler that reports progress should be made to wait.
+    /// it does not, a handler that reports progress should be made to wait; [`Hub::poll_news`] names
+    /// the call when it does.
     #[must_use]
-    pub fn can_notify(&self, key: SessionCallKey) -> bool {
+    pub fn can_notify(&mut self, key: SessionCallKey) -> bool {
         let stream = self.calls.get(&key).and_then(|call| self.stream_of(call));
         let reader = stream.and_then(|stream| stream.reader.as_ref());
-        reader.is_none_or(|reader| reader.queue.is_empty())
+        let keeps_up = reader.is_none_or(|reader| reader.queue.is_empty());
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.waits = !keeps_up;
+        }
+        keeps_up
     }
 
     /// Tells the client something about a call, if it wants to hear it.
@@ -229,7 +234,7 @@ impl Hub {
         } else if is_read {
             direct = Some(reply);
         }
-        self.end_call(now, key, &call, is_event);
+        self.end_call(now, key, &call);
         direct
     }
 
@@ -249,7 +254,7 @@ impl Hub {
             return;
         };
         self.news.insert(News::Call(key));
-        self.end_call(now, key, &call, true);
+        self.end_call(now, key, &call);
         // It gets no response, so there is nothing to come back for.
         let session = self.sessions.get_mut(&id);
         if let Some(stream) = session.and_then(|session| session.streams.get_mut(&call.stream))
@@ -260,9 +265,8 @@ impl Hub {
         self.leave_stream(now, id, call.stream);
     }
 
-    /// Takes a call out of its session and stream. If its stream carries nothing else, that ends,
-    /// unless the reply goes another way.
-    fn end_call(&mut self, now: Instant, key: SessionCallKey, call: &SessionCall, ends: bool) {
+    /// Takes a call out of its session and stream. If its stream carries nothing else, that ends.
+    pub(super) fn end_call(&mut self, now: Instant, key: SessionCallKey, call: &SessionCall) {
         let (id, at) = (call.session, call.stream);
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
@@ -270,7 +274,7 @@ impl Hub {
         session.calls.remove(&key);
         if let Some(stream) = session.streams.get_mut(&at) {
             stream.open_calls -= 1;
-            if stream.has_ended() && ends {
+            if stream.has_ended() {
                 self.news.extend(stream.end());
             }
         }

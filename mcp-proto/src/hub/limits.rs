@@ -34,7 +34,8 @@ pub struct HubLimits {
     /// Default 32.
     pub streams: usize,
     /// Bytes of messages that are kept for one session to come back to, and for all. What is oldest
-    /// goes first. Each message counts 256 bytes more than its text.
+    /// goes first. Each message counts 256 bytes more than its text. A client that has missed some
+    /// of what went gets the rest, if that has the response it waits for.
     ///
     /// Default 1 MiB and 64 MiB.
     pub replay_bytes: usize,

@@ -12,6 +12,8 @@ mod replay;
 mod session;
 mod streams;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{Admission, Caller};
 pub use calls::{AskRefused, QuestionFailure, ServerRequest};
@@ -212,6 +214,7 @@ impl Hub {
             && self.sessions.is_empty()
             && self.by_subscription.is_empty()
             && self.idle.is_empty()
+            && self.left.is_empty()
             && self.calls.is_empty()
             && self.readers.is_empty()
     }

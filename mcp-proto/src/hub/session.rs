@@ -49,6 +49,8 @@ pub(super) struct SessionCall {
     pub(super) session: super::SessionId,
     pub(super) stream: u32,
     pub(super) messages: Messages,
+    /// Whether it is to be named when its client has caught up.
+    pub(super) waits: bool,
     /// What its client has been asked and has not answered.
     pub(super) questions: BTreeMap<QuestionKey, Question>,
     pub(super) answers: VecDeque<(QuestionKey, Result<Box<RawValue>, QuestionFailure>)>,

@@ -1,14 +1,14 @@
 //! How messages get to those who read them.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Hub;
-use super::names::{EventId, ReaderKey, SessionId};
-use super::session::Session;
+use super::names::{EventId, ReaderKey, SessionCallKey, SessionId};
+use super::session::{Session, SessionCall};
 use super::{News, ReplayLog};
 use crate::call::ResponseForm;
 use crate::error::Refusal;
@@ -27,6 +27,8 @@ pub(super) struct Stream {
     pub(super) is_begun: bool,
     pub(super) last_event: u64,
     pub(super) reader: Option<Reader>,
+    /// Where it stands in `Hub::left`, if it does.
+    pub(super) left_since: Option<Instant>,
 }
 
 pub(super) struct Reader {
@@ -67,7 +69,15 @@ pub enum FromStream {
 
 impl Stream {
     pub(super) const fn new(is_opened: bool, form: ResponseForm) -> Self {
-        Self { is_opened, form, open_calls: 0, is_begun: is_opened, last_event: 0, reader: None }
+        Self {
+            is_opened,
+            form,
+            open_calls: 0,
+            is_begun: is_opened,
+            last_event: 0,
+            reader: None,
+            left_since: None,
+        }
     }
 
     /// Whether there will be no more events.
@@ -121,14 +131,10 @@ impl Hub {
         };
         let session = self.sessions.get_mut(&id)?;
         let stream = session.streams.get_mut(&at)?;
-        let open_calls = stream.open_calls;
         let current = stream.reader.as_mut()?;
         if let Some(event) = current.queue.pop_front() {
-            if current.queue.is_empty() && open_calls > 0 {
-                // Its handler may have waited for that.
-                let of_stream =
-                    |key: &&_| self.calls.get(*key).is_some_and(|call| call.stream == at);
-                self.news.extend(session.calls.iter().filter(of_stream).copied().map(News::Call));
+            if current.queue.is_empty() {
+                wake_waiting(&session.calls, &mut self.calls, &mut self.news, at);
             }
             return Some(FromStream::Event(event));
         }
@@ -166,8 +172,7 @@ impl Hub {
             && let Some(stream) = session.streams.get_mut(&at)
         {
             stream.reader = None;
-            // Whoever waited for room need not any more.
-            self.news.extend(session.calls.iter().copied().map(News::Call));
+            wake_waiting(&session.calls, &mut self.calls, &mut self.news, at);
         }
         self.leave_stream(now, id, at);
         self.settle(now, id);
@@ -178,12 +183,14 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        let Some(stream) = session.streams.get(&at).filter(|stream| stream.reader.is_none()) else {
+        let Some(stream) = session.streams.get_mut(&at).filter(|stream| stream.reader.is_none())
+        else {
             return;
         };
         if stream.has_ended() {
             if stream.is_begun {
-                self.left.insert((now, id, at));
+                let since = *stream.left_since.get_or_insert(now);
+                self.left.insert((since, id, at));
             } else {
                 self.forget_stream(id, at);
                 return;
@@ -203,7 +210,11 @@ impl Hub {
             return;
         };
         if session.streams.get(&at).is_some_and(|stream| stream.reader.is_none()) {
-            session.streams.remove(&at);
+            let stream = session.streams.remove(&at);
+            let left_since = stream.and_then(|stream| stream.left_since);
+            if let Some(since) = left_since {
+                self.left.remove(&(since, id, at));
+            }
             self.log.forget_stream(session.stream_key(at));
         }
     }
@@ -253,7 +264,9 @@ impl Hub {
             self.news.insert(News::Reader(other.key));
         }
         self.readers.insert(reader, (id, at));
-        self.left.retain(|(_, session, stream)| (*session, *stream) != (id, at));
+        if let Some(since) = stream.left_since.take() {
+            self.left.remove(&(since, id, at));
+        }
         let start = session.start_of(at, self.deadlines.retry);
         Ok((reader, StreamStart { event_id: None, ..start }))
     }
@@ -274,6 +287,21 @@ impl Hub {
         if let (Some(event), Some(reader)) = (event, reader) {
             reader.queue.push_back(event);
             self.news.insert(News::Reader(reader.key));
+        }
+    }
+}
+
+/// Names those calls of a stream that have waited for its reader.
+fn wake_waiting(
+    of_session: &BTreeSet<SessionCallKey>,
+    calls: &mut BTreeMap<SessionCallKey, SessionCall>,
+    news: &mut BTreeSet<News>,
+    at: u32,
+) {
+    for key in of_session {
+        if let Some(call) = calls.get_mut(key).filter(|call| call.stream == at && call.waits) {
+            call.waits = false;
+            news.insert(News::Call(*key));
         }
     }
 }

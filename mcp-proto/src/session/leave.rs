@@ -207,10 +207,16 @@ impl Session {
             return self.close();
         };
         let open: Vec<_> = answer.open().map(|(key, _)| key).collect();
+        // Which calls of a batch the stream of its session has answered, the hub knows.
+        let reply = match answer.is_batch() && answer.is_streaming_session() {
+            true => Reply::NoResponse,
+            false => {
+                Reply::Error(RpcError::internal("internal error: the server is shutting down"))
+            }
+        };
         for key in open {
             self.outputs.push_back(Output::Cancelled(key));
-            let error = RpcError::internal("internal error: the server is shutting down");
-            self.reply(now, key, Reply::Error(error));
+            self.reply(now, key, reply.clone());
         }
     }
 

@@ -201,6 +201,12 @@ impl Session {
                 ready.push(message);
             }
         }
+        let mut requests = calls.iter_mut().filter(|call| call.request.id().is_some());
+        if let Some(first) = requests.next().filter(|call| call.request.is_of_session())
+            && form.takes_events
+        {
+            first.ready = core::mem::take(&mut ready);
+        }
         let mut answer = Answer::batch(&calls, ready, form, now.instant);
         if answer.is_done() {
             self.begin_flush(false);
@@ -213,7 +219,7 @@ impl Session {
     fn call(&mut self, endpoint: usize, request: Box<Request>, form: ResponseForm) -> Call {
         let key = CallKey(self.next_key);
         self.next_key += 1;
-        Call { key, endpoint, request, form }
+        Call { key, endpoint, request, form, ready: Vec::new() }
     }
 
     fn form(&self, endpoint: usize, accepts: Accepts, is_batch: bool) -> ResponseForm {

@@ -8,7 +8,7 @@ use crate::http::{Response, Responses, read_responses};
 use crate::messages;
 use crate::schema;
 use crate::script::Script;
-use crate::sent::{Sent, read_requests};
+use crate::sent::{Sent, members_of, read_requests};
 use crate::simulation::Turn;
 use crate::simulation::elsewhere::{FIRST_SESSIONS, INITIALIZED, session_name};
 
@@ -58,11 +58,12 @@ impl Exchanges {
         exchanges.find_sessions();
         for (response, request) in exchanges.pairs() {
             for message in response.messages() {
-                let asked = messages::asked_by(message, request);
-                // What a result answers, nobody can tell if two have its id.
-                let is_result = asked.is_none() && message.contains("\"result\":");
-                let method = asked.map(|asked| asked.method);
-                if !is_result {
+                let asked = messages::asked_by(message, request).map(|asked| asked.method);
+                // A GET comes back for the answer to another request; and where several of a batch
+                // have one id, it is not known which is answered. `messages` checks what it can.
+                let method = asked.filter(|method| !method.is_empty());
+                let is_result = members_of(message).is_some_and(|it| it.contains_key("result"));
+                if method.is_some() || !is_result {
                     schema::check(request.revision(), message, method.as_deref());
                 }
             }

@@ -47,6 +47,8 @@ impl Simulation<'_> {
             }
             Admission::Initialize(call) => self.application.keep(number, call),
             Admission::Stream { call, reader, start } => {
+                let task = &mut self.application.calls[number];
+                (task.is_streamed, task.is_working) = (true, false);
                 self.read_stream(number, reader, call, is_resumed);
                 self.handle(Given::Admitted, Input::Admit(call, start));
             }

@@ -270,7 +270,8 @@ pub fn read_chunk(stream: &mut impl BufRead) -> Vec<u8> {
     chunk
 }
 
-fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+/// The value of a field in a head; its name may be in any case.
+pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| {
         let (other, value) = line.split_once(':')?;
         other.eq_ignore_ascii_case(name).then_some(value.trim())

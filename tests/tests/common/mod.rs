@@ -2,7 +2,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod client;
+pub mod fixture;
 pub mod log;
+pub mod process;
+pub mod session;
 pub mod subscription;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

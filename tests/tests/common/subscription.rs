@@ -18,6 +18,19 @@ pub fn listen(notifications: Value) -> Request {
     Request::new(Wire::Modern, "subscriptions/listen", params)
 }
 
+/// What a message tells of: `tools`, `prompts`, `resources`, or the URI of a resource.
+#[track_caller]
+pub fn change_in(message: &Value) -> String {
+    let change = match message["method"].as_str() {
+        Some("notifications/tools/list_changed") => Some("tools"),
+        Some("notifications/prompts/list_changed") => Some("prompts"),
+        Some("notifications/resources/list_changed") => Some("resources"),
+        Some("notifications/resources/updated") => message["params"]["uri"].as_str(),
+        _ => None,
+    };
+    change.unwrap_or_else(|| panic!("no change: {message}")).to_owned()
+}
+
 /// A stream of changes.
 pub struct Subscription {
     stream: BufReader<TcpStream>,
@@ -93,17 +106,9 @@ impl Subscription {
         panic!("nothing but comments")
     }
 
-    /// What the next message tells of: `tools`, `prompts`, `resources`, or the URI of a resource.
+    /// What the next message tells of, as [`change_in`] says it.
     pub fn change(&mut self) -> String {
-        let message = self.message();
-        let change = match message["method"].as_str() {
-            Some("notifications/tools/list_changed") => Some("tools"),
-            Some("notifications/prompts/list_changed") => Some("prompts"),
-            Some("notifications/resources/list_changed") => Some("resources"),
-            Some("notifications/resources/updated") => message["params"]["uri"].as_str(),
-            _ => None,
-        };
-        change.unwrap_or_else(|| panic!("no change: {message}")).to_owned()
+        change_in(&self.message())
     }
 
     /// All changes before `last` is told of.

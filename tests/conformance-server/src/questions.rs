@@ -71,6 +71,18 @@ fn with_forms(server: Server) -> Server {
         .tool("test_elicitation_sep1330_enums", "Asks to choose", |ctx: Context| {
             show("enums", "Please choose.", choices(), ctx)
         })
+        .tool("test_elicitation_url", "Sends the user to a page", |ctx: Context| async move {
+            let page = "https://example.com/sign-in";
+            let visited = ctx.elicit_url("page", "Please sign in.", page).await?;
+            Ok::<_, AskError>(match visited {
+                Elicited::Accepted(()) => "The user goes there.",
+                Elicited::Declined | Elicited::Cancelled => "The user does not go there.",
+            })
+        })
+        .tool("test_ping", "Asks the client whether it is there", |ctx: Context| async move {
+            ctx.ping().await?;
+            Ok::<_, AskError>("The client is there.")
+        })
         .tool("test_streaming_elicitation", "Asks to confirm", |ctx: Context| async move {
             let asked = ctx.elicit::<Confirmation>("confirm", "Go on?").await?;
             let confirmed = asked.accepted().is_some_and(|answer| answer.ok);

@@ -10,6 +10,7 @@ mod resources;
 mod skills;
 mod tasks;
 mod tools;
+mod waiting;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use mcp_smol::{BoxError, Endpoints, Server};
 fn server(sleep: fn(Duration) -> Sleep) -> Server {
     let mut server = Server::new("conformance", "1.0.0").logging();
     let handle = server.handle();
-    let server = tools::add_to(server, &handle, sleep);
+    let server = waiting::add_to(tools::add_to(server, &handle, sleep), sleep);
     let server = tasks::add_to(questions::add_to(server), sleep);
     skills::add_to(resources::add_to(prompts::add_to(server)))
 }

@@ -1,6 +1,6 @@
 //! Law 3: every call ends exactly once, and what comes later does nothing.
 
-use mcp_tests::generate::{config, late_listeners, scripts};
+use mcp_tests::generate::{config, late_listeners, scripts, visits};
 use mcp_tests::laws::calls;
 use proptest::prelude::*;
 
@@ -14,6 +14,11 @@ proptest! {
 
     #[test]
     fn of_a_listener_in_a_shutdown(script in late_listeners()) {
+        calls::check(&script);
+    }
+
+    #[test]
+    fn every_call_of_a_session_ends_once(script in visits()) {
         calls::check(&script);
     }
 }

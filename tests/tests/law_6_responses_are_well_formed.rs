@@ -1,6 +1,6 @@
 //! Law 6: responses are well-formed HTTP, and their messages valid for their revision.
 
-use mcp_tests::generate::{config, conversations, scripts};
+use mcp_tests::generate::{config, conversations, scripts, visits};
 use mcp_tests::laws::wellformed;
 use proptest::prelude::*;
 
@@ -14,6 +14,11 @@ proptest! {
 
     #[test]
     fn every_stream_is_well_formed(script in conversations()) {
+        wellformed::check(&script);
+    }
+
+    #[test]
+    fn every_visit_is_well_formed(script in visits()) {
         wellformed::check(&script);
     }
 }

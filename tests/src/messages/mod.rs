@@ -35,6 +35,8 @@ pub fn asked_by(json: &str, request: &Sent) -> Option<Message> {
             let asked = batch::members_with_id(&members, raw(&answer, "id")?);
             (asked.len() == 1).then(|| members[asked[0]].clone())
         }
+        // On a stream that a client has come back to, it answers another request.
+        None if request.method == "GET" => None,
         None => Some(request.message().unwrap_or_default()),
     }
 }

@@ -9,6 +9,7 @@ use mcp_proto::{
 
 use super::{Simulation, now};
 use crate::application::{Application, Task};
+use crate::http::{Response, read_responses};
 use crate::script::Elsewhere;
 
 /// The sessions that there are from the start: one of each revision, by their numbers from 1.
@@ -101,6 +102,16 @@ impl Simulation<'_> {
     }
 }
 
+/// Checks that nothing is missing, and nothing there twice, behind the beginning of a stream.
+fn check_events(sent: &[u8]) {
+    let responses = read_responses(sent, |_, _| false).finals;
+    let mut last = None;
+    for (_, number) in responses.iter().flat_map(Response::events).filter_map(|event| event.id) {
+        assert!(last.is_none_or(|last| number == last + 1), "{number} comes after {last:?}");
+        last = Some(number);
+    }
+}
+
 /// One connection, for one request.
 struct Other<'a> {
     session: Session,
@@ -173,6 +184,7 @@ impl<'a> Other<'a> {
                         let note = Notification::Event(event);
                         self.session.handle(self.now, Input::Notify(call, note));
                     }
+                    check_events(self.session.transmit());
                     self.session.handle(self.now, Input::PeerClosed(PeerClosed::Reset));
                     self.application.hub.detach(at, reader);
                 }

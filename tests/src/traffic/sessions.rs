@@ -42,9 +42,12 @@ fn in_session_called(
     let last_seen = select(vec![
         "",
         "",
+        "",
         "Last-Event-ID: 1-0\r\n",
         "Last-Event-ID: 1-1\r\n",
+        "Last-Event-ID: 1-1\r\n",
         "Last-Event-ID: 2-0\r\n",
+        "Last-Event-ID: 2-1\r\n",
         "Last-Event-ID: 1-99\r\n",
         "Last-Event-ID: x\r\n",
     ]);

@@ -29,7 +29,7 @@ pub(crate) struct InFlight {
 pub(crate) enum InSession {
     /// It goes on; and whether it has said something.
     Pending(bool),
-    /// It has been answered. What is left to say is for the connection that the call came by.
+    /// It is over. What is left to say, if anything is, is for the connection that the call came by.
     Ready(Option<Reply>),
 }
 

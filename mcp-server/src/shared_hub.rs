@@ -75,12 +75,16 @@ impl SharedHub {
     /// Ends what is over at `now`, and says when to come back, if ever. Has the task woken when that
     /// is to be earlier.
     pub(crate) fn poll_housekeeping(&self, cx: &Context<'_>, now: Instant) -> Option<Instant> {
-        self.with_inner(|inner| {
+        let mut replaced = None;
+        let next_look = self.with_inner(|inner| {
             inner.hub.handle_timeout(now);
             inner.next_look = inner.hub.poll_timeout();
-            inner.housekeeper = Some(cx.waker().clone());
+            replaced = inner.housekeeper.replace(cx.waker().clone());
             inner.next_look
-        })
+        });
+        // As in `poll`: not to be dropped under the lock.
+        drop(replaced);
+        next_look
     }
 
     /// Nobody waits for that any more.

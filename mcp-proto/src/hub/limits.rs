@@ -31,19 +31,20 @@ pub struct HubLimits {
     /// Streams of one session that can be come back to, besides those that are open. Past it, the
     /// oldest is forgotten.
     ///
-    /// Default 32.
+    /// Default 32: a client whose connections break has a few calls in flight on them.
     pub streams: usize,
-    /// Bytes of messages that are kept for one session to come back to, and for all. What is oldest
-    /// goes first. Each message counts 256 bytes more than its text. A client that has missed some
+    /// Bytes of messages that are kept for one session to come back to. What is oldest goes first. Each message counts 256 bytes more than its text. A client that has missed some
     /// of what went gets the rest, if that has the response it waits for.
     ///
-    /// Default 1 MiB and 64 MiB.
+    /// Default 1 MiB: a result of usual size and all that was said before it.
     pub replay_bytes: usize,
-    /// See [`HubLimits::replay_bytes`].
+    /// The same for all sessions together.
+    ///
+    /// Default 64 MiB: as much as sixty-four sessions may keep, and most keep next to nothing.
     pub total_replay_bytes: usize,
 }
 
-/// What a URI in a filter, or a message in a replay log, counts besides its text.
+/// What a URI in a filter counts besides its text.
 pub(super) const BYTES_PER_URI: usize = 256;
 
 impl Default for HubLimits {
@@ -69,7 +70,7 @@ pub struct HubDeadlines {
     pub session_idle: Duration,
     /// How long a message is kept for a client to come back to.
     ///
-    /// Default 5 min.
+    /// Default 5 min: clients try again within seconds, and a laptop may have been shut meanwhile.
     pub replay: Duration,
     /// How long a client may take to answer a question. Each progress that it reports on it begins
     /// the time anew, up to ten times as long in all.
@@ -78,7 +79,7 @@ pub struct HubDeadlines {
     pub answer: Duration,
     /// How long clients are told to wait before they come back to a stream.
     ///
-    /// Default 1 s.
+    /// Default 1 s, as official clients take by themselves.
     pub retry: Duration,
 }
 

@@ -6,7 +6,7 @@
 //!     -max_len=512 -max_total_time=120
 //! ```
 //!
-//! What is found prints as operations, to be pasted into `tests/tests/hub.rs`.
+//! What is found prints as operations, to be pasted into `tests/tests/protocol/hub.rs`.
 
 #![no_main]
 

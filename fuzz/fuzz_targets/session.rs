@@ -6,7 +6,7 @@
 //!     -dict=fuzz/session.dict -max_len=4096 -max_total_time=120
 //! ```
 //!
-//! What is found prints as a script, to be pasted into `tests/tests/regressions.rs`.
+//! What is found prints as a script, to be pasted into `tests/tests/protocol/regressions.rs`.
 
 #![no_main]
 

@@ -1,15 +1,13 @@
 //! Many clients do all that can be done with sessions, at the same time and to the same ones. Whatever
 //! comes of it, everybody is answered, and nothing is left in the end.
 
-mod common;
-
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::On;
-use common::client::HangUp;
-use common::fixture::{Fixture, Gate};
-use common::log::Log;
-use common::session::{Answer, Client, is_response, request, text_in, tool_call};
+use crate::common::On;
+use crate::common::client::HangUp;
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::log::Log;
+use crate::common::session::{Answer, Client, is_response, request, text_in, tool_call};
 use mcp_smol::{AskError, Context, Elicited, HubLimits, LogLevel, Resource, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -106,7 +104,7 @@ fn begin(fixture: &Fixture) -> Option<Client> {
     let session = answer.field("mcp-session-id").map(str::to_owned);
     let client = Client { session, ..stranger };
     let params = json!({});
-    living(client.post(&common::session::notification("notifications/initialized", params)));
+    living(client.post(&crate::common::session::notification("notifications/initialized", params)));
     Some(client)
 }
 
@@ -149,7 +147,7 @@ fn read_on(random: &mut Random, client: &Client, mut answer: Answer) {
 
 fn cancel(client: &Client, id: &Value) {
     let params = json!({"requestId": id});
-    living(client.post(&common::session::notification("notifications/cancelled", params)));
+    living(client.post(&crate::common::session::notification("notifications/cancelled", params)));
 }
 
 /// Does something.
@@ -229,7 +227,7 @@ fn nothing_is_left_of_any_of_it() {
         assert_eq!(fixture.counters.open_sessions(), 0, "{on:?}: of {}", all.len());
         fixture.has_streams(0);
         fixture.has_calls(0);
-        common::wait_until("the connections", || fixture.counters.open_connections() == 0);
+        crate::common::wait_until("the connections", || fixture.counters.open_connections() == 0);
         assert!(fixture.client().lives());
         assert_eq!(log.errors(), 0, "{:#?}", log.excerpt());
         fixture.stop();

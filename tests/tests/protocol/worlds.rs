@@ -1,5 +1,5 @@
 //! Many sessions, connections and a hub, through thousands of schedules: each ends with nothing
-//! missing and nothing left. `SEED=7 cargo test -p mcp-tests --test worlds` goes through one again.
+//! missing and nothing left. `SEED=7 cargo test -p mcp-tests --test protocol worlds` goes through one again.
 
 use std::env;
 use std::panic::catch_unwind;

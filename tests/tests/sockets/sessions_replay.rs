@@ -2,15 +2,13 @@
 //! back each time: it has had every event once, and in order (2025-11-25, basic/transports,
 //! "Resumability and Redelivery").
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::client::HangUp;
-use common::fixture::{Fixture, Gate};
-use common::session::{Answer, Client, Event, REVISIONS, is_response, text_in};
-use common::subscription::change_in;
-use common::{On, wait_until};
+use crate::common::client::HangUp;
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{Answer, Client, Event, REVISIONS, is_response, text_in};
+use crate::common::subscription::change_in;
+use crate::common::{On, wait_until};
 use mcp_proto::Revision;
 use mcp_smol::{Context, Resource, Server};
 use serde_json::{Value, json};
@@ -61,7 +59,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn start(fixture: &'a Fixture, revision: Revision) -> Self {
         let client = Client { revision, ..fixture.stranger() }.begin();
-        let underway = client.send(&common::session::tool_call(json!(1), "count", json!({})));
+        let underway =
+            client.send(&crate::common::session::tool_call(json!(1), "count", json!({})));
         fixture.gate.open(1);
         let mut answer = underway.answer();
         let mut heard = Vec::new();

@@ -1,16 +1,14 @@
 //! Servers that change while they run, and servers that are not the same for everybody.
 
-mod common;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::client::{Request, ToolCall, Wire};
-use common::log::Log;
-use common::subscription::Subscription;
-use common::{On, Running, wait_until};
+use crate::common::client::{Request, ToolCall, Wire};
+use crate::common::log::Log;
+use crate::common::subscription::Subscription;
+use crate::common::{On, Running, wait_until};
 use mcp_smol::Request as Received;
 use mcp_smol::{
     CacheScope, Caching, Completion, Counters, Deadlines, Endpoints, OfferError, OfferKey,
@@ -609,7 +607,7 @@ fn nobody_hears_of_a_resource_that_is_hidden_from_them() {
         let uris = ["x://hid", "y://hid/7", "x://a", "y://a/7", "x://later", "last:"];
         let listen = |bearer| {
             let filter = json!({"resourceSubscriptions": uris});
-            let request = Request { bearer, ..common::subscription::listen(filter.clone()) };
+            let request = Request { bearer, ..crate::common::subscription::listen(filter.clone()) };
             let subscription = Subscription::open(fixture.running.address, &request);
             // Whether something is hidden or not there makes no difference.
             assert_eq!(subscription.granted, filter);

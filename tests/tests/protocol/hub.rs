@@ -3,11 +3,8 @@
 use mcp_proto::{Change, Hub, HubLimits, SubscriptionFilter};
 use mcp_tests::generate::{config, operations};
 use mcp_tests::hub_model::check;
-use mcp_tests::meter::{self, Counting};
+use mcp_tests::meter;
 use proptest::prelude::*;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 proptest! {
     #![proptest_config(config())]

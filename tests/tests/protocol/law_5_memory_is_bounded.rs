@@ -2,11 +2,7 @@
 
 use mcp_tests::generate::{config, deaf_listeners, floods, neglects, scripts};
 use mcp_tests::laws::memory;
-use mcp_tests::meter::Counting;
 use proptest::prelude::*;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 proptest! {
     #![proptest_config(config())]

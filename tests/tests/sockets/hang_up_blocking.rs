@@ -1,7 +1,5 @@
 //! Clients that hang up on the blocking example: the core alone, without runtime or driver.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -9,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::client::{HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head};
-use common::wait_until;
+use crate::common::client::{
+    HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head,
+};
+use crate::common::wait_until;
 use serde_json::json;
 
 /// The example as a process of its own.

@@ -1,13 +1,9 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
 use mcp_tests::laws::{chunking, disconnect, memory, progress, wellformed};
-use mcp_tests::meter::Counting;
 use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
 
 use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SETUP: Setup = Setup {
     size: Size::Usual,

@@ -3,18 +3,16 @@
 //! In one SDK, sending to a session whose queue was full kept the lock of the table of sessions for as
 //! long as its client did not read, and so did beginning one: everybody waited.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::client::read_head;
-use common::fixture::{Fixture, Gate};
-use common::session::{Client, Underway, request, tool_call};
-use common::{On, Running, wait_until};
+use crate::common::client::read_head;
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{Client, Underway, request, tool_call};
+use crate::common::{On, Running, wait_until};
 use mcp_smol::{Context, Deadlines, Endpoints, Server, ServerHandle};
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
@@ -100,7 +98,7 @@ struct Caller {
 impl Caller {
     fn new(client: &Client) -> Self {
         let request = client.post_bytes(&tool_call(json!(1), "hello", json!({})));
-        Self { request, stream: BufReader::new(common::client::connect(client.address)) }
+        Self { request, stream: BufReader::new(crate::common::client::connect(client.address)) }
     }
 
     /// How long a call takes.
@@ -109,7 +107,7 @@ impl Caller {
         self.stream.get_mut().write_all(&self.request).unwrap();
         let head = read_head(&mut self.stream);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        let length = common::client::field(&head, "content-length").unwrap();
+        let length = crate::common::client::field(&head, "content-length").unwrap();
         let mut body = vec![0; length.parse().unwrap()];
         std::io::Read::read_exact(&mut self.stream, &mut body).unwrap();
         let elapsed = begun.elapsed();

@@ -1,13 +1,11 @@
 //! The last response on a connection is followed by the end of what the server sends, at once: a
 //! client that reads up to there must not be kept waiting (RFC 9112 section 9.6).
 
-mod common;
-
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use common::On;
-use common::client::{ToolCall, Wire, connect};
+use crate::common::On;
+use crate::common::client::{ToolCall, Wire, connect};
 use mcp_smol::{Endpoints, Server};
 use serde_json::json;
 

@@ -3,16 +3,16 @@
 //! There, a client that left in the middle of a body crashed the session, because the error was
 //! logged to the client, over a stream that was closed. Here it is one line in the server's log.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::client::{HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head};
-use common::log::Log;
-use common::{On, Running, wait_until};
+use crate::common::client::{
+    HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head,
+};
+use crate::common::log::Log;
+use crate::common::{On, Running, wait_until};
 use mcp_smol::{Context, Counters, Endpoints, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;

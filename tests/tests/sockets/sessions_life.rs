@@ -1,17 +1,15 @@
 //! How sessions of the 2025 revisions begin, whose they are, and how they end, over real sockets
 //! (2025-11-25, basic/transports, "Session Management", and basic/lifecycle).
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::client::{HangUp, ToolCall, Wire};
-use common::fixture::{Fixture, Gate};
-use common::session::{Answer, Client, REVISIONS, request, tool_call};
-use common::{On, wait_until};
+use crate::common::client::{HangUp, ToolCall, Wire};
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{Answer, Client, REVISIONS, request, tool_call};
+use crate::common::{On, wait_until};
 use mcp_proto::Revision;
 use mcp_smol::{
     Context, Elicited, Endpoints, Head, HubDeadlines, HubLimits, LogLevel, Resource, Server,

@@ -1,12 +1,10 @@
 //! The end of a server: what is in flight may finish, until it may not.
 
-mod common;
-
 use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
-use common::client::{Response, ToolCall, Wire, connect};
-use common::{On, wait_until};
+use crate::common::client::{Response, ToolCall, Wire, connect};
+use crate::common::{On, wait_until};
 use mcp_smol::{Context, Endpoints, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,12 +1,10 @@
 //! Prompts, resources, completion, log messages and pages, over real sockets.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::num::NonZeroUsize;
 
-use common::client::{Request, Response, Wire, connect};
-use common::{On, Running};
+use crate::common::client::{Request, Response, Wire, connect};
+use crate::common::{On, Running};
 use mcp_smol::{
     Completion, Content, Context, Endpoints, LogLevel, PromptMessage, Resource, Server, prompt,
     resource_template,

@@ -1,19 +1,14 @@
 //! Calls held to schemas written by hand (feature `validation`).
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::client::{ToolCall, Wire};
-use common::log::Log;
-use common::{On, Running};
+use crate::common::client::{ToolCall, Wire};
+use crate::common::log::Log;
+use crate::common::{On, Running};
 use mcp_smol::{CallToolResult, Endpoints, Offered, Server, Structured, Tool, tool};
-use mcp_tests::meter::{self, Counting};
+use mcp_tests::meter;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const DRAFT_07: &str = "http://json-schema.org/draft-07/schema#";
 const DRAFT_2020_12: &str = "https://json-schema.org/draft/2020-12/schema";

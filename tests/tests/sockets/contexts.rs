@@ -1,8 +1,6 @@
 //! What a handler holds outlives nothing: contexts in threads, reports that nobody reads, streams
 //! that buffer.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use common::client::{Response, ToolCall, Wire, connect};
-use common::{On, wait_until};
+use crate::common::client::{Response, ToolCall, Wire, connect};
+use crate::common::{On, wait_until};
 use mcp_smol::async_io::Async;
 use mcp_smol::{Context, Endpoints, Server};
 use serde_json::json;

@@ -2,16 +2,16 @@
 //! streams, streams that belong to no call, and coming back to either (2025-11-25, basic/transports,
 //! "Sending Messages to the Server" to "Resumability and Redelivery").
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use common::client::{HangUp, ToolCall, Wire};
-use common::fixture::{Fixture, Gate};
-use common::session::{Answer, Client, Event, Piece, REVISIONS, is_response, text_in, tool_call};
-use common::subscription::change_in;
-use common::{On, wait_until};
+use crate::common::client::{HangUp, ToolCall, Wire};
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{
+    Answer, Client, Event, Piece, REVISIONS, is_response, text_in, tool_call,
+};
+use crate::common::subscription::change_in;
+use crate::common::{On, wait_until};
 use mcp_proto::Revision;
 use mcp_smol::{
     Context, Deadlines, Endpoints, HubDeadlines, HubLimits, LogLevel, Resource, ResponseMode,

@@ -1,7 +1,5 @@
 //! Clients that listen for changes, over real sockets (2026-07-28, basic/patterns/subscriptions).
 
-mod common;
-
 use std::io::{self, BufReader, Write};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
-use common::client::{HangUp, Request, Response, ToolCall, Wire, connect};
-use common::log::Log;
-use common::subscription::{Piece, Subscription, listen};
-use common::{On, Running, wait_until};
+use crate::common::client::{HangUp, Request, Response, ToolCall, Wire, connect};
+use crate::common::log::Log;
+use crate::common::subscription::{Piece, Subscription, listen};
+use crate::common::{On, Running, wait_until};
 use mcp_smol::runtime::Timer;
 use mcp_smol::{Counters, Deadlines, Endpoints, HubLimits, Report, Resource, Server, ServerHandle};
 use serde_json::{Value, json};

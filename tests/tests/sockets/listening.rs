@@ -1,7 +1,5 @@
 //! Accepting connections: how many, from whom, and what happens when the system has no more.
 
-mod common;
-
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -9,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use common::client::{Response, ToolCall, Wire, connect};
-use common::{On, wait_until};
+use crate::common::client::{Response, ToolCall, Wire, connect};
+use crate::common::{On, wait_until};
 use mcp_smol::runtime::{BoxFuture, Listener, Runtime};
 use mcp_smol::{Endpoints, Hosts, Serve, Server, Smol, Timer};
 use serde_json::json;

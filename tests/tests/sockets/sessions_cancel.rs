@@ -4,15 +4,13 @@
 //! There is a client that gives every request the id 1 and has several in flight: each of its calls
 //! is answered on its own, and none of them is cancelled as long as nobody knows which one is meant.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::client::HangUp;
-use common::fixture::{Fixture, Gate};
-use common::session::{Client, REVISIONS, is_response, notification, text_in, tool_call};
-use common::{On, wait_until};
+use crate::common::client::HangUp;
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{Client, REVISIONS, is_response, notification, text_in, tool_call};
+use crate::common::{On, wait_until};
 use mcp_smol::{Context, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;

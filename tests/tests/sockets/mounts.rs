@@ -1,13 +1,11 @@
 //! Many servers on one listener: python-sdk issue 713, where only the server whose lifespan was
 //! started by hand worked. Here mounting is all there is.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::On;
-use common::client::{ToolCall, Wire};
+use crate::common::On;
+use crate::common::client::{ToolCall, Wire};
 use mcp_smol::{Endpoints, Server};
 use serde_json::json;
 

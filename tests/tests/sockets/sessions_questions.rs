@@ -1,14 +1,12 @@
 //! Questions to clients of the 2025 revisions, over real sockets: they are requests on the stream of
 //! the call, and their answers are POSTs of their own. The handlers are those of 2026-07-28.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::client::{HangUp, Request, Response, Wire};
-use common::fixture::{Fixture, Gate};
-use common::session::{Answer, Client, REVISIONS, is_response, request, text_in, tool_call};
-use common::{On, wait_until};
+use crate::common::client::{HangUp, Request, Response, Wire};
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{Answer, Client, REVISIONS, is_response, request, text_in, tool_call};
+use crate::common::{On, wait_until};
 use futures_lite::future::{or, try_zip};
 use mcp_proto::Revision;
 use mcp_smol::{
@@ -604,7 +602,7 @@ fn a_question_waits_for_no_deadline_but_its_own() {
         let asked = question(&mut answer);
         // People think for longer than connections are silent and sessions idle.
         for _ in 0..5 {
-            assert_eq!(answer.piece(), common::session::Piece::Comment);
+            assert_eq!(answer.piece(), crate::common::session::Piece::Comment);
         }
         client.respond(&asked, named("Ann"));
         assert_eq!(answer.text(), "Ann");

@@ -1,13 +1,11 @@
 //! Calls over real sockets: what handlers may return, how they fail, and that they do not mix.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::client::{Response, ToolCall, Wire, connect};
-use common::{On, Running, wait_until};
+use crate::common::client::{Response, ToolCall, Wire, connect};
+use crate::common::{On, Running, wait_until};
 use mcp_smol::{
     CallToolResult, Content, Context, Counters, Deadlines, Endpoints, ResponseMode, Server,
     Structured,

@@ -1,12 +1,12 @@
 //! Batches over real sockets: several messages in one POST, which only 2025-03-26 has (2025-03-26,
 //! basic/transports, "Sending Messages to the Server", and 2025-06-18, changelog).
 
-mod common;
-
-use common::On;
-use common::client::{Request, Wire};
-use common::fixture::{Fixture, Gate};
-use common::session::{Client, REVISIONS, is_response, notification, request, text_in, tool_call};
+use crate::common::On;
+use crate::common::client::{Request, Wire};
+use crate::common::fixture::{Fixture, Gate};
+use crate::common::session::{
+    Client, REVISIONS, is_response, notification, request, text_in, tool_call,
+};
 use mcp_proto::Revision;
 use mcp_smol::{Context, Elicited, Limits, Server};
 use schemars::JsonSchema;

@@ -1,15 +1,13 @@
 //! Questions to clients over real sockets: rounds, what is carried between them, and clients that
 //! answer as they like.
 
-mod common;
-
 use std::io::{BufReader, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::client::{HangUp, Request, Response, Wire, connect};
-use common::{On, Running, wait_until};
+use crate::common::client::{HangUp, Request, Response, Wire, connect};
+use crate::common::{On, Running, wait_until};
 use futures_lite::future::{or, pending, poll_once, try_zip};
 use mcp_smol::{
     AskError, BoxError, Completion, Context, Counters, CreateMessageRequest, Elicited, Endpoints,

@@ -1,0 +1,21 @@
+//! Servers on sockets, on every runtime.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod calls;
+mod contexts;
+mod hang_up_blocking;
+mod last_response;
+mod listening;
+mod mounts;
+mod offers;
+mod questions;
+mod sessions_batches;
+mod sessions_cancel;
+mod sessions_life;
+mod sessions_questions;
+mod sessions_replay;
+mod sessions_stall;
+mod sessions_streams;
+mod shutdown;

@@ -4,6 +4,7 @@
 //! A script is plain data. The property tests generate it, the fuzzer decodes it from its input,
 //! and a failing one prints as Rust, to be pasted into `tests/regressions.rs`.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -216,10 +217,26 @@ pub enum News {
     Log,
 }
 
+thread_local! {
+    /// To make a configuration takes longer than most scripts.
+    static CONFIGS: RefCell<Vec<(Setup, Arc<Config>)>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Setup {
-    /// The configuration.
+    /// The configuration, which all connections with this setup share.
     #[must_use]
     pub fn config(self) -> Arc<Config> {
+        CONFIGS.with_borrow_mut(|configs| {
+            if let Some((_, config)) = configs.iter().find(|(setup, _)| *setup == self) {
+                return config.clone();
+            }
+            let config = Arc::new(self.make_config());
+            configs.push((self, config.clone()));
+            config
+        })
+    }
+
+    fn make_config(self) -> Config {
         let mut info = ServerInfo::new("laws", "1.0.0");
         info.title = Some("The laws".into());
         info.capabilities.tools.get_or_insert_default().list_changed = true;
@@ -245,7 +262,7 @@ impl Setup {
         let mut config = Config::new([first, other]);
         config.limits = self.size.limits();
         config.deadlines = self.pace.deadlines();
-        Arc::new(config)
+        config
     }
 }
 

@@ -69,7 +69,7 @@ pub enum Refusal {
     SlowHead,
     /// The body was not complete within [`Deadlines::body`](crate::Deadlines::body).
     SlowBody,
-    /// A method that is not of HTTP.
+    /// A method that is not of HTTP, or CONNECT.
     UnknownMethod,
     /// No endpoint at this path.
     NoEndpoint,

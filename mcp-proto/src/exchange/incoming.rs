@@ -59,6 +59,7 @@ pub(crate) enum Failure {
 impl Incoming {
     /// Checks all that a head can tell.
     pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
+        guard::check_form_of_host(&head).map_err(|refusal| (None, refusal))?;
         // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
         // CONNECT is not even a path (RFC 9112 section 3.2.3).
         if matches!(head.method(), Method::Unknown | Method::Connect) {

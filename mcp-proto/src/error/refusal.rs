@@ -39,7 +39,8 @@ pub enum Refusal {
     MissingHost,
     /// A `Host` that is no host and port, or differs from the request target's.
     InvalidHost,
-    /// A request target that is neither a path nor an absolute URI, or has a broken escape.
+    /// A request target that is neither a path nor an absolute URI, has a broken escape, or
+    /// characters of no URI.
     InvalidTarget,
     /// A `Content-Length` that is not one decimal number.
     InvalidContentLength,

@@ -20,6 +20,11 @@ pub enum Refusal {
     MalformedField,
     /// An HTTP version other than 1.0 and 1.1.
     UnsupportedVersion,
+    /// The target alone is longer than [`Limits::head`](crate::Limits::head), in bytes.
+    TargetTooLong {
+        /// The limit.
+        limit: usize,
+    },
     /// The head is longer than [`Limits::head`](crate::Limits::head), in bytes.
     HeadTooLarge {
         /// The limit.
@@ -154,6 +159,9 @@ impl fmt::Display for Refusal {
                  control characters",
             ),
             Self::UnsupportedVersion => f.write_str("unsupported HTTP version: send HTTP/1.1"),
+            Self::TargetTooLong { limit } => {
+                write!(f, "the request target is longer than {limit} bytes")
+            }
             Self::HeadTooLarge { limit } => {
                 write!(f, "the request head is larger than {limit} bytes")
             }

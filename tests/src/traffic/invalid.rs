@@ -33,6 +33,7 @@ pub fn invalid_requests() -> Vec<(&'static str, Vec<u8>)> {
         ("FoldedField", raw("POST /mcp HTTP/1.1", "Host:\r\n localhost\r\n", "")),
         ("MalformedField", raw("POST /mcp HTTP/1.1", "Host : localhost\r\n", "")),
         ("UnsupportedVersion", raw("POST /mcp HTTP/2.0", host, "")),
+        ("TargetTooLong", raw(&format!("POST /{} HTTP/1.1", "t".repeat(20_000)), host, "")),
         ("HeadTooLarge", post(&format!("X: {}\r\n", "h".repeat(20_000)), "")),
         ("TooManyFields", post(&"a:\r\n".repeat(101), "")),
         ("RepeatedField", post("Host: localhost\r\n", "")),

@@ -110,6 +110,8 @@ pub enum Refusal {
         /// What the parser found, and where.
         reason: String,
     },
+    /// The body is JSON, and neither an object nor an array.
+    NotAMessage,
     /// The body nests deeper than [`Limits::json_depth`](crate::Limits::json_depth).
     TooDeep {
         /// The limit in levels.
@@ -234,6 +236,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotUtf8 => f.write_str("parse error: the body is not UTF-8"),
             Self::NotJson { reason } => write!(f, "parse error: {reason}"),
+            Self::NotAMessage => f.write_str(
+                "invalid request: a message is a JSON object, send a request or a notification",
+            ),
             Self::TooDeep { limit } => {
                 write!(f, "the body nests deeper than {limit} levels")
             }

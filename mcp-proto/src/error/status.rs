@@ -79,6 +79,7 @@ impl Refusal {
             | Self::ChunkExtensionsTooLarge { .. }
             | Self::NotUtf8
             | Self::NotJson { .. }
+            | Self::NotAMessage
             | Self::TooDeep { .. }
             | Self::UnknownBatch
             | Self::BatchTooLarge { .. }

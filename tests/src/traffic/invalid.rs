@@ -74,6 +74,7 @@ pub fn invalid_requests() -> Vec<(&'static str, Vec<u8>)> {
         ("NotUtf8", not_utf8),
         ("NotJson", with_length(&PING[1..])),
         ("NotJson", post("", "")),
+        ("NotAMessage", with_length(" 1")),
         ("TooDeep", with_length(&nested)),
         ("EmptyBatch", with_length("[ ]")),
         ("BatchTooLarge", with_length(&format!("[{}1]", "1,".repeat(100)))),

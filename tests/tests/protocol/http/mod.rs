@@ -2,12 +2,15 @@
 //! survives. One row a shape, with the section it comes from; each is fed whole, byte by byte, and
 //! with another request behind it.
 
+mod bodies;
 mod chunked;
 mod connection;
+mod floods;
 mod format;
 mod framing;
 mod host;
 mod limits;
+mod messages;
 mod methods;
 mod request_line;
 mod smuggling;

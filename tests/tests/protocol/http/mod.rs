@@ -9,11 +9,13 @@ mod floods;
 mod format;
 mod framing;
 mod host;
+mod hyper;
 mod limits;
 mod messages;
 mod methods;
 mod request_line;
 mod smuggling;
+mod streams;
 
 use std::sync::Arc;
 
@@ -105,6 +107,23 @@ impl Rows {
             failures.join("\n")
         });
     }
+}
+
+/// The rows of all subjects.
+fn every_row() -> Vec<Row> {
+    [
+        format::rows(),
+        request_line::rows(),
+        host::rows(),
+        framing::rows(),
+        chunked::rows(),
+        connection::rows(),
+        methods::rows(),
+        smuggling::rows(),
+    ]
+    .into_iter()
+    .flat_map(|rows| rows.0)
+    .collect()
 }
 
 impl Row {

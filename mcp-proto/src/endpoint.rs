@@ -142,6 +142,12 @@ struct Target<'a> {
 
 impl<'a> Target<'a> {
     fn parse(target: &'a str) -> Option<Self> {
+        // A fragment is for the client alone and never part of a target. Of what else no URI holds
+        // (RFC 3986 section 2), queries of browsers have all but these (URL standard, "query
+        // percent-encode set").
+        if !target.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"#<>".contains(&byte)) {
+            return None;
+        }
         let (authority, path) = if target.starts_with('/') || target == "*" {
             (None, target)
         } else {
@@ -153,10 +159,6 @@ impl<'a> Target<'a> {
             let (authority, path) = rest.split_at(end);
             (Some(authority), path)
         };
-        // A fragment is for the client alone and never part of a target.
-        if path.contains('#') {
-            return None;
-        }
         let path = path.split_once('?').map_or(path, |(path, _query)| path);
         Some(Self { authority, path })
     }
@@ -226,6 +228,10 @@ mod tests {
             ("/echo/mcp%4", Err(Refusal::InvalidTarget)),
             ("/echo/mcp%zz", Err(Refusal::InvalidTarget)),
             ("/echo/mcp#x", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp?x#y", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp?<", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp?\u{e9}", Err(Refusal::InvalidTarget)),
+            ("/echo/mcp?{|}", Ok(0)),
             ("echo/mcp", Err(Refusal::InvalidTarget)),
             ("a:1", Err(Refusal::InvalidTarget)),
             ("ftp://a:1/echo/mcp", Err(Refusal::InvalidTarget)),

@@ -99,12 +99,20 @@ impl Origins {
     }
 }
 
+/// Refuses a `Host` that is none: with 400, whatever else the request asks for (RFC 9112 section
+/// 3.2).
+pub(crate) fn check_form_of_host(head: &Head) -> Result<(), Refusal> {
+    parse_host(head).map(|_| ())
+}
+
+fn parse_host(head: &Head) -> Result<Option<Authority<'_>>, Refusal> {
+    let parse = |value| Authority::parse(value).ok_or(Refusal::InvalidHost);
+    head.host().map(parse).transpose()
+}
+
 /// Checks `Host` and `Origin` of a request.
 pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(), Refusal> {
-    let host = match head.host() {
-        Some(value) => Some(Authority::parse(value).ok_or(Refusal::InvalidHost)?),
-        None => None,
-    };
+    let host = parse_host(head)?;
     match &host {
         Some(authority) if !hosts.admit(authority) => {
             return Err(Refusal::ForeignHost { host: readable(head.host()) });

@@ -14,7 +14,8 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of a request's head, from the request line to the empty line. Past it: 431.
+    /// Bytes of a request's head, from the request line to the empty line. Past it: 431, or 414
+    /// within the request line.
     ///
     /// Default 16 KiB, as in Node.js and nginx (4 x 8 KiB in all): room for a bearer token and
     /// cookies. Values above 65,535 count as 65,535.

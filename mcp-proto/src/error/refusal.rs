@@ -20,6 +20,11 @@ pub enum Refusal {
     MalformedField,
     /// An HTTP version other than 1.0 and 1.1.
     UnsupportedVersion,
+    /// The target alone is longer than [`Limits::head`](crate::Limits::head), in bytes.
+    TargetTooLong {
+        /// The limit.
+        limit: usize,
+    },
     /// The head is longer than [`Limits::head`](crate::Limits::head), in bytes.
     HeadTooLarge {
         /// The limit.
@@ -39,7 +44,8 @@ pub enum Refusal {
     MissingHost,
     /// A `Host` that is no host and port, or differs from the request target's.
     InvalidHost,
-    /// A request target that is neither a path nor an absolute URI, or has a broken escape.
+    /// A request target that is neither a path nor an absolute URI, has a broken escape, or
+    /// characters of no URI.
     InvalidTarget,
     /// A `Content-Length` that is not one decimal number.
     InvalidContentLength,
@@ -69,7 +75,7 @@ pub enum Refusal {
     SlowHead,
     /// The body was not complete within [`Deadlines::body`](crate::Deadlines::body).
     SlowBody,
-    /// A method that is not of HTTP.
+    /// A method that is not of HTTP, or CONNECT.
     UnknownMethod,
     /// No endpoint at this path.
     NoEndpoint,
@@ -104,6 +110,8 @@ pub enum Refusal {
         /// What the parser found, and where.
         reason: String,
     },
+    /// The body is JSON, and neither an object nor an array.
+    NotAMessage,
     /// The body nests deeper than [`Limits::json_depth`](crate::Limits::json_depth).
     TooDeep {
         /// The limit in levels.
@@ -153,6 +161,9 @@ impl fmt::Display for Refusal {
                  control characters",
             ),
             Self::UnsupportedVersion => f.write_str("unsupported HTTP version: send HTTP/1.1"),
+            Self::TargetTooLong { limit } => {
+                write!(f, "the request target is longer than {limit} bytes")
+            }
             Self::HeadTooLarge { limit } => {
                 write!(f, "the request head is larger than {limit} bytes")
             }
@@ -225,6 +236,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotUtf8 => f.write_str("parse error: the body is not UTF-8"),
             Self::NotJson { reason } => write!(f, "parse error: {reason}"),
+            Self::NotAMessage => f.write_str(
+                "invalid request: a message is a JSON object, send a request or a notification",
+            ),
             Self::TooDeep { limit } => {
                 write!(f, "the body nests deeper than {limit} levels")
             }

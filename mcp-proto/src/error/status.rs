@@ -18,6 +18,7 @@ pub enum Status {
     NotAcceptable = 406,
     RequestTimeout = 408,
     ContentTooLarge = 413,
+    UriTooLong = 414,
     UnsupportedMediaType = 415,
     ExpectationFailed = 417,
     RequestHeaderFieldsTooLarge = 431,
@@ -46,6 +47,7 @@ impl Status {
             Self::NotAcceptable => "406 Not Acceptable",
             Self::RequestTimeout => "408 Request Timeout",
             Self::ContentTooLarge => "413 Content Too Large",
+            Self::UriTooLong => "414 URI Too Long",
             Self::UnsupportedMediaType => "415 Unsupported Media Type",
             Self::ExpectationFailed => "417 Expectation Failed",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
@@ -77,6 +79,7 @@ impl Refusal {
             | Self::ChunkExtensionsTooLarge { .. }
             | Self::NotUtf8
             | Self::NotJson { .. }
+            | Self::NotAMessage
             | Self::TooDeep { .. }
             | Self::UnknownBatch
             | Self::BatchTooLarge { .. }
@@ -91,6 +94,7 @@ impl Refusal {
             Self::NotAcceptable => Status::NotAcceptable,
             Self::SlowHead | Self::SlowBody => Status::RequestTimeout,
             Self::BodyTooLarge { .. } => Status::ContentTooLarge,
+            Self::TargetTooLong { .. } => Status::UriTooLong,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::UnmetExpectation => Status::ExpectationFailed,
             Self::HeadTooLarge { .. }

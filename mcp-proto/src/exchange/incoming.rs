@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::de::IgnoredAny;
+
 use super::batch::{self, BatchMember};
 use super::interpret::{Immediate, Meaning, interpret};
 use crate::config::Config;
@@ -59,7 +61,10 @@ pub(crate) enum Failure {
 impl Incoming {
     /// Checks all that a head can tell.
     pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
-        if head.method() == Method::Unknown {
+        guard::check_form_of_host(&head).map_err(|refusal| (None, refusal))?;
+        // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
+        // CONNECT is not even a path (RFC 9112 section 3.2.3).
+        if matches!(head.method(), Method::Unknown | Method::Connect) {
             return Err((None, Refusal::UnknownMethod));
         }
         let endpoint =
@@ -125,7 +130,7 @@ impl Incoming {
             let members = batch::read(&self.head, &body, endpoint, config.limits.batch)?;
             return Ok(Outcome::Batch(members, accepts));
         }
-        let message = Message::parse(&body).map_err(|error| refused(not_json(&error)))?;
+        let message = Message::parse(&body).map_err(|error| refused(no_message(&body, &error)))?;
         Ok(match interpret(&self.head, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
@@ -141,6 +146,15 @@ impl Incoming {
             Meaning::Nothing => Outcome::Accepted,
         })
     }
+}
+
+/// JSON-RPC tells apart what is no JSON and what is some, but no message (section 5.1).
+fn no_message(body: &str, error: &serde_json::Error) -> Refusal {
+    let is_object = body.trim_ascii_start().starts_with('{');
+    if !is_object && serde_json::from_str::<IgnoredAny>(body).is_ok() {
+        return Refusal::NotAMessage;
+    }
+    not_json(error)
 }
 
 pub(super) fn not_json(error: &serde_json::Error) -> Refusal {

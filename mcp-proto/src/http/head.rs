@@ -169,11 +169,11 @@ impl Head {
                     set_once(&mut head.content_encoding, value, "Content-Encoding")?;
                 }
                 17 if is("transfer-encoding") => {
-                    for coding in list_members(field.value) {
-                        push_coding(&mut transfer_coding, coding)?;
+                    // Not `list_members`: RFC 9110 section 5.6.1.2 skips empty members, which other
+                    // parsers take for the last coding.
+                    for coding in field.value.split(|&byte| byte == b',') {
+                        push_coding(&mut transfer_coding, coding.trim_ascii())?;
                     }
-                    // An empty field still announces a body of unknown length.
-                    transfer_coding.get_or_insert(Coding::Other);
                 }
                 20 if is("mcp-protocol-version") => {
                     set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
@@ -337,6 +337,9 @@ enum Coding {
 }
 
 fn push_coding(last: &mut Option<Coding>, coding: &[u8]) -> Result<(), Refusal> {
+    if coding.is_empty() {
+        return Err(Refusal::ChunkedNotLast);
+    }
     let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
     *last = Some(match (*last, is_chunked) {
         (None, true) => Coding::Chunked,
@@ -443,7 +446,10 @@ mod tests {
             ("Content-Length: 007\r\n", Ok(Framing::Length(7))),
             ("Content-Length: 99999999999999999999\r\n", Ok(Framing::Length(u64::MAX))),
             ("Transfer-Encoding: chunked\r\n", Ok(Framing::Chunked)),
-            ("Transfer-Encoding: ,CHUNKED ,\r\n", Ok(Framing::Chunked)),
+            ("Transfer-Encoding: CHUNKED \r\n", Ok(Framing::Chunked)),
+            ("Transfer-Encoding: chunked,\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding: ,chunked\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", Err(Refusal::ChunkedNotLast)),
             (
                 "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                 Err(Refusal::ConflictingFraming),

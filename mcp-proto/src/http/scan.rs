@@ -47,7 +47,12 @@ impl HeadScan {
         }
         self.at = window.len();
         if bytes.len() > limit {
-            return Err(Refusal::HeadTooLarge { limit });
+            // RFC 9112 section 3 has an answer of its own for either part of the request line.
+            return Err(match self.line {
+                0 if !window.contains(&b' ') => Refusal::UnknownMethod,
+                0 => Refusal::TargetTooLong { limit },
+                _ => Refusal::HeadTooLarge { limit },
+            });
         }
         Ok(None)
     }
@@ -112,5 +117,13 @@ mod tests {
         let limit = head.len();
         assert_eq!(scan(head, limit), Ok(Some(limit)));
         assert_eq!(scan(head, limit - 1), Err(Refusal::HeadTooLarge { limit: limit - 1 }));
+    }
+
+    #[test]
+    fn a_request_line_can_be_too_long_by_itself() {
+        assert_eq!(scan(b"POST /1234", 10), Ok(None));
+        assert_eq!(scan(b"POST /12345", 10), Err(Refusal::TargetTooLong { limit: 10 }));
+        assert_eq!(scan(b"POSTPOSTPOST", 10), Err(Refusal::UnknownMethod));
+        assert_eq!(scan(b"POST /\r\nabcd", 10), Err(Refusal::HeadTooLarge { limit: 10 }));
     }
 }

@@ -91,7 +91,7 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
     for (name, _) in &response.fields {
         assert!(known.contains(&name.as_str()), "an unknown field {name}");
     }
-    let refused = [400, 403, 404, 405, 406, 408, 413, 415, 417, 431, 501, 503, 505];
+    let refused = [400, 403, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503, 505];
     let is_known = [200, 202, 204].contains(&response.status) || refused.contains(&response.status);
     assert!(is_known, "an unknown status {}", response.status);
 }

@@ -1,6 +1,6 @@
 //! The protocol core, in virtual time and without a socket.
 
-mod http_shapes;
+mod http;
 mod hub;
 mod law_1_no_write_after_close;
 mod law_2_chunking_is_invisible;

@@ -7,6 +7,7 @@ mod common;
 mod blocking;
 
 mod buffers;
+mod descriptors;
 mod races;
 mod signals;
 mod stages;

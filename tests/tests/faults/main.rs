@@ -8,6 +8,7 @@ mod blocking;
 
 mod buffers;
 mod descriptors;
+mod handlers;
 mod races;
 mod signals;
 mod stages;

@@ -563,7 +563,7 @@ fn mutates(client: &mut Client<'_>, held: &mut Held) -> io::Result<()> {
     for _ in 0..1 + client.random.below(4) {
         let at = client.random.below(request.len());
         match client.random.below(4) {
-            0 => drop(request.remove(at)),
+            0 if request.len() > 1 => drop(request.remove(at)),
             1 => request.insert(at, client.random.pick(b"\r\n\0 :\"{}[],\\x\xff")),
             2 => request.truncate(at.max(1)),
             _ => request[at] = client.random.below(256) as u8,

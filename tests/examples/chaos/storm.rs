@@ -66,7 +66,13 @@ impl Storm {
                 })
                 .collect();
             let calm = scope.spawn(|| stay_calm(process, &is_over));
-            let seen: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            let seen = threads.into_iter().map(|thread| {
+                thread.join().unwrap_or_else(|_| Seen {
+                    problems: vec!["a thread of clients has panicked".into()],
+                    ..Seen::default()
+                })
+            });
+            let seen: Vec<_> = seen.collect();
             is_over.store(true, Ordering::Relaxed);
             (seen, calm.join().unwrap())
         });

@@ -32,11 +32,11 @@ fn ends_well(on: On, signals: &[&str]) {
         stream.peek(&mut [0]).unwrap();
         (milliseconds, call, BufReader::new(stream))
     });
-    let is_over = AtomicBool::new(false);
+    let (is_over, load_until) = (AtomicBool::new(false), Instant::now() + Duration::from_secs(10));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while !is_over.load(Ordering::SeqCst) {
+                while !is_over.load(Ordering::SeqCst) && Instant::now() < load_until {
                     if let Ok(body) = call(address, &wait(1)) {
                         assert!(body.contains("waited"), "{on:?}: {body}");
                     }

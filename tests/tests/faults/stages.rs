@@ -158,7 +158,7 @@ fn while_being_drained() {
             assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
             assert_eq!(field(&answer, "connection"), Some("close"));
             stream.write_all(&body.as_bytes()[..10]).unwrap();
-            assert_eq!(target.open_connections(), 1, "{}", target.name());
+            wait_until("only that one", || target.open_connections() == 1);
             how.close(stream);
             let gone = wait_until("its end", || target.open_connections() == 0);
             // Not when its time is over.

@@ -662,7 +662,9 @@ fn leaves(client: &mut Client<'_>, held: &mut Held) -> io::Result<()> {
     stream.set_read_timeout(Some(SOON))?;
     let mut buffer = [0; 512];
     for _ in 0..client.random.below(6) {
-        stream.read(&mut buffer)?;
+        if stream.read(&mut buffer)? == 0 {
+            break;
+        }
     }
     held.leave(client, stream);
     Ok(())

@@ -8,48 +8,54 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
-    Call, CallToolResult, Catalog, Config, Endpoint, Event, Input, Instant, Notification, Now,
-    Offer, Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool, ToolsCapability,
+    Call, CallToolResult, Catalog, Config, Deadlines, Endpoint, Event, Input, Instant,
+    Notification, Now, Offer, Output, PeerClosed, Progress, Reply, ServerInfo, Session, Tool,
+    ToolsCapability,
 };
 use serde_json::json;
+
+/// The least time between two warnings that there is no room for another connection.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("listening on http://{}/mcp", listener.local_addr()?);
-    serve(&listener)
+    serve(&listener, Deadlines::default())
 }
 
 /// Serves each connection on a thread of its own.
 pub(crate) fn serve(
     listener: &TcpListener,
+    deadlines: Deadlines,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut info = ServerInfo::new("blocking", "1.0.0");
     info.capabilities.tools = Some(ToolsCapability::default());
-    let config = Arc::new(Config::new([Endpoint::new("/mcp", info)?]));
+    let mut config = Config::new([Endpoint::new("/mcp", info)?]);
+    config.deadlines = deadlines;
+    let config = Arc::new(config);
     let message = json!({"type": "object", "properties": {"message": {"type": "string"}}});
     let tools = vec![
         Tool::new("echo", "Returns its message", &message),
         Tool::new("count", "Counts to three, a step every 50 ms", &json!({"type": "object"})),
     ];
     let catalog = Catalog::new(&Offer { tools, ..Offer::default() })?;
+    let mut warned_at: Option<std::time::Instant> = None;
     loop {
         // The peer's address is asked for now, as it is gone once the peer has reset.
-        let (stream, peer) = match listener.accept() {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                eprintln!("WARN cannot accept: {error}");
-                std::thread::sleep(Duration::from_millis(10));
-                continue;
+        let served = listener.accept().and_then(|(stream, peer)| {
+            let session = Session::new(config.clone(), now());
+            let connection = Connection { session, stream, peer, catalog: catalog.clone() };
+            std::thread::Builder::new().spawn(move || connection.run())
+        });
+        // No descriptors or no threads: those who wait are served when others have gone.
+        if let Err(error) = served {
+            if warned_at.is_none_or(|at| at.elapsed() > WARN_EVERY) {
+                eprintln!("WARN cannot serve another connection: {error}");
+                warned_at = Some(std::time::Instant::now());
             }
-        };
-        let connection = Connection {
-            session: Session::new(config.clone(), now()),
-            stream,
-            peer,
-            catalog: catalog.clone(),
-        };
-        std::thread::spawn(move || connection.run());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -82,8 +88,7 @@ impl Connection {
             if self.write() {
                 continue;
             }
-            let wait = self.session.poll_timeout().map(|at| at.saturating_since(now().instant));
-            self.stream.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+            self.stream.set_read_timeout(self.wait())?;
             let input = match self.stream.read(&mut buffer) {
                 Ok(0) => Input::PeerClosed(PeerClosed::Fin),
                 Ok(count) => Input::Bytes(&buffer[..count]),
@@ -95,14 +100,25 @@ impl Connection {
         }
     }
 
+    /// How long to wait for the peer, at least as long as a system can.
+    fn wait(&self) -> Option<Duration> {
+        let until = self.session.poll_timeout()?;
+        Some(until.saturating_since(now().instant).max(Duration::from_millis(1)))
+    }
+
     /// Writes what there is to write; false if that was nothing.
     fn write(&mut self) -> bool {
+        let wait = self.wait();
         let bytes = self.session.transmit();
         if bytes.is_empty() {
             return false;
         }
-        let input = match self.stream.write(bytes) {
+        // A peer that does not read must not hold the thread for longer than it may.
+        let written = self.stream.set_write_timeout(wait).and_then(|()| self.stream.write(bytes));
+        let input = match written {
             Ok(count) => Input::Written(count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Input::Timeout,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
             Err(_) => Input::PeerClosed(PeerClosed::Reset),
         };
         self.session.handle(now(), input);

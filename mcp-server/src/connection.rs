@@ -427,7 +427,7 @@ impl<S, T: Timer> Connection<S, T> {
     }
 
     fn end_call(&mut self, key: CallKey) -> Option<InFlight> {
-        if self.shutdown.is_some() {
+        if self.entry.is_shutting_down() {
             self.entry.count_finished();
         }
         self.calls.take(key)
@@ -436,7 +436,7 @@ impl<S, T: Timer> Connection<S, T> {
     /// Goes on with calls whose clients have gone: without a session, their results are nobody's.
     fn poll_handed_over(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let entry = &self.entry;
-        let is_shutting_down = self.shutdown.is_some();
+        let is_shutting_down = entry.is_shutting_down();
         let mut happened = false;
         self.handed_over.retain_mut(|call| {
             let is_done = if call.session.is_some() {

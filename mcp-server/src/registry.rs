@@ -113,6 +113,11 @@ impl Entry {
         }
     }
 
+    /// Whether one has begun, though the connection may not have been told.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.registry.shutdown.load(Ordering::Acquire) != NEVER
+    }
+
     pub(crate) fn count_finished(&self) {
         self.registry.finished.fetch_add(1, Ordering::AcqRel);
     }

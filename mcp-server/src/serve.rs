@@ -18,6 +18,9 @@ use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The least time between two warnings of that: at the limit, connections come and go all the time.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
 /// The least time between two looks at what is over, which may be much at once.
 const SHORTEST_REST: Duration = Duration::from_millis(100);
 
@@ -118,6 +121,7 @@ async fn accept_until<R: Runtime>(
     let mut timer = runtime.timer();
     let mut pause = None;
     let mut is_pausing = false;
+    let mut warned_at: Option<Instant> = None;
     let mut housekeeping = Housekeeping { timer: runtime.timer(), timer_at: None };
     loop {
         let accepted = poll_fn(|cx| {
@@ -147,8 +151,12 @@ async fn accept_until<R: Runtime>(
             Some(Err(error)) => {
                 let next =
                     pause.map_or(FIRST_PAUSE, |pause: Duration| (pause * 2).min(LONGEST_PAUSE));
-                tracing::warn!("cannot accept connections, next try in {next:?}: {error}");
-                timer.reset(Instant::now() + next);
+                let now = Instant::now();
+                if warned_at.is_none_or(|at| now.duration_since(at) >= WARN_EVERY) {
+                    warned_at = Some(now);
+                    tracing::warn!("cannot accept connections, will go on trying: {error}");
+                }
+                timer.reset(now + next);
                 pause = Some(next);
                 is_pausing = true;
             }

@@ -118,7 +118,8 @@ impl Smol {
         Self { executor: Arc::default(), threads: 1 }
     }
 
-    /// On that many threads, at least one: the one that awaits it and `threads - 1` more.
+    /// On that many threads. If it is one, that is the one that awaits it; if there are more, that
+    /// one only accepts connections, which no handler can hold up then.
     #[must_use]
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -150,9 +151,12 @@ impl Runtime for Smol {
     }
 
     fn run<'a, T: Send + 'a>(&'a self, main: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
-        let threads = Threads::start(&self.executor, self.threads.saturating_sub(1));
+        if self.threads <= 1 {
+            return Box::pin(self.executor.run(main));
+        }
+        let threads = Threads::start(&self.executor, self.threads);
         Box::pin(async move {
-            let output = self.executor.run(main).await;
+            let output = main.await;
             drop(threads);
             output
         })

@@ -39,7 +39,7 @@ fn main() -> Result<(), BoxError> {
         #[cfg(feature = "tokio")]
         "tokio" => on_tokio(listener, options.threads),
         // A thread for each connection, however many are asked for.
-        "blocking" => blocking::serve(&listener),
+        "blocking" => blocking::serve(&listener, mcp_smol::Deadlines::default()),
         other => Err(format!("unknown runtime {other:?}").into()),
     }
 }

@@ -1,6 +1,6 @@
 //! A client as raw as it gets: it writes bytes, and hangs up where it is told to.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -185,7 +185,7 @@ pub struct Response {
 
 impl Response {
     /// Reads the answer to `request`, whose messages are valid by their [`schema`].
-    pub fn read(stream: &mut BufReader<TcpStream>, request: &Request) -> Self {
+    pub fn read(stream: &mut impl BufRead, request: &Request) -> Self {
         let head = read_head(stream);
         let status = head[9..12].parse().unwrap();
         let mut body = Vec::new();

@@ -5,6 +5,7 @@ pub mod client;
 pub mod fixture;
 pub mod log;
 pub mod process;
+pub mod random;
 pub mod session;
 pub mod subscription;
 
@@ -57,12 +58,24 @@ impl On {
         let until = async move {
             let _ = stopped.recv().await;
         };
-        let thread = std::thread::spawn(move || match self {
+        let thread = std::thread::spawn(move || self.run(listener, endpoints, drain, until));
+        Running { address, stop, thread }
+    }
+
+    /// Serves on this thread and one more until `stop` is done.
+    pub fn run(
+        self,
+        listener: TcpListener,
+        endpoints: Endpoints,
+        drain: Duration,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Report, ServeError> {
+        match self {
             Self::Smol => {
                 let serve = mcp_smol::Smol::new()
                     .threads(2)
                     .serve(listener.try_into().unwrap(), endpoints)
-                    .until(until)
+                    .until(stop)
                     .drain_deadline(drain);
                 mcp_smol::block_on(serve)
             }
@@ -74,18 +87,26 @@ impl On {
                     listener.set_nonblocking(true).unwrap();
                     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                     mcp_tokio::serve(listener.into(), endpoints)
-                        .until(until)
+                        .until(stop)
                         .drain_deadline(drain)
                         .await
                 })
             }
-        });
-        Running { address, stop, thread }
+        }
+    }
+
+    /// Done when the process is asked to end.
+    pub fn shutdown_signal(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self {
+            Self::Smol => Box::pin(mcp_smol::shutdown_signal()),
+            #[cfg(feature = "tokio")]
+            Self::Tokio => Box::pin(mcp_tokio::shutdown_signal()),
+        }
     }
 }
 
 /// A listener for either runtime, ready for many clients at once.
-fn listen() -> TcpListener {
+pub fn listen() -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     socket.listen(4096).unwrap();

@@ -7,6 +7,7 @@ use crate::common::On;
 use crate::common::client::HangUp;
 use crate::common::fixture::{Fixture, Gate};
 use crate::common::log::Log;
+use crate::common::random::Random;
 use crate::common::session::{Answer, Client, is_response, request, text_in, tool_call};
 use mcp_smol::{AskError, Context, Elicited, HubLimits, LogLevel, Resource, Server};
 use schemars::JsonSchema;
@@ -48,18 +49,6 @@ fn server(_: &Gate) -> Server {
         .tool("hello", "Says hello", || "hello")
         .tool("greet", "Asks for a name", greet)
         .tool("count", "Counts, and does without its connection halfway", count)
-}
-
-/// Numbers that look random and are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        // Knuth's MMIX.
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
 }
 
 /// The sessions that all threads use. Any of them may have ended.

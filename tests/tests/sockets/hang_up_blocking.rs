@@ -1,86 +1,14 @@
 //! Clients that hang up on the blocking example: the core alone, without runtime or driver.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::io::{BufReader, Write};
 use std::time::Duration;
 
+use crate::blocking::Blocking;
 use crate::common::client::{
     HangUp, ToolCall, Wire, connect, notifications_in, read_chunk, read_head,
 };
 use crate::common::wait_until;
 use serde_json::json;
-
-/// The example as a process of its own.
-struct Blocking {
-    process: Child,
-    address: SocketAddr,
-    warnings: Arc<AtomicUsize>,
-    /// Whatever it prints besides warnings.
-    other: Arc<Mutex<Vec<String>>>,
-}
-
-impl Blocking {
-    fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_blocking"))
-            .arg("0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap();
-        let address = address.strip_suffix("/mcp").unwrap().parse().unwrap();
-
-        let (warnings, other) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (counted, kept) = (warnings.clone(), other.clone());
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if line.starts_with("WARN ") {
-                    counted.fetch_add(1, Ordering::SeqCst);
-                } else {
-                    kept.lock().unwrap().push(line);
-                }
-            }
-        });
-        Self { process, address, warnings, other }
-    }
-
-    /// A number from the kernel's account of the process.
-    fn status(&self, field: &str) -> usize {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// Each connection has a thread; the other one accepts.
-    fn open_connections(&self) -> usize {
-        self.status("Threads:") - 1
-    }
-
-    /// The warnings since the last check are as many as expected, and all is well.
-    fn check(&self, warnings: usize) {
-        wait_until("no open connections", || self.open_connections() == 0);
-        wait_until("the warnings", || self.warnings.load(Ordering::SeqCst) >= warnings);
-        let echo = ToolCall::new(Wire::Modern, "echo", json!({"message": "still here"}));
-        assert_eq!(echo.send(self.address).text(), "still here");
-        wait_until("no open connections", || self.open_connections() == 0);
-        assert_eq!(self.warnings.swap(0, Ordering::SeqCst), warnings);
-        assert_eq!(*self.other.lock().unwrap(), Vec::<String>::new());
-    }
-}
-
-impl Drop for Blocking {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 #[test]
 fn at_every_byte_of_a_request() {
@@ -152,7 +80,7 @@ fn two_thousand_at_once() {
         };
         let rest = streams.split_off(500);
         hang_up(streams);
-        wait_until("the first warnings", || server.warnings.load(Ordering::SeqCst) == 500);
+        wait_until("the first warnings", || server.warnings() == 500);
         let before = server.status("VmRSS:");
         hang_up(rest);
         server.check(2_000);

@@ -3,6 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/blocking.rs"]
+mod blocking;
+
 mod calls;
 mod contexts;
 mod hang_up_blocking;

@@ -16,6 +16,7 @@ pub mod hub_model;
 pub mod laws;
 pub mod messages;
 pub mod meter;
+pub mod peer;
 #[cfg(feature = "schemas")]
 pub mod schema;
 pub mod script;

@@ -32,6 +32,34 @@ fn fields_128() {
     }
 }
 
+/// Parts of a body are found by 32 bits.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn bodies_of_4_294_967_295_bytes() {
+    for body in [u32::MAX as usize, u32::MAX as usize + 1, usize::MAX] {
+        let limits = Limits { body, ..Limits::default() };
+        let announcing = |length: u64| {
+            let head = post("", "");
+            let head = String::from_utf8(head).unwrap();
+            head.replace("Content-Length: 0", &format!("Content-Length: {length}")).into_bytes()
+        };
+        let in_chunks = |length: u64| {
+            let mut request = begin_chunks();
+            request.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+            request
+        };
+        let most = u64::from(u32::MAX);
+        let reason = "larger than 4294967295 bytes";
+        is_refused(&limits, &announcing(most + 1), 413, reason, false);
+        is_refused(&limits, &in_chunks(most + 1), 413, reason, false);
+        for request in [announcing(most), in_chunks(most)] {
+            let mut peer = peer(&limits);
+            peer.send(&request);
+            assert!(peer.refusals().is_empty(), "it is waited for");
+        }
+    }
+}
+
 /// As many as 64 bits need, leading zeros included.
 #[test]
 fn chunk_sizes_of_16_digits() {

@@ -103,6 +103,12 @@ impl Peer {
         }
     }
 
+    /// A peer that reads what it is told to read, and nothing else.
+    #[must_use]
+    pub fn deaf(config: &Arc<Config>, now: Instant) -> Self {
+        Self { reads: false, ..Self::new(config, now) }
+    }
+
     /// Something happens.
     pub fn handle(&mut self, input: Input<'_>) {
         self.session.handle(Now::from(self.now), input);

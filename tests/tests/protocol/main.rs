@@ -1,5 +1,6 @@
 //! The protocol core, in virtual time and without a socket.
 
+mod deadlines;
 mod http_shapes;
 mod hub;
 mod law_1_no_write_after_close;

@@ -198,8 +198,7 @@ fn unsent() {
         let mut config = config(false);
         config.limits.unsent = unsent;
         config.endpoints[0].response_mode = ResponseMode::EventStream;
-        let mut peer = Peer::new(&config.into(), Instant::default());
-        peer.reads = false;
+        let mut peer = Peer::deaf(&config.into(), Instant::default());
         let key = call(&mut peer);
         (peer, key)
     };

@@ -78,7 +78,7 @@ fn is_refused(limits: &Limits, request: &[u8], status: u16, reason: &str, goes_o
 }
 
 /// The names of the fields that `{:#?}` shows.
-fn fields_of(value: &impl std::fmt::Debug) -> Vec<String> {
+pub(crate) fn fields_of(value: &impl std::fmt::Debug) -> Vec<String> {
     let text = format!("{value:#?}");
     let fields = text.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':'));
     fields.map(|(name, _)| name.to_owned()).collect()

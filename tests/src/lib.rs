@@ -23,6 +23,7 @@ pub mod script;
 pub mod sent;
 pub mod simulation;
 pub mod traffic;
+pub mod workloads;
 pub mod world;
 
 /// What tests call where there is no oracle: takes any message.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    Admission, Call, CallKey, Caller, Config, Endpoint, Event, FromStream, Hub, Input, Instant,
-    LoggingCapability, Notification, Now, Output, PeerClosed, ReaderKey, Refusal, Reply, Revision,
-    ServerInfo, Session, SessionCallKey, SessionId,
+    Admission, Call, CallKey, Caller, CompletionsCapability, Config, Endpoint, Event, FromStream,
+    Hub, Input, Instant, LoggingCapability, Notification, Now, Output, PeerClosed, ReaderKey,
+    Refusal, Reply, Revision, ServerInfo, Session, SessionCallKey, SessionId,
 };
 
 use crate::http::{Responses, read_responses};
@@ -30,6 +30,7 @@ pub fn config(keeps_sessions: bool) -> Config {
     info.capabilities.tools.get_or_insert_default().list_changed = true;
     info.capabilities.resources.get_or_insert_default().subscribe = true;
     info.capabilities.logging = Some(LoggingCapability::default());
+    info.capabilities.completions = Some(CompletionsCapability::default());
     let mut endpoint = Endpoint::new("/mcp", info).expect("a plain path");
     endpoint.keeps_sessions = keeps_sessions;
     Config::new([endpoint])

@@ -73,12 +73,12 @@ fn trickle(peer: &mut Peer, bytes: &[u8], time: Duration) {
 }
 
 #[track_caller]
-fn is_refused(peer: &mut Peer, refusal: &Refusal) {
+fn is_refused(peer: &mut Peer, refusal: Refusal) {
     let responses = peer.responses("ping").finals;
     assert_eq!(responses.len(), 1);
     assert_eq!((responses[0].status, responses[0].closes()), (408, true));
     assert!(responses[0].messages()[0].contains("did not arrive in time"));
-    assert_eq!(peer.refusals(), [refusal.clone()]);
+    assert_eq!(peer.refusals(), [refusal]);
     assert!(peer.has_fin && !peer.is_closed, "it has time to read that");
     reach(peer, DEADLINES.drain);
     assert!(peer.is_closed);
@@ -119,7 +119,7 @@ fn head() {
     peer.pass(seconds(16));
     peer.send(&request[..1]);
     reach(&mut peer, DEADLINES.head);
-    is_refused(&mut peer, &Refusal::SlowHead);
+    is_refused(&mut peer, Refusal::SlowHead);
 
     // It is from the first byte, of whichever request, and no byte after that gives more time.
     let mut peer = self::peer();
@@ -128,7 +128,7 @@ fn head() {
     peer.send(b"\r\nP");
     trickle(&mut peer, &request[1..], seconds(10));
     reach(&mut peer, seconds(1));
-    is_refused(&mut peer, &Refusal::SlowHead);
+    is_refused(&mut peer, Refusal::SlowHead);
 
     // One that had to wait is looked at when the one before it is answered.
     let mut peer = self::peer();
@@ -139,7 +139,7 @@ fn head() {
     peer.reply(key, done());
     assert_eq!(peer.statuses("tools/call"), [200]);
     reach(&mut peer, DEADLINES.head);
-    is_refused(&mut peer, &Refusal::SlowHead);
+    is_refused(&mut peer, Refusal::SlowHead);
 
     // A head that comes in time is all right, be it with its last byte.
     let mut peer = self::peer();
@@ -165,7 +165,7 @@ fn body() {
         peer.send(&head[1..]);
         assert_eq!(peer.responses("ping").interim, continues);
         reach(&mut peer, DEADLINES.body);
-        is_refused(&mut peer, &Refusal::SlowBody);
+        is_refused(&mut peer, Refusal::SlowBody);
 
         let mut peer = self::peer();
         peer.send(&head);
@@ -174,7 +174,7 @@ fn body() {
         trickle(&mut peer, &body, seconds(12));
         let passed = peer.now.saturating_since(begun);
         reach(&mut peer, DEADLINES.body - passed);
-        is_refused(&mut peer, &Refusal::SlowBody);
+        is_refused(&mut peer, Refusal::SlowBody);
     }
 
     let mut peer = peer();
@@ -485,7 +485,7 @@ fn a_clock_that_is_set_back_makes_deadlines_late() {
     peer.now = Instant::from_micros(0);
     peer.send(b"P");
     reach(&mut peer, DEADLINES.head);
-    is_refused(&mut peer, &Refusal::SlowHead);
+    is_refused(&mut peer, Refusal::SlowHead);
 }
 
 #[test]

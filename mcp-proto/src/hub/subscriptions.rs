@@ -81,7 +81,9 @@ pub(super) struct Subscriptions {
 
 #[derive(Debug)]
 struct Subscription {
-    asked: Vec<Change>,
+    asked: BTreeSet<Change>,
+    /// What they count.
+    bytes: usize,
     /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
     /// Where it stands in `Self::news`, unless it has been named since.
@@ -109,8 +111,9 @@ impl Subscriptions {
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let asked: Vec<_> = filter.changes().collect();
-        self.check_size(asked.iter())?;
+        let asked: BTreeSet<_> = filter.changes().collect();
+        let bytes = asked.iter().map(bytes_of).sum();
+        self.check_size(bytes)?;
         if self.subscriptions.len() >= self.limits.subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
@@ -119,7 +122,8 @@ impl Subscriptions {
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
-        self.subscriptions.insert(key, Subscription { asked, pending: VecDeque::new(), news: 0 });
+        self.subscriptions
+            .insert(key, Subscription { asked, bytes, pending: VecDeque::new(), news: 0 });
         Ok(key)
     }
 
@@ -135,9 +139,11 @@ impl Subscriptions {
         if subscription.asked.contains(change) {
             return Ok(());
         }
-        self.check_size(subscription.asked.iter().chain([change]))?;
+        let bytes = subscription.bytes + bytes_of(change);
+        self.check_size(bytes)?;
         if let Some(subscription) = self.subscriptions.get_mut(&key) {
-            subscription.asked.push(change.clone());
+            subscription.bytes = bytes;
+            subscription.asked.insert(change.clone());
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
         Ok(())
@@ -148,7 +154,10 @@ impl Subscriptions {
         let Some(subscription) = self.subscriptions.get_mut(&key) else {
             return;
         };
-        subscription.asked.retain(|asked| asked != change);
+        if !subscription.asked.remove(change) {
+            return;
+        }
+        subscription.bytes -= bytes_of(change);
         let had_news = !subscription.pending.is_empty();
         subscription.pending.retain(|pending| pending != change);
         if had_news && subscription.pending.is_empty() {
@@ -157,16 +166,9 @@ impl Subscriptions {
         self.stop_waiting(key, change.clone());
     }
 
-    fn check_size<'a>(
-        &self,
-        asked: impl Iterator<Item = &'a Change>,
-    ) -> Result<(), SubscribeError> {
+    const fn check_size(&self, bytes: usize) -> Result<(), SubscribeError> {
         let limit = self.limits.filter_bytes;
-        let bytes = asked.map(|change| match change {
-            Change::Resource { uri } => uri.len() + BYTES_PER_URI,
-            _ => 0,
-        });
-        if bytes.sum::<usize>() > limit {
+        if bytes > limit {
             return Err(SubscribeError::FilterTooLarge { limit });
         }
         Ok(())
@@ -243,6 +245,14 @@ impl Subscriptions {
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()
+    }
+}
+
+/// What a change counts in a filter.
+fn bytes_of(change: &Change) -> usize {
+    match change {
+        Change::Resource { uri } => uri.len() + BYTES_PER_URI,
+        _ => 0,
     }
 }
 

@@ -81,9 +81,7 @@ pub(super) struct Subscriptions {
 
 #[derive(Debug)]
 struct Subscription {
-    asked: BTreeSet<Change>,
-    /// What they count.
-    bytes: usize,
+    asked: Vec<Change>,
     /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
     /// Where it stands in `Self::news`, unless it has been named since.
@@ -111,9 +109,8 @@ impl Subscriptions {
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let asked: BTreeSet<_> = filter.changes().collect();
-        let bytes = asked.iter().map(bytes_of).sum();
-        self.check_size(bytes)?;
+        let asked: Vec<_> = filter.changes().collect();
+        self.check_size(asked.iter())?;
         if self.subscriptions.len() >= self.limits.subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
@@ -122,8 +119,7 @@ impl Subscriptions {
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
-        self.subscriptions
-            .insert(key, Subscription { asked, bytes, pending: VecDeque::new(), news: 0 });
+        self.subscriptions.insert(key, Subscription { asked, pending: VecDeque::new(), news: 0 });
         Ok(key)
     }
 
@@ -139,11 +135,9 @@ impl Subscriptions {
         if subscription.asked.contains(change) {
             return Ok(());
         }
-        let bytes = subscription.bytes + bytes_of(change);
-        self.check_size(bytes)?;
+        self.check_size(subscription.asked.iter().chain([change]))?;
         if let Some(subscription) = self.subscriptions.get_mut(&key) {
-            subscription.bytes = bytes;
-            subscription.asked.insert(change.clone());
+            subscription.asked.push(change.clone());
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
         Ok(())
@@ -154,10 +148,7 @@ impl Subscriptions {
         let Some(subscription) = self.subscriptions.get_mut(&key) else {
             return;
         };
-        if !subscription.asked.remove(change) {
-            return;
-        }
-        subscription.bytes -= bytes_of(change);
+        subscription.asked.retain(|asked| asked != change);
         let had_news = !subscription.pending.is_empty();
         subscription.pending.retain(|pending| pending != change);
         if had_news && subscription.pending.is_empty() {
@@ -166,9 +157,16 @@ impl Subscriptions {
         self.stop_waiting(key, change.clone());
     }
 
-    const fn check_size(&self, bytes: usize) -> Result<(), SubscribeError> {
+    fn check_size<'a>(
+        &self,
+        asked: impl Iterator<Item = &'a Change>,
+    ) -> Result<(), SubscribeError> {
         let limit = self.limits.filter_bytes;
-        if bytes > limit {
+        let bytes = asked.map(|change| match change {
+            Change::Resource { uri } => uri.len() + BYTES_PER_URI,
+            _ => 0,
+        });
+        if bytes.sum::<usize>() > limit {
             return Err(SubscribeError::FilterTooLarge { limit });
         }
         Ok(())
@@ -245,14 +243,6 @@ impl Subscriptions {
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()
-    }
-}
-
-/// What a change counts in a filter.
-fn bytes_of(change: &Change) -> usize {
-    match change {
-        Change::Resource { uri } => uri.len() + BYTES_PER_URI,
-        _ => 0,
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) struct Question {
 impl Session {
     /// Whether nothing happens in it: no call is in flight, and nobody reads a stream.
     pub(super) fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.streams.values().all(|stream| stream.reader.is_none())
+        self.calls.is_empty() && self.left.len() == self.streams.len()
     }
 
     pub(super) const fn stream_key(&self, stream: u32) -> StreamKey {

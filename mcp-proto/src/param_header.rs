@@ -101,19 +101,20 @@ pub(crate) fn check(headers: &[ParamHeader], head: &Head, arguments: &str) -> Re
     }
     let arguments: Value = serde_json::from_str(arguments)
         .map_err(|error| RpcError::invalid_params(format!("invalid params: {error}")))?;
-    headers.iter().try_for_each(|header| header.check(head, &arguments))
+    let fields: Vec<_> = head.fields().collect();
+    headers.iter().try_for_each(|header| header.check(&fields, &arguments))
 }
 
 impl ParamHeader {
-    fn check(&self, head: &Head, arguments: &Value) -> Result<(), RpcError> {
+    fn check(&self, fields: &[(&[u8], &[u8])], arguments: &Value) -> Result<(), RpcError> {
         let field = &self.field;
         let argument = self.path.iter().try_fold(arguments, |value, name| value.get(name));
         // Null is the same as absent.
         let argument = argument.filter(|value| !value.is_null());
-        let mut values = head
-            .fields()
+        let mut values = fields
+            .iter()
             .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_bytes()))
-            .map(|(_, value)| value);
+            .map(|(_, value)| *value);
         let mismatch = |what: String| Err(RpcError::header_mismatch(what));
         match (values.next(), argument) {
             (None, None) => Ok(()),

@@ -29,7 +29,7 @@ pub struct Workload {
 pub const WORKLOADS: &[Workload] = &[
     Workload { name: "head byte by byte", unit: "byte", size: 8000, run: head_bytewise },
     Workload { name: "header fields", unit: "field", size: 30, run: header_fields },
-    Workload { name: "long target", unit: "byte", size: 8000, run: long_target },
+    Workload { name: "long target", unit: "byte", size: 16_000, run: long_target },
     Workload { name: "body byte by byte", unit: "byte", size: 8000, run: body_bytewise },
     Workload { name: "chunks of one byte", unit: "chunk", size: 8000, run: chunks },
     Workload { name: "chunks byte by byte", unit: "chunk", size: 4000, run: chunks_bytewise },

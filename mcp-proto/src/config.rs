@@ -33,4 +33,9 @@ impl Config {
     pub(crate) fn head_limit(&self) -> usize {
         self.limits.head.min(usize::from(u16::MAX))
     }
+
+    /// The limit on a body, within what offsets into it can express.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.limits.body.min(u32::MAX as usize)
+    }
 }

@@ -26,7 +26,8 @@ pub struct Limits {
     pub fields: usize,
     /// Bytes of a request's body after chunked decoding. Past it: 413.
     ///
-    /// Default 4 MiB: a tool argument that carries a picture fits, a film does not.
+    /// Default 4 MiB: a tool argument that carries a picture fits, a film does not. Values above
+    /// 4,294,967,295 count as 4,294,967,295.
     pub body: usize,
     /// Bytes of chunk extensions and trailers in one chunked body. Past it: 400 (extensions) or
     /// 431 (trailers).

@@ -4,6 +4,7 @@
 //! Proxies route by these fields, so what they say must be what the body says.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -94,6 +95,9 @@ fn is_annotated(value: &Value) -> bool {
     }
 }
 
+/// The values of all fields, by their names in lower case.
+type Fields<'a> = BTreeMap<Vec<u8>, Vec<&'a [u8]>>;
+
 /// Checks that the fields of a call say what its arguments say.
 pub(crate) fn check(headers: &[ParamHeader], head: &Head, arguments: &str) -> Result<(), RpcError> {
     if headers.is_empty() {
@@ -101,19 +105,21 @@ pub(crate) fn check(headers: &[ParamHeader], head: &Head, arguments: &str) -> Re
     }
     let arguments: Value = serde_json::from_str(arguments)
         .map_err(|error| RpcError::invalid_params(format!("invalid params: {error}")))?;
-    headers.iter().try_for_each(|header| header.check(head, &arguments))
+    let mut fields = Fields::new();
+    for (name, value) in head.fields() {
+        fields.entry(name.to_ascii_lowercase()).or_default().push(value);
+    }
+    headers.iter().try_for_each(|header| header.check(&fields, &arguments))
 }
 
 impl ParamHeader {
-    fn check(&self, head: &Head, arguments: &Value) -> Result<(), RpcError> {
+    fn check(&self, fields: &Fields<'_>, arguments: &Value) -> Result<(), RpcError> {
         let field = &self.field;
         let argument = self.path.iter().try_fold(arguments, |value, name| value.get(name));
         // Null is the same as absent.
         let argument = argument.filter(|value| !value.is_null());
-        let mut values = head
-            .fields()
-            .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_bytes()))
-            .map(|(_, value)| value);
+        let values = fields.get(&field.as_bytes().to_ascii_lowercase());
+        let mut values = values.into_iter().flatten().copied();
         let mismatch = |what: String| Err(RpcError::header_mismatch(what));
         match (values.next(), argument) {
             (None, None) => Ok(()),

@@ -16,12 +16,14 @@ pub mod hub_model;
 pub mod laws;
 pub mod messages;
 pub mod meter;
+pub mod peer;
 #[cfg(feature = "schemas")]
 pub mod schema;
 pub mod script;
 pub mod sent;
 pub mod simulation;
 pub mod traffic;
+pub mod workloads;
 pub mod world;
 
 /// What tests call where there is no oracle: takes any message.

@@ -1,4 +1,4 @@
-//! Counts the bytes that a session holds, for law 5.
+//! Counts the bytes that a session holds, for law 5, and what it takes to get them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use std::cell::Cell;
 pub struct Counting;
 
 thread_local! {
-    static COUNT: Cell<Count> = const { Cell::new(Count { is_on: false, live: 0, peak: 0 }) };
+    static COUNT: Cell<Count> = const { Cell::new(Count::NOTHING) };
 }
 
 #[derive(Clone, Copy)]
@@ -17,6 +17,12 @@ struct Count {
     is_on: bool,
     live: isize,
     peak: isize,
+    allocations: usize,
+    allocated: usize,
+}
+
+impl Count {
+    const NOTHING: Self = Self { is_on: false, live: 0, peak: 0, allocations: 0, allocated: 0 };
 }
 
 /// Switches counting on or off.
@@ -26,7 +32,7 @@ pub fn switch(is_on: bool) {
 
 /// Starts again from nothing.
 pub fn reset() {
-    COUNT.set(Count { is_on: false, live: 0, peak: 0 });
+    COUNT.set(Count::NOTHING);
 }
 
 /// The bytes allocated and not freed.
@@ -41,13 +47,31 @@ pub fn peak() -> isize {
     COUNT.get().peak
 }
 
+/// How often something was allocated, or moved to grow.
+#[must_use]
+pub fn allocations() -> usize {
+    COUNT.get().allocations
+}
+
+/// The bytes allocated in all, whether they were freed or not.
+#[must_use]
+pub fn allocated() -> usize {
+    COUNT.get().allocated
+}
+
 fn count(change: isize) {
     // A thread that ends frees its last things when its counter is gone.
     let _ = COUNT.try_with(|cell| {
         let count = cell.get();
         if count.is_on {
             let live = count.live + change;
-            cell.set(Count { live, peak: count.peak.max(live), ..count });
+            cell.set(Count {
+                live,
+                peak: count.peak.max(live),
+                allocations: count.allocations + usize::from(change > 0),
+                allocated: count.allocated + usize::try_from(change).unwrap_or(0),
+                ..count
+            });
         }
     });
 }

@@ -3,6 +3,7 @@
 //! Which of the two follows the handler: the first thing it does decides. Once the head of a
 //! stream is out, everything else goes into that stream.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -36,7 +37,7 @@ pub(crate) struct Answer {
 enum Calls {
     One(CallKey, Messages),
     /// The calls that are still open, and the responses that are ready and not out.
-    Batch(Vec<(CallKey, Messages)>, Vec<Vec<u8>>),
+    Batch(BTreeMap<CallKey, Messages>, Vec<Vec<u8>>),
     None,
 }
 
@@ -89,15 +90,20 @@ impl Answer {
     /// The calls that have not been answered.
     pub(crate) fn open(&self) -> impl Iterator<Item = (CallKey, &Messages)> {
         let (one, batch) = match &self.calls {
-            Calls::One(key, messages) => (Some((*key, messages)), &[][..]),
-            Calls::Batch(calls, _) => (None, &calls[..]),
-            Calls::None => (None, &[][..]),
+            Calls::One(key, messages) => (Some((*key, messages)), None),
+            Calls::Batch(calls, _) => (None, Some(calls)),
+            Calls::None => (None, None),
         };
-        one.into_iter().chain(batch.iter().map(|(key, messages)| (*key, messages)))
+        let batch = batch.into_iter().flatten();
+        one.into_iter().chain(batch.map(|(key, messages)| (*key, messages)))
     }
 
     pub(crate) fn has(&self, key: CallKey) -> bool {
-        self.open().any(|(open, _)| open == key)
+        match &self.calls {
+            Calls::One(open, _) => *open == key,
+            Calls::Batch(calls, _) => calls.contains_key(&key),
+            Calls::None => false,
+        }
     }
 
     /// Whether every call has been answered, and the response is complete.
@@ -121,8 +127,9 @@ impl Answer {
         self.is_of(McpMethod::OpenStream)
     }
 
+    /// Whether it answers a call that cannot be in a batch.
     fn is_of(&self, method: McpMethod) -> bool {
-        self.open().any(|(_, messages)| messages.method() == method)
+        matches!(&self.calls, Calls::One(_, messages) if messages.method() == method)
     }
 
     /// Takes note of the session that a call belongs to.
@@ -335,9 +342,7 @@ impl Answer {
     fn messages(&mut self, key: CallKey) -> Option<&mut Messages> {
         match &mut self.calls {
             Calls::One(open, messages) => (*open == key).then_some(messages),
-            Calls::Batch(calls, _) => {
-                calls.iter_mut().find(|(open, _)| *open == key).map(|(_, messages)| messages)
-            }
+            Calls::Batch(calls, _) => calls.get_mut(&key),
             Calls::None => None,
         }
     }
@@ -345,10 +350,7 @@ impl Answer {
     /// Takes a call that is to be answered, and whether it is of a batch.
     fn take(&mut self, key: CallKey) -> Option<(Messages, bool)> {
         match &mut self.calls {
-            Calls::Batch(calls, _) => {
-                let at = calls.iter().position(|(open, _)| *open == key)?;
-                Some((calls.remove(at).1, true))
-            }
+            Calls::Batch(calls, _) => Some((calls.remove(&key)?, true)),
             Calls::One(open, _) if *open == key => {
                 match core::mem::replace(&mut self.calls, Calls::None) {
                     Calls::One(_, messages) => Some((messages, false)),

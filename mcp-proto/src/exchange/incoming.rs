@@ -86,8 +86,7 @@ impl Incoming {
                 Accepts { json: false, event_stream: true }
             }
         };
-        // Request::part addresses the body with 32 bits.
-        let body_limit = config.limits.body.min(u32::MAX as usize);
+        let body_limit = config.body_limit();
         let body = match head.framing() {
             Framing::Length(length) if length > body_limit as u64 => {
                 return Err(Refusal::BodyTooLarge { limit: body_limit });

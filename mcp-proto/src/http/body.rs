@@ -32,12 +32,13 @@ impl BodyDecoder {
         }
     }
 
-    /// Takes bytes from the front of `input`. `room` is how much more the body may hold.
+    /// Takes bytes from the front of `input`. `room` is how much more the body may hold, of `limit`
+    /// in all.
     pub(crate) fn next<'a>(
         &mut self,
         input: &mut &'a [u8],
         room: usize,
-        limits: &Limits,
+        limit: usize,
     ) -> Result<Progress<'a>, Refusal> {
         match self {
             Self::Length { left: 0 } => Ok(Progress::End),
@@ -53,7 +54,7 @@ impl BodyDecoder {
                 return Ok(match decoder.next(input)? {
                     Chunk::Announced(size) => {
                         if size > room as u64 {
-                            return Err(Refusal::BodyTooLarge { limit: limits.body });
+                            return Err(Refusal::BodyTooLarge { limit });
                         }
                         continue;
                     }

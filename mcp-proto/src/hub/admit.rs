@@ -176,8 +176,10 @@ impl Hub {
             is_initialized: false,
             subscription,
             streams: BTreeMap::new(),
+            left: BTreeSet::new(),
             last_stream: 0,
             calls: BTreeSet::new(),
+            ids: BTreeSet::new(),
             questions: BTreeMap::new(),
             last_question: 0,
             idle_since: None,
@@ -335,13 +337,14 @@ impl Hub {
             }
         };
         if let Some(stream) = session.streams.get_mut(&at) {
-            stream.open_calls += 1;
+            stream.calls.insert(key);
             // Those before it in the batch may be done.
             if let Some(reader) = &mut stream.reader {
                 reader.ends = false;
             }
         }
         session.calls.insert(key);
+        session.ids.extend(call.request.id().map(|id| (id.clone(), key)));
         call.request.parts.revision = session.client.revision;
         call.request.parts.client = Some(session.client.clone());
         call.request.parts.log_level = session.log_level;

@@ -243,10 +243,9 @@ impl Hub {
         let Some(session) = self.sessions.get(&id) else {
             return;
         };
-        let mut named = session.calls.iter().filter(|key| {
-            self.calls.get(key).is_some_and(|call| call.messages.id() == Some(request))
-        });
-        let (Some(&key), None) = (named.next(), named.next()) else {
+        let [first, last] = [0, u64::MAX].map(|key| (request.clone(), SessionCallKey(key)));
+        let mut named = session.ids.range(first..=last);
+        let (Some(&(_, key)), None) = (named.next(), named.next()) else {
             return;
         };
         self.close_questions(now, key);
@@ -272,8 +271,11 @@ impl Hub {
             return;
         };
         session.calls.remove(&key);
+        if let Some(id) = call.messages.id() {
+            session.ids.remove(&(id.clone(), key));
+        }
         if let Some(stream) = session.streams.get_mut(&at) {
-            stream.open_calls -= 1;
+            stream.calls.remove(&key);
             if stream.has_ended() {
                 self.news.extend(stream.end());
             }

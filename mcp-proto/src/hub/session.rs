@@ -11,6 +11,7 @@ use super::names::{QuestionKey, ReaderKey, SessionCallKey, StreamKey};
 use super::streams::Stream;
 use super::subscriptions::SubscriptionKey;
 use crate::exchange::Messages;
+use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::revision::Revision;
 use crate::time::Instant;
@@ -29,8 +30,12 @@ pub(super) struct Session {
     /// What its client hears of on streams that it opens.
     pub(super) subscription: SubscriptionKey,
     pub(super) streams: BTreeMap<u32, Stream>,
+    /// Those of them that nobody reads and that carry no call: they are kept to be come back to.
+    pub(super) left: BTreeSet<u32>,
     pub(super) last_stream: u32,
     pub(super) calls: BTreeSet<SessionCallKey>,
+    /// What its client calls those that have an id, which several may share.
+    pub(super) ids: BTreeSet<(Id, SessionCallKey)>,
     pub(super) questions: BTreeMap<QuestionKey, SessionCallKey>,
     pub(super) last_question: u64,
     /// Where it stands in `Hub::idle`, if it does.
@@ -66,7 +71,7 @@ pub(super) struct Question {
 impl Session {
     /// Whether nothing happens in it: no call is in flight, and nobody reads a stream.
     pub(super) fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.streams.values().all(|stream| stream.reader.is_none())
+        self.calls.is_empty() && self.left.len() == self.streams.len()
     }
 
     pub(super) const fn stream_key(&self, stream: u32) -> StreamKey {

@@ -22,7 +22,7 @@ pub(super) struct Stream {
     pub(super) is_opened: bool,
     pub(super) form: ResponseForm,
     /// The calls that it has to carry the responses of.
-    pub(super) open_calls: usize,
+    pub(super) calls: BTreeSet<SessionCallKey>,
     /// Whether the client may know the id of one of its events. If not, it cannot come back.
     pub(super) is_begun: bool,
     pub(super) last_event: u64,
@@ -72,7 +72,7 @@ impl Stream {
         Self {
             is_opened,
             form,
-            open_calls: 0,
+            calls: BTreeSet::new(),
             is_begun: is_opened,
             last_event: 0,
             reader: None,
@@ -81,8 +81,8 @@ impl Stream {
     }
 
     /// Whether there will be no more events.
-    pub(super) const fn has_ended(&self) -> bool {
-        !self.is_opened && self.open_calls == 0
+    pub(super) fn has_ended(&self) -> bool {
+        !self.is_opened && self.calls.is_empty()
     }
 
     /// Tells the reader that there is nothing after what it has.
@@ -134,7 +134,7 @@ impl Hub {
         let current = stream.reader.as_mut()?;
         if let Some(event) = current.queue.pop_front() {
             if current.queue.is_empty() {
-                wake_waiting(&session.calls, &mut self.calls, &mut self.news, at);
+                wake_waiting(&stream.calls, &mut self.calls, &mut self.news);
             }
             return Some(FromStream::Event(event));
         }
@@ -172,7 +172,7 @@ impl Hub {
             && let Some(stream) = session.streams.get_mut(&at)
         {
             stream.reader = None;
-            wake_waiting(&session.calls, &mut self.calls, &mut self.news, at);
+            wake_waiting(&stream.calls, &mut self.calls, &mut self.news);
         }
         self.leave_stream(now, id, at);
         self.settle(now, id);
@@ -196,10 +196,11 @@ impl Hub {
                 return;
             }
         }
-        let is_left = |stream: &Stream| stream.reader.is_none() && stream.open_calls == 0;
-        let left = session.streams.iter().filter(|(_, stream)| is_left(stream));
-        let oldest = left.clone().next().map(|(at, _)| *at);
-        if let Some(oldest) = oldest.filter(|_| left.count() > self.limits.streams) {
+        if stream.calls.is_empty() {
+            session.left.insert(at);
+        }
+        let oldest = session.left.first().copied();
+        if let Some(oldest) = oldest.filter(|_| session.left.len() > self.limits.streams) {
             self.forget_stream(id, oldest);
         }
     }
@@ -210,6 +211,7 @@ impl Hub {
             return;
         };
         if session.streams.get(&at).is_some_and(|stream| stream.reader.is_none()) {
+            session.left.remove(&at);
             let stream = session.streams.remove(&at);
             let left_since = stream.and_then(|stream| stream.left_since);
             if let Some(since) = left_since {
@@ -264,6 +266,7 @@ impl Hub {
             self.news.insert(News::Reader(other.key));
         }
         self.readers.insert(reader, (id, at));
+        session.left.remove(&at);
         if let Some(since) = stream.left_since.take() {
             self.left.remove(&(since, id, at));
         }
@@ -293,13 +296,12 @@ impl Hub {
 
 /// Names those calls of a stream that have waited for its reader.
 fn wake_waiting(
-    of_session: &BTreeSet<SessionCallKey>,
+    of_stream: &BTreeSet<SessionCallKey>,
     calls: &mut BTreeMap<SessionCallKey, SessionCall>,
     news: &mut BTreeSet<News>,
-    at: u32,
 ) {
-    for key in of_session {
-        if let Some(call) = calls.get_mut(key).filter(|call| call.stream == at && call.waits) {
+    for key in of_stream {
+        if let Some(call) = calls.get_mut(key).filter(|call| call.waits) {
             call.waits = false;
             news.insert(News::Call(*key));
         }

@@ -7,12 +7,12 @@ use core::fmt;
 /// A string or integer that the peer chose: the id of a request, or a progress token.
 ///
 /// Kept as the JSON text that was sent, so that `1` and `"1"` stay different and `"\u0041"` is
-/// echoed as `"\u0041"`. We never look anything up by it: many requests with one id may be in
-/// flight at once.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// echoed as `"\u0041"`. It names nothing of ours: many requests with one id may be in flight at
+/// once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Repr);
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
     Integer(i64),
     /// A JSON string with its quotes, or an integer beyond 64 bits.

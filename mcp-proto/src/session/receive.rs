@@ -138,7 +138,7 @@ impl Session {
             return;
         };
         loop {
-            match decoder.next(input, incoming.room(), &self.config.limits) {
+            match decoder.next(input, incoming.room(), self.config.body_limit()) {
                 Ok(Progress::Data(piece)) => {
                     self.exchange.received += piece.len() as u64;
                     incoming.push(piece);

@@ -1,5 +1,7 @@
 //! The protocol core, in virtual time and without a socket.
 
+mod costs;
+mod deadlines;
 mod http;
 mod hub;
 mod law_1_no_write_after_close;
@@ -11,6 +13,7 @@ mod law_6_responses_are_well_formed;
 mod law_7_responses_in_request_order;
 mod law_8_nothing_survives_its_owner;
 mod law_9_disconnects_are_reported_once;
+mod limits;
 mod regressions;
 mod scripts_reach_everything;
 mod worlds;

@@ -10,6 +10,7 @@ mod calls;
 mod contexts;
 mod hang_up_blocking;
 mod last_response;
+mod limits;
 mod listening;
 mod mounts;
 mod offers;

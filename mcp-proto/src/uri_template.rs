@@ -179,9 +179,9 @@ fn parse(template: &str) -> Result<Vec<Part>, &'static str> {
         let list = &expression[operator.map_or(0, char::len_utf8)..];
         let list: Vec<String> = list.split(',').map(ToOwned::to_owned).collect();
         for name in &list {
-            if name.is_empty() || !name.chars().all(is_name_char) {
-                return Err("variables are named with letters, digits, `_` and `.`; modifiers \
-                            are not supported");
+            if !is_name(name) {
+                return Err("variables are named with letters, digits, `_`, and `.` between them; \
+                            modifiers are not supported");
             }
             if names.contains(name) {
                 return Err("a variable stands twice");
@@ -252,8 +252,13 @@ fn is_unreserved(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~')
 }
 
+/// RFC 6570 section 2.3, without escapes.
+fn is_name(name: &str) -> bool {
+    name.split('.').all(|part| !part.is_empty() && part.chars().all(is_name_char))
+}
+
 const fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// `None` for a broken escape, or one that is not UTF-8.
@@ -299,6 +304,8 @@ mod tests {
         check("git://{+path}@{rev}", "git://a@b/c@v1", Some(&[("path", "a@b/c"), ("rev", "v1")]));
         check("a:b{#part}", "a:b#x/y?z", Some(&[("part", "x/y?z")]));
         check("a:b{;v}", "a:b;v=1.2", Some(&[("v", "1.2")]));
+        check("a:b{.v}", "a:b.1", Some(&[("v", "1")]));
+        check("a:{b.c}", "a:1", Some(&[("b.c", "1")]));
         check("a:b{?x,y}", "a:b", Some(&[]));
         check("a:b{?x,y}", "a:b?y=2&x=1%262", Some(&[("y", "2"), ("x", "1&2")]));
         check("a:{+p}{?x}", "a:b/c?x=", Some(&[("p", "b/c"), ("x", "")]));
@@ -317,6 +324,7 @@ mod tests {
             ("test://t/{id}", "test://t/%f"),
             ("test://t/{id}", "test://t/%ff"),
             ("file:///{+path}", "file:///"),
+            ("a:b{.v}", "a:b1"),
             ("a:b{?x}", "a:b?y=1"),
             ("a:b{?x}", "a:b?x=1&x=2"),
             ("a:b{?x}", "a:b?x"),
@@ -353,6 +361,9 @@ mod tests {
             "a:{?}",
             "a:{x}b",
             "a:{+x}b{y}",
+            "a:{..x}",
+            "a:{x.}",
+            "a:{x..y}",
         ] {
             assert!(template.parse::<UriTemplate>().is_err(), "{template}");
         }

@@ -169,11 +169,14 @@ impl Head {
                     set_once(&mut head.content_encoding, value, "Content-Encoding")?;
                 }
                 17 if is("transfer-encoding") => {
-                    for coding in list_members(field.value) {
+                    let mut codings = list_members(field.value).peekable();
+                    // Of several fields, some parsers take the last one alone.
+                    if codings.peek().is_none() {
+                        return Err(Refusal::ChunkedNotLast);
+                    }
+                    for coding in codings {
                         push_coding(&mut transfer_coding, coding)?;
                     }
-                    // An empty field still announces a body of unknown length.
-                    transfer_coding.get_or_insert(Coding::Other);
                 }
                 20 if is("mcp-protocol-version") => {
                     set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
@@ -471,6 +474,8 @@ mod tests {
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                 Err(Refusal::ChunkedNotLast),
             ),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", Err(Refusal::ChunkedNotLast)),
             ("Transfer-Encoding: xchunked\r\n", Err(Refusal::ChunkedNotLast)),
             ("Transfer-Encoding: gzip, chunked\r\n", Err(Refusal::UnknownTransferCoding)),
         ] {

@@ -11,6 +11,7 @@ mod law_6_responses_are_well_formed;
 mod law_7_responses_in_request_order;
 mod law_8_nothing_survives_its_owner;
 mod law_9_disconnects_are_reported_once;
+mod parsers;
 mod regressions;
 mod scripts_reach_everything;
 mod worlds;

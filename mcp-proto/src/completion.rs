@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::RpcError;
+use crate::json::is_object;
 use crate::jsonrpc::Members;
 
 /// How many values may be suggested at once (2026-07-28, server/utilities/completion).
@@ -81,8 +82,11 @@ fn member<'de, T: Deserialize<'de>>(
 ) -> Result<T, RpcError> {
     let value = value
         .ok_or_else(|| RpcError::invalid_params(format!("invalid params: `{name}` is missing")))?;
-    serde_json::from_str(value.get())
-        .map_err(|_| RpcError::invalid_params(format!("invalid params: `{name}` is malformed")))
+    // serde would take an array, too, for the members in their order.
+    let object = Some(value).filter(|value| is_object(value));
+    object
+        .and_then(|object| serde_json::from_str(object.get()).ok())
+        .ok_or_else(|| RpcError::invalid_params(format!("invalid params: `{name}` is malformed")))
 }
 
 /// The result of `completion/complete` (`CompleteResult`).
@@ -109,6 +113,21 @@ impl CompleteResult {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn members_are_objects_and_not_what_serde_takes_for_them() {
+        let parse = |reference: &str, argument: &str| {
+            let [reference, argument] =
+                [reference, argument].map(|json| serde_json::from_str(json).unwrap());
+            let (reference, argument) = (Some(reference), Some(argument));
+            Completion::parse(&Members { reference, argument, ..Members::default() })
+        };
+        let (reference, argument) =
+            (r#"{"type":"ref/prompt","name":"p"}"#, r#"{"name":"a","value":"v"}"#);
+        assert_eq!(parse(reference, argument).unwrap().value, "v");
+        assert!(parse(reference, r#"["a","v"]"#).is_err());
+        assert!(parse(r#"["ref/prompt","p"]"#, argument).is_err());
+    }
 
     #[test]
     fn a_hundred_values_and_not_one_more() {

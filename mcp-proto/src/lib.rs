@@ -106,6 +106,10 @@ pub use icon::{Icon, IconTheme};
 mod input;
 pub use input::{InputRequest, InputRequired, InvalidInputRequired, NotInRevision};
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
+
 mod json;
 
 mod jsonrpc;

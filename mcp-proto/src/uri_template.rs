@@ -2,8 +2,8 @@
 //!
 //! RFC 6570 says how a template becomes a URI; the way back is not always unique. So a template is
 //! checked when it is made, and one that could be read in two ways is refused. What is left is
-//! matched from left to right in one pass: there is nothing to try again (CVE-2026-0621 was a
-//! matcher that did).
+//! matched in one pass, from both sides of the one value whose end is not clear: there is nothing to
+//! try again (CVE-2026-0621 was a matcher that did).
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -102,18 +102,19 @@ impl UriTemplate {
     pub fn match_uri(&self, uri: &str) -> Option<Captures> {
         let mut captures = Captures::new();
         let mut rest = uri;
-        let mut parts = self.parts.iter().peekable();
-        while let Some(part) = parts.next() {
+        let mut parts = self.parts.iter();
+        for part in parts.by_ref() {
             match part {
                 Part::Literal(literal) => rest = rest.strip_prefix(literal.as_str())?,
-                Part::Variable { name, charset } => {
-                    let end = end_of_value(rest, *charset, parts.peek().copied());
+                Part::Variable { name, charset: Charset::Unreserved } => {
+                    let end = rest.find(|c| !is_value_char(c)).unwrap_or(rest.len());
                     let (value, behind) = rest.split_at(end);
-                    if value.is_empty() {
-                        return None;
-                    }
-                    captures.push((name.clone(), percent_decode(value)?));
+                    captures.push(capture(name, value)?);
                     rest = behind;
+                }
+                Part::Variable { name, charset: Charset::Any } => {
+                    match_around(rest, name, parts.as_slice(), &mut captures)?;
+                    return Some(captures);
                 }
                 Part::Query { first, names } => {
                     match_query(rest, *first, names, &mut captures)?;
@@ -125,18 +126,64 @@ impl UriTemplate {
     }
 }
 
-/// Where a value ends that starts at the front of `rest`.
-fn end_of_value(rest: &str, charset: Charset, next: Option<&Part>) -> usize {
-    match (charset, next) {
-        (Charset::Unreserved, _) => {
-            rest.find(|c: char| !is_unreserved(c) && c != '%').unwrap_or(rest.len())
+/// Matches a value that may have any characters, and the parts behind it: those from right to left,
+/// for what they are made of may be in the value, too.
+fn match_around(uri: &str, name: &str, behind: &[Part], captures: &mut Captures) -> Option<()> {
+    let (behind, query) = match behind {
+        [behind @ .., Part::Query { first, names }] => (behind, Some((*first, names))),
+        behind => (behind, None),
+    };
+    // No value reaches into the query.
+    let start = query.map_or(uri.len(), |(first, _)| start_of_query(uri, first, behind));
+    let (mut rest, query_text) = uri.split_at(start);
+    let mut reversed = Captures::new();
+    let mut parts = behind.iter().rev().peekable();
+    while let Some(part) = parts.next() {
+        match part {
+            Part::Literal(literal) => rest = rest.strip_suffix(literal.as_str())?,
+            Part::Variable { name, .. } => {
+                // The text in front of it may end like a value, but does not begin like one.
+                let ending = match parts.peek() {
+                    Some(Part::Literal(literal)) => ending_of(literal),
+                    _ => "",
+                };
+                let value = ending_of(rest).strip_prefix(ending)?;
+                reversed.push(capture(name, value)?);
+                rest = &rest[..rest.len() - value.len()];
+            }
+            Part::Query { .. } => return None,
         }
-        (Charset::Any, None) => rest.len(),
-        // The last one: the value may hold the text that follows it.
-        (Charset::Any, Some(Part::Literal(literal))) => rest.rfind(literal.as_str()).unwrap_or(0),
-        (Charset::Any, Some(Part::Query { first, .. })) => rest.find(*first).unwrap_or(rest.len()),
-        (Charset::Any, Some(Part::Variable { .. })) => 0,
     }
+    captures.push(capture(name, rest)?);
+    captures.extend(reversed.into_iter().rev());
+    match query {
+        Some((first, names)) => match_query(query_text, first, names, captures),
+        None => Some(()),
+    }
+}
+
+/// Where a query begins: at the first such character that is not of the text in front of it.
+fn start_of_query(uri: &str, first: char, before: &[Part]) -> usize {
+    let of_text = |part: &Part| match part {
+        Part::Literal(literal) => literal.matches(first).count(),
+        _ => 0,
+    };
+    let count = before.iter().map(of_text).sum();
+    uri.match_indices(first).nth(count).map_or(uri.len(), |(start, _)| start)
+}
+
+/// The end of a text, as far as it could be of a value without reserved characters.
+fn ending_of(text: &str) -> &str {
+    let is_behind = |(at, c): (usize, char)| (!is_value_char(c)).then_some(at + c.len_utf8());
+    &text[text.char_indices().rev().find_map(is_behind).unwrap_or(0)..]
+}
+
+/// A value, which has at least one character.
+fn capture(name: &str, value: &str) -> Option<(String, String)> {
+    if value.is_empty() {
+        return None;
+    }
+    Some((name.to_owned(), percent_decode(value)?))
 }
 
 fn match_query(rest: &str, first: char, names: &[String], captures: &mut Captures) -> Option<()> {
@@ -179,9 +226,11 @@ fn parse(template: &str) -> Result<Vec<Part>, &'static str> {
         let list = &expression[operator.map_or(0, char::len_utf8)..];
         let list: Vec<String> = list.split(',').map(ToOwned::to_owned).collect();
         for name in &list {
-            if name.is_empty() || !name.chars().all(is_name_char) {
-                return Err("variables are named with letters, digits, `_` and `.`; modifiers \
-                            are not supported");
+            if !is_name(name) {
+                return Err(
+                    "variables are named with letters, digits, `_`, and `.` between them; \
+                            modifiers are not supported",
+                );
             }
             if names.contains(name) {
                 return Err("a variable stands twice");
@@ -206,7 +255,7 @@ fn push_literal(parts: &mut Vec<Part>, text: &str) -> Result<(), &'static str> {
     match parts.last_mut() {
         Some(Part::Literal(literal)) => literal.push_str(text),
         Some(Part::Variable { charset: Charset::Unreserved, .. })
-            if text.starts_with(|c| is_unreserved(c) || c == '%') =>
+            if text.starts_with(is_value_char) =>
         {
             return Err("what follows a variable begins like a part of its value");
         }
@@ -237,7 +286,7 @@ fn push_variable(
             return Err("between two variables must stand text, to tell where one ends");
         }
         [.., Part::Variable { .. }, Part::Literal(literal)]
-            if literal.starts_with(is_unreserved) =>
+            if literal.starts_with(is_value_char) =>
         {
             return Err("the text between two variables begins like a part of a value");
         }
@@ -247,13 +296,19 @@ fn push_variable(
     Ok(())
 }
 
-/// RFC 3986 section 2.3.
-fn is_unreserved(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~')
+/// What a value without reserved characters consists of: unreserved ones (RFC 3986 section 2.3),
+/// and escapes.
+const fn is_value_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '%')
+}
+
+/// RFC 6570 section 2.3, without escapes.
+fn is_name(name: &str) -> bool {
+    name.split('.').all(|part| !part.is_empty() && part.chars().all(is_name_char))
 }
 
 const fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// `None` for a broken escape, or one that is not UTF-8.
@@ -299,9 +354,15 @@ mod tests {
         check("git://{+path}@{rev}", "git://a@b/c@v1", Some(&[("path", "a@b/c"), ("rev", "v1")]));
         check("a:b{#part}", "a:b#x/y?z", Some(&[("part", "x/y?z")]));
         check("a:b{;v}", "a:b;v=1.2", Some(&[("v", "1.2")]));
+        check("a:b{.v}", "a:b.1", Some(&[("v", "1")]));
+        check("a:{b.c}", "a:1", Some(&[("b.c", "1")]));
         check("a:b{?x,y}", "a:b", Some(&[]));
         check("a:b{?x,y}", "a:b?y=2&x=1%262", Some(&[("y", "2"), ("x", "1&2")]));
         check("a:{+p}{?x}", "a:b/c?x=", Some(&[("p", "b/c"), ("x", "")]));
+        check("a:{+p}/{x}/{y}", "a:b/c/1/2", Some(&[("p", "b/c"), ("x", "1"), ("y", "2")]));
+        check("a:{+p}/b{x}/b", "a:p/b1/b", Some(&[("p", "p"), ("x", "1")]));
+        check("a:{+p}/b{x}{?y}", "a:p/b1?y=/b2", Some(&[("p", "p"), ("x", "1"), ("y", "/b2")]));
+        check("a:{+p}?k={x}{?y}", "a:p?k=1?y=2", Some(&[("p", "p"), ("x", "1"), ("y", "2")]));
         check("a:b?k=v{&x}", "a:b?k=v&x=1", Some(&[("x", "1")]));
     }
 
@@ -317,6 +378,10 @@ mod tests {
             ("test://t/{id}", "test://t/%f"),
             ("test://t/{id}", "test://t/%ff"),
             ("file:///{+path}", "file:///"),
+            ("a:b{.v}", "a:b1"),
+            ("a:{+p}/{x}", "a:/1"),
+            ("a:{+p}/{x}", "a:b/"),
+            ("a:{+p}/b{x}", "a:p/1"),
             ("a:b{?x}", "a:b?y=1"),
             ("a:b{?x}", "a:b?x=1&x=2"),
             ("a:b{?x}", "a:b?x"),
@@ -353,6 +418,10 @@ mod tests {
             "a:{?}",
             "a:{x}b",
             "a:{+x}b{y}",
+            "a:{+x}%20{y}",
+            "a:{..x}",
+            "a:{x.}",
+            "a:{x..y}",
         ] {
             assert!(template.parse::<UriTemplate>().is_err(), "{template}");
         }
@@ -363,6 +432,9 @@ mod tests {
         // What made other matchers hang (CVE-2026-0621), at a length where squares would show.
         let template: UriTemplate = "a:{+x}/end{?q}".parse().unwrap();
         let uri = format!("a:{}", "/en".repeat(1 << 20));
+        assert_eq!(template.match_uri(&uri), None);
+        let template: UriTemplate = "a:{+x}/b{y}/b{z}{?q}".parse().unwrap();
+        let uri = format!("a:{}&z=1", "/b1?q=".repeat(1 << 20));
         assert_eq!(template.match_uri(&uri), None);
     }
 

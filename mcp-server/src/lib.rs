@@ -51,6 +51,10 @@ pub use handler::{Arguments, Begin, IntoReply, Kind, NoArguments, Started, form}
 
 mod in_flight;
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
+
 mod live;
 pub use live::ServerHandle;
 

@@ -6,7 +6,7 @@
 //! [`http`] and [`messages`] read both directions of that trace with parsers of their own,
 //! [`schema`] holds each message to the official schema, and [`laws`] compares what happened with
 //! what should have. A hub has operations for a script, and a [`hub_model`] for the laws. Many
-//! connections and a hub make a [`world`].
+//! connections and a hub make a [`world`]. Each parser has an [oracle](oracles) besides.
 
 pub mod application;
 pub mod encoding;
@@ -16,6 +16,7 @@ pub mod hub_model;
 pub mod laws;
 pub mod messages;
 pub mod meter;
+pub mod oracles;
 pub mod peer;
 #[cfg(feature = "schemas")]
 pub mod schema;

@@ -388,7 +388,7 @@ fn refusal_for(error: httparse::Error, raw: &[u8], max_fields: usize) -> Refusal
 
 /// The third of three parts of the request line.
 fn version_of(raw: &[u8]) -> Option<&[u8]> {
-    let line = raw.split(|&byte| byte == b'\r').next()?;
+    let line = raw.split(|&byte| byte == b'\n').next()?.strip_suffix(b"\r")?;
     let mut parts = line.split(|&byte| byte == b' ');
     match [parts.next(), parts.next(), parts.next(), parts.next()] {
         [Some([_, ..]), Some([_, ..]), Some(version), None] => Some(version),
@@ -477,6 +477,8 @@ mod tests {
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                 Err(Refusal::ChunkedNotLast),
             ),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", Err(Refusal::ChunkedNotLast)),
+            ("Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", Err(Refusal::ChunkedNotLast)),
             ("Transfer-Encoding: xchunked\r\n", Err(Refusal::ChunkedNotLast)),
             ("Transfer-Encoding: gzip, chunked\r\n", Err(Refusal::UnknownTransferCoding)),
         ] {
@@ -525,6 +527,7 @@ mod tests {
             ("PRI * HTTP/2.0", Refusal::UnsupportedVersion),
             ("POST /mcp HTTP/1.2", Refusal::UnsupportedVersion),
             ("POST /mcp HTTP/1.1 ", Refusal::MalformedRequestLine),
+            ("POST /mcp HTTP/1.1\rHost: b", Refusal::MalformedRequestLine),
             ("POST /mcp  HTTP/1.1", Refusal::MalformedRequestLine),
             ("POST  /mcp HTTP/1.1", Refusal::MalformedRequestLine),
             ("POST /mcp http/1.1", Refusal::MalformedRequestLine),

@@ -14,6 +14,7 @@ mod law_7_responses_in_request_order;
 mod law_8_nothing_survives_its_owner;
 mod law_9_disconnects_are_reported_once;
 mod limits;
+mod parsers;
 mod regressions;
 mod scripts_reach_everything;
 mod worlds;

@@ -112,7 +112,7 @@ fn refused(owner: &Client) -> Vec<Refused> {
         Refused::new(old.post_text("nonsense", false), &[400], "-32700"),
         Refused::new(old.post_text("", false), &[400], "-32700"),
         Refused::new(old.post_text("{}", false), &[400], INVALID),
-        Refused::new(old.post_text("7", false), &[400], "-32700"),
+        Refused::new(old.post_text("7", false), &[400], INVALID),
         Refused::new(
             with(&old, "MCP-Protocol-Version: 1999-01-01\r\n").post_bytes(&ping),
             &[400],

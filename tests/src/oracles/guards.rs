@@ -247,8 +247,12 @@ fn weighed(range: &[u8], wanted: &str) -> Option<bool> {
     Some(!parts.any(is_zero))
 }
 
-/// RFC 9112 section 3.2: a path, or an absolute URI whose authority is that of `Host`.
+/// RFC 9112 section 3.2: a path, or an absolute URI whose authority is that of `Host`, in characters
+/// that some client sends there (URL standard, "query state").
 fn endpoint_of(target: &[u8], host: Option<&[u8]>) -> Result<usize, Refusal> {
+    if target.iter().any(|byte| !(b'!'..=b'~').contains(byte) || b"\"#<>".contains(byte)) {
+        return Err(Refusal::InvalidTarget);
+    }
     let lower = target.to_ascii_lowercase();
     let scheme = ["http://", "https://"].into_iter().find(|it| lower.starts_with(it.as_bytes()));
     let path = match scheme {
@@ -258,18 +262,12 @@ fn endpoint_of(target: &[u8], host: Option<&[u8]>) -> Result<usize, Refusal> {
             let rest = &target[scheme.len()..];
             let end = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
-            // What is wrong with the path is told first.
-            if !path.contains(&b'#')
-                && host.is_some_and(|host| !host.eq_ignore_ascii_case(authority))
-            {
+            if host.is_some_and(|host| !host.eq_ignore_ascii_case(authority)) {
                 return Err(Refusal::InvalidHost);
             }
             path
         }
     };
-    if path.contains(&b'#') {
-        return Err(Refusal::InvalidTarget);
-    }
     let path = path.split(|&byte| byte == b'?').next().unwrap_or_default();
     // An escaped slash separates nothing, so no path that is served has one.
     let mut decoded = Vec::new();

@@ -240,8 +240,9 @@ fn framing(is_http11: bool, fields: &[(&[u8], &[u8])], faults: &mut Vec<Refusal>
     } else if codings.len() > 1 {
         faults.push(Refusal::UnknownTransferCoding);
     }
-    // Stricter than a list: each field has a member, for some parsers take the last one alone.
-    if coded.iter().any(|value| value.iter().all(|byte| b", \t".contains(byte))) {
+    // Stricter than a list, whose empty members do not count: other parsers take them for codings.
+    let is_empty = |member: &[u8]| member.iter().all(|byte| b" \t".contains(byte));
+    if coded.iter().any(|value| value.split(|&byte| byte == b',').any(is_empty)) {
         faults.push(Refusal::ChunkedNotLast);
     }
     // Rule 5, without its exception for lists of one number.

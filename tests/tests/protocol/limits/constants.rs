@@ -98,7 +98,7 @@ fn quotes_of_128_characters() {
 fn reasons_of_200_bytes() {
     let reason_of = |count: usize| {
         let mut peer = peer(&Limits::default());
-        peer.send(&post("", &format!("\"{}\"", "x".repeat(count))));
+        peer.send(&post("", &format!("\"{}\" x", "x".repeat(count))));
         assert_eq!(peer.statuses("ping"), [400]);
         match &peer.refusals()[..] {
             [Refusal::NotJson { reason }] => reason.clone(),

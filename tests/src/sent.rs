@@ -121,9 +121,10 @@ fn read_request(stream: &[u8], start: usize) -> Sent {
     let body_start = start + length + 4;
     let head = String::from_utf8_lossy(&stream[start..start + length]).into_owned();
     let mut lines = head.split("\r\n");
-    let mut request_line = lines.next().unwrap_or_default().split(' ');
+    let (method, rest) = lines.next().unwrap_or_default().split_once(' ').unwrap_or_default();
+    let mut request_line = rest.split(' ');
     request.has_head = true;
-    request.method = request_line.next().unwrap_or_default().into();
+    request.method = method.into();
     request.target = request_line.next().unwrap_or_default().into();
     request.is_http11 = request_line.next() != Some("HTTP/1.0");
     for line in lines {

@@ -65,10 +65,13 @@ fn take_answered(
     ending: &Ending,
 ) -> usize {
     let is_error = matches!(ending, Ending::Error(_));
-    let named = id.and_then(|id| open.iter().position(|&at| members[at].id.as_deref() == Some(id)));
-    // What is no message has no id that could be relied on.
-    let invalid = || open.iter().position(|&at| is_error && members[at].kind == Kind::Invalid);
-    let position = named.or_else(invalid);
+    let find = |is_it: &dyn Fn(&Message) -> bool| open.iter().position(|&at| is_it(&members[at]));
+    let has_id = |member: &Message| id.is_some() && member.id.as_deref() == id;
+    let is_invalid = |member: &Message| member.kind == Kind::Invalid;
+    // Ids may come twice. What is no message has none that could be relied on.
+    let position = find(&|member| has_id(member) && is_invalid(member) == is_error)
+        .or_else(|| find(&|member| has_id(member)))
+        .or_else(|| find(&|member| is_error && is_invalid(member)));
     let position = position.unwrap_or_else(|| panic!("{ending:?} for {id:?} answers nothing"));
     let at = open.remove(position);
     assert!(is_error || members[at].kind == Kind::Request, "a result for {:?}", members[at]);

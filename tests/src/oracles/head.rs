@@ -90,7 +90,8 @@ fn length_of(bytes: &[u8], limit: usize) -> Length {
         return Length::Refused(Refusal::MalformedRequestLine);
     }
     let mut end = 0;
-    for line in bytes[..bytes.len().min(limit)].split_inclusive(|&byte| byte == b'\n') {
+    let window = &bytes[..bytes.len().min(limit)];
+    for line in window.split_inclusive(|&byte| byte == b'\n') {
         end += line.len();
         match line {
             b"\r\n" => return Length::Known(end),
@@ -100,10 +101,15 @@ fn length_of(bytes: &[u8], limit: usize) -> Length {
             _ => break,
         }
     }
-    match bytes.len() > limit {
-        true => Length::Refused(Refusal::HeadTooLarge { limit }),
-        false => Length::Unknown,
+    if bytes.len() <= limit {
+        return Length::Unknown;
     }
+    // RFC 9112 section 3: a method that is too long is unknown, and a target has its own status.
+    Length::Refused(match window {
+        _ if window.contains(&b'\n') => Refusal::HeadTooLarge { limit },
+        _ if window.contains(&b' ') => Refusal::TargetTooLong { limit },
+        _ => Refusal::UnknownMethod,
+    })
 }
 
 /// A head by the book, and all that is wrong with it: which of that is told is not settled.

@@ -241,6 +241,10 @@ impl<'a> Fields<'a> {
         if text.trim_ascii_start().starts_with('[') {
             return self.expect_batch(json, limits.batch);
         }
+        // JSON-RPC section 5.1: what is JSON and no message is no parse error.
+        if json.as_ref().is_some_and(|json| !json.is_object()) {
+            return Outcome::refused(ErrorCode::INVALID_REQUEST);
+        }
         let Some(message) = json.filter(is_message) else {
             return Outcome::refused(ErrorCode::PARSE_ERROR);
         };

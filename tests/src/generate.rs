@@ -12,14 +12,16 @@ use crate::script::{
 use crate::traffic::{any_request, bodyless, listen, valid, visit};
 
 /// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
-/// script to be pasted into `tests/regressions.rs`; nothing is written to disk.
+/// script to be pasted into `tests/protocol/regressions.rs`, and takes minutes to be made short:
+/// where nobody reads it, `PROPTEST_MAX_SHRINK_ITERS=0` spares that. Nothing is written to disk.
 #[must_use]
 pub fn config() -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok();
+    let is_shrunk = std::env::var_os("PROPTEST_MAX_SHRINK_ITERS").is_none_or(|most| most != "0");
     Config {
         cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(1000),
         failure_persistence: None,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: if is_shrunk { 20_000 } else { 0 },
         ..Config::default()
     }
 }

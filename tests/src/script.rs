@@ -2,7 +2,7 @@
 //! the steps in which everything happens.
 //!
 //! A script is plain data. The property tests generate it, the fuzzer decodes it from its input,
-//! and a failing one prints as Rust, to be pasted into `tests/regressions.rs`.
+//! and a failing one prints as Rust, to be pasted into `tests/protocol/regressions.rs`.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -343,12 +343,13 @@ impl<'a> Simulation<'a> {
         // One at a time is open, so each round takes the next request.
         for _ in 0..=self.script.stream.len() {
             self.take_outputs();
-            self.end_streams();
+            let were_streams = self.end_streams();
             self.settle();
-            if !self.application.is_working() {
+            if self.application.is_working() {
+                self.take(Step::Reply(To::Newest, With::Text));
+            } else if !were_streams {
                 return;
             }
-            self.take(Step::Reply(To::Newest, With::Text));
         }
         panic!("calls stay open, or come without end");
     }

@@ -1,6 +1,6 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
-use mcp_tests::laws::{chunking, disconnect, memory, progress, wellformed};
+use mcp_tests::laws::{chunking, disconnect, memory, order, progress, wellformed};
 use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
 
 use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
@@ -160,4 +160,20 @@ fn a_session_has_a_name_whatever_its_first_response_is() {
             });
         }
     }
+}
+
+/// Of two streams that are opened one behind the other, the second was left open: the law, not the
+/// session, forgot what waited behind it.
+#[test]
+fn what_waits_behind_two_streams_is_answered() {
+    let get = |session: u128| {
+        format!(
+            "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nMcp-Session-Id: {session:032x}\r\n\r\n"
+        )
+    };
+    order::check(&Script {
+        setup: Setup { keeps_sessions: true, ..SETUP },
+        stream: format!("{}{}nonsense\r\n\r\n", get(1), get(3)).into_bytes(),
+        steps: vec![Feed(1000)],
+    });
 }

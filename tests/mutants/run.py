@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Breaks each law, limit and deadline on purpose, one at a time, and sees a test fail for it.
+
+    python3 tests/mutants/run.py              all of them, in a copy below target/
+    python3 tests/mutants/run.py drain batch  those whose name contains one of these
+
+A mutant is a name, the test that has to fail, a file of mcp-proto/src, what stands there, and what
+takes its place. Whoever changes the code mends the mutant.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COPY = ROOT / "target" / "mutants"
+
+LAWS = [
+    (
+        "law 1: a reset leaves what was to be written",
+        "law_1",
+        "session/leave.rs",
+        "        self.inbox.clear();\n        self.outbox.clear();\n        self.outputs.push_back(Output::Close);",
+        "        self.inbox.clear();\n        self.outputs.push_back(Output::Close);",
+    ),
+    (
+        "law 1: closed twice",
+        "law_1",
+        "session/mod.rs",
+        "        if matches!(self.state, State::Closed) {\n            return;\n        }",
+        "",
+    ),
+    (
+        "law 2: a line feed that comes first in a piece ends a line by itself",
+        "law_2",
+        "http/scan.rs",
+        "let Some(line) = window[self.line..feed].strip_suffix(b\"\\r\") else {",
+        "let Some(line) = window[self.at..feed].strip_suffix(b\"\\r\").or((self.at == feed).then_some(b\"x\")) else {",
+    ),
+    (
+        "law 3: a disconnect cancels nothing",
+        "law_3",
+        "session/leave.rs",
+        "                self.outputs.extend(ends);",
+        "                drop(ends);",
+    ),
+    (
+        "law 3: refused calls of a batch stay open",
+        "law_3",
+        "session/respond.rs",
+        "        self.outputs.extend(others.map(Output::Cancelled));",
+        "        drop(others);",
+    ),
+    (
+        "law 4: a drain has no end",
+        "law_4",
+        "session/leave.rs",
+        "                if is_due(Some(*since + deadlines.drain)) {\n                    self.close();\n                }",
+        "                let _ = since;",
+    ),
+    (
+        "law 5: read-ahead without bounds",
+        "law_5",
+        "session/mod.rs",
+        "                self.inbox.len() < self.config.limits.read_ahead",
+        "                true",
+    ),
+    (
+        "law 6: a batch is answered twice",
+        "law_6",
+        "exchange/answer.rs",
+        "                ready.push(message);",
+        "                ready.push(message.clone());\n                ready.push(message);",
+    ),
+    (
+        "law 6: priming events where nobody knows them",
+        "law_6",
+        "hub/streams.rs",
+        "let is_primed = revision >= Revision::V2025_11_25;",
+        "let is_primed = revision >= Revision::V2025_06_18;",
+    ),
+    (
+        "law 7: what was pipelined is forgotten",
+        "law_7",
+        "session/respond.rs",
+        "            if !self.inbox.is_empty() {\n                self.advance_inbox(now);\n            }",
+        "            self.inbox.clear();",
+    ),
+    (
+        "law 8: the hub keeps what its driver lets go of",
+        "law_8",
+        "hub/admit.rs",
+        "        self.session_subscriptions.unsubscribe(session.subscription);\n",
+        "",
+    ),
+    (
+        "law 9: what was lost is told twice",
+        "law_9",
+        "session/leave.rs",
+        "                self.lose(Lost::InCall);",
+        "                self.lose(Lost::InCall);\n                self.lose(Lost::InCall);",
+    ),
+    (
+        "law 9: fewer bytes than were received",
+        "law_9",
+        "session/receive.rs",
+        "                    self.exchange.received += piece.len() as u64;",
+        "                    self.exchange.received += piece.len() as u64 - 1;",
+    ),
+]
+
+# Of a connection: `Limits` and what is constant.
+LIMITS = [
+    ("head", "config.rs", "self.limits.head.min(usize::from(u16::MAX))", "(self.limits.head + 1).min(usize::from(u16::MAX))"),
+    ("fields", "http/head.rs", "limits.fields.min(MAX_FIELDS)", "(limits.fields + 1).min(MAX_FIELDS)"),
+    ("body", "exchange/incoming.rs", "if length > body_limit as u64 =>", "if length > body_limit as u64 + 1 =>"),
+    ("body in chunks", "http/body.rs", "if size > room as u64 {", "if size > room as u64 + 1 {"),
+    ("chunk_overhead", "http/chunked.rs", "(self.overhead <= self.overhead_limit)", "(self.overhead < self.overhead_limit)"),
+    ("batch", "exchange/incoming.rs", "config.limits.batch)?", "config.limits.batch + 1)?"),
+    ("json_depth", "jsonrpc/depth.rs", "if depth > limit {", "if depth > limit + 1 {"),
+    ("read_ahead", "session/mod.rs", "self.inbox.len() < self.config.limits.read_ahead", "self.inbox.len() <= self.config.limits.read_ahead"),
+    ("unsent", "session/mod.rs", "self.outbox.len() < self.config.limits.unsent", "self.outbox.len() <= self.config.limits.unsent"),
+    ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),
+    ("65,535 bytes of head", "config.rs", "usize::from(u16::MAX)", "usize::from(u16::MAX) - 1"),
+    ("4 GiB of body", "config.rs", "self.limits.body.min(u32::MAX as usize)", "self.limits.body"),
+    ("128 fields", "http/head.rs", "const MAX_FIELDS: usize = 128;", "const MAX_FIELDS: usize = 127;"),
+    ("subscriptions", "hub/subscriptions.rs", "self.subscriptions.len() >= self.limits.subscriptions", "self.subscriptions.len() > self.limits.subscriptions"),
+    ("filter_bytes", "hub/subscriptions.rs", "if bytes.sum::<usize>() > limit {", "if bytes.sum::<usize>() >= limit {"),
+    ("sessions", "hub/admit.rs", "while self.sessions.len() >= self.limits.sessions {", "while self.sessions.len() > self.limits.sessions {"),
+    ("client_bytes", "hub/admit.rs", "if info.len() + capabilities.len() > limit {", "if info.len() + capabilities.len() >= limit {"),
+    ("streams", "hub/streams.rs", "session.left.len() > self.limits.streams", "session.left.len() >= self.limits.streams"),
+    ("replay_bytes", "hub/replay.rs", "session.bytes > self.bytes_of_session", "session.bytes >= self.bytes_of_session"),
+    ("total_replay_bytes", "hub/replay.rs", "while self.bytes > self.bytes_in_all", "while self.bytes >= self.bytes_in_all"),
+]
+
+DEADLINES = [
+    ("head", "session/leave.rs", "            State::Head { since, .. } => Some(*since + deadlines.head),", "            State::Head { since, .. } => Some(*since + deadlines.head / 2),"),
+    ("body", "session/leave.rs", "            State::Body { since, .. } => Some(*since + deadlines.body),", "            State::Body { since, .. } => Some(*since + deadlines.head),"),
+    ("idle", "session/leave.rs", "                if is_due(Some(*since + deadlines.idle)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),
+    ("write_stall", "session/respond.rs", "        self.outbox.consume(count);\n        self.last_write = now.instant;", "        self.outbox.consume(count);"),
+    ("drain", "session/leave.rs", "                if is_due(Some(*since + deadlines.drain)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),
+    ("stream_after", "exchange/answer.rs", "Some(since + deadlines.stream_after)", "Some(since + deadlines.keep_alive)"),
+    ("keep_alive", "session/leave.rs", "            State::Call { answer } if self.outbox.is_empty() => answer.deadline(deadlines),", "            State::Call { answer } => answer.deadline(deadlines),"),
+    ("shutdown", "session/leave.rs", "self.shutdown.map_or(until, |earlier| earlier.min(until))", "until"),
+    ("session_idle", "hub/mod.rs", "since + self.deadlines.session_idle <= now", "since + self.deadlines.session_idle < now"),
+    ("replay", "hub/mod.rs", "since + self.deadlines.replay <= now", "since + self.deadlines.replay < now"),
+    ("replay of a message", "hub/replay.rs", "event.at + self.keep <= now", "event.at + self.keep < now"),
+    ("answer", "hub/calls.rs", "question.deadline <= now", "question.deadline < now"),
+    ("retry", "sse.rs", "retry.as_millis()", "retry.as_secs()"),
+]
+
+
+def mutants():
+    yield from LAWS
+    for name, *mutant in LIMITS:
+        yield f"limit: {name}", "limits", *mutant
+    for name, *mutant in DEADLINES:
+        yield f"deadline: {name}", "deadlines", *mutant
+
+
+def copy():
+    """Brings the copy up to date, and leaves alone what is, so that it is not built again."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    for file in filter(None, tracked.stdout.split("\0")):
+        source, target = ROOT / file, COPY / file
+        if not target.exists() or source.read_bytes() != target.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def failing(test):
+    """The tests of that name that fail, or None if the copy does not build."""
+    command = ["cargo", "test", "-q", "-p", "mcp-tests", "--test", "protocol", test]
+    # What does not change need not be built again.
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ}
+    env |= {"RUST_BACKTRACE": "0", "PROPTEST_MAX_SHRINK_ITERS": "0"}
+    done = subprocess.run(command, cwd=COPY, env=env, capture_output=True, text=True, timeout=600)
+    output = done.stdout + done.stderr
+    if "could not compile" in output:
+        return None
+    return re.findall(r"^test (\S+) \.\.\. FAILED|^    (\S+)$", output, re.M)
+
+
+def main():
+    chosen = [
+        mutant for mutant in mutants() if not sys.argv[1:] or any(word in mutant[0] for word in sys.argv[1:])
+    ]
+    copy()
+    missed = []
+    for name, test, file, old, new in chosen:
+        path = COPY / "mcp-proto" / "src" / file
+        text = path.read_text()
+        if old not in text:
+            print(f"outdated: {name}", flush=True)
+            missed.append(name)
+            continue
+        path.write_text(text.replace(old, new, 1))
+        try:
+            failed = failing(test)
+        finally:
+            path.write_text(text)
+        if failed is None:
+            print(f"does not compile: {name}", flush=True)
+        else:
+            print(f"{'caught' if failed else 'MISSED'}: {name}", flush=True)
+        if not failed:
+            missed.append(name)
+    print(f"{len(chosen) - len(missed)} of {len(chosen)} caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

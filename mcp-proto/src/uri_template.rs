@@ -228,7 +228,7 @@ fn parse(template: &str) -> Result<Vec<Part>, &'static str> {
         for name in &list {
             if !is_name(name) {
                 return Err(
-                    "variables are named with letters, digits, `_`, and `.` between them; \
+                    "variables are named with letters, digits and `_`, with `.` between them; \
                             modifiers are not supported",
                 );
             }

@@ -58,7 +58,11 @@ impl On {
         let until = async move {
             let _ = stopped.recv().await;
         };
-        let thread = std::thread::spawn(move || self.run(listener, endpoints, drain, until));
+        let writer = log::Writer::begin();
+        let thread = std::thread::spawn(move || {
+            let _writer = writer;
+            self.run(listener, endpoints, drain, until)
+        });
         Running { address, stop, thread }
     }
 

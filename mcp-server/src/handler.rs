@@ -21,8 +21,11 @@ use crate::runtime::BoxFuture;
 /// [`IntoResourceContents`](crate::IntoResourceContents).
 ///
 /// A function that is not async runs to its end at once and keeps its thread busy that long; that
-/// is right for a computation, and wrong for waiting. `Form` tells the shapes apart and is always
-/// inferred.
+/// is right for a computation, and wrong for waiting: whoever else is served by the thread waits,
+/// too, and on tokio that may be everybody. What blocks belongs on a thread of its own
+/// (`smol::unblock`, `tokio::task::spawn_blocking`).
+///
+/// `Form` tells the shapes apart and is always inferred.
 #[diagnostic::on_unimplemented(
     message = "this function cannot serve here",
     note = "it takes arguments that implement `Deserialize` and, for tools and prompts, \

@@ -17,9 +17,6 @@ use mcp_tests::workloads::{WORKLOADS, Workload};
 /// How much more may twice as much cost. Trees, of which there are many, grow a little faster than
 /// what is in them.
 const MOST: f64 = 2.2;
-/// Likewise where limits allow only few, and one more level of a tree is much.
-const MOST_OF_FEW: f64 = 2.4;
-const FEW: usize = 100;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -39,10 +36,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     if !is_good {
-        eprintln!(
-            "where it is bold, twice as much costs more than {MOST} times as much \
-             ({MOST_OF_FEW} times, of less than {FEW})"
-        );
+        eprintln!("twice as much costs more than {MOST} times as much, where it is bold");
     }
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -56,9 +50,8 @@ fn measure(workload: &Workload) -> Result<bool, Box<dyn Error>> {
         *cost = instructions(name, size)?.saturating_sub(base);
     }
     let ratios = [costs[1] as f64 / costs[0] as f64, costs[2] as f64 / costs[1] as f64];
-    let most = if *size < FEW { MOST_OF_FEW } else { MOST };
     let shown = ratios.map(|ratio| match ratio {
-        ratio if ratio > most => format!("**{ratio:.2}**"),
+        ratio if ratio > MOST => format!("**{ratio:.2}**"),
         ratio => format!("{ratio:.2}"),
     });
     println!(
@@ -69,7 +62,7 @@ fn measure(workload: &Workload) -> Result<bool, Box<dyn Error>> {
         shown.join(", "),
         costs[2] / (4 * *size as u64)
     );
-    Ok(ratios.iter().all(|ratio| *ratio <= most))
+    Ok(ratios.iter().all(|ratio| *ratio <= MOST))
 }
 
 /// Runs a workload in a process of its own, and counts its instructions.

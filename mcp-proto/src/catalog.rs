@@ -19,7 +19,7 @@ use crate::call::{Call, Reply};
 use crate::completion::CompletionReference;
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::method::McpMethod;
-use crate::param_header::{self, ParamHeader};
+use crate::param_header::ParamHeaders;
 use crate::prompt::Prompt;
 use crate::request::Request;
 use crate::resource::{Resource, ResourceTemplate};
@@ -92,7 +92,7 @@ struct Inner {
     templates: Vec<ResourceTemplate>,
     restricted: BTreeSet<OfferKey>,
     /// By the name of the tool, for those that have any.
-    param_headers: BTreeMap<String, Vec<ParamHeader>>,
+    param_headers: BTreeMap<String, ParamHeaders>,
 }
 
 /// Which resource a URI means.
@@ -191,7 +191,7 @@ impl Catalog {
                 return Err(CatalogError::InvalidInputSchema { name });
             }
             let schema = serde_json::from_str(tool.input_schema().get()).unwrap_or_default();
-            match param_header::find(&schema) {
+            match ParamHeaders::find(&schema) {
                 Ok(headers) if headers.is_empty() => {}
                 Ok(headers) => drop(param_headers.insert(name, headers)),
                 Err(reason) => return Err(CatalogError::InvalidParamHeader { name, reason }),
@@ -282,7 +282,7 @@ impl Catalog {
     fn check_param_headers(&self, request: &Request) -> Result<(), RpcError> {
         match self.inner.param_headers.get(request.name()) {
             Some(headers) if request.revision().era() == Era::Modern => {
-                param_header::check(headers, request.head(), request.arguments())
+                headers.check(request.head(), request.arguments())
             }
             _ => Ok(()),
         }

@@ -343,11 +343,13 @@ impl<'a> Simulation<'a> {
         // One at a time is open, so each round takes the next request.
         for _ in 0..=self.script.stream.len() {
             self.take_outputs();
-            let were_streams = self.end_streams();
+            let turns = self.trace.turns.len();
+            self.end_streams();
             self.settle();
             if self.application.is_working() {
                 self.take(Step::Reply(To::Newest, With::Text));
-            } else if !were_streams {
+            } else if self.trace.turns.len() == turns {
+                // Nothing is left, or it waits for a client that does not read.
                 return;
             }
         }

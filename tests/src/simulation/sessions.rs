@@ -293,17 +293,16 @@ impl Simulation<'_> {
         }
     }
 
-    /// Ends the streams that would go on for ever, by ending their sessions. False if there are none.
-    pub(super) fn end_streams(&mut self) -> bool {
+    /// Ends the streams that would go on for ever, by ending their sessions.
+    pub(super) fn end_streams(&mut self) {
         let is_stream = |task: &&Task| task.is_open && task.is_endless();
         let streams = self.application.calls.iter().filter(is_stream);
         let names: Vec<_> = streams.filter_map(|task| task.session_id.clone()).collect();
-        for name in &names {
-            let id = SessionId::new(number_of(name).to_be_bytes());
+        for name in names {
+            let id = SessionId::new(number_of(&name).to_be_bytes());
             self.metered(|this| this.application.hub.end_session(id));
             self.settle();
         }
-        !names.is_empty()
     }
 
     /// Everybody goes, and time passes. Returns whether the hub has forgotten all of it.

@@ -1,6 +1,6 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
-use mcp_tests::laws::{chunking, disconnect, memory, order, progress, wellformed};
+use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
 use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
 
 use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
@@ -175,5 +175,18 @@ fn what_waits_behind_two_streams_is_answered() {
         setup: Setup { keeps_sessions: true, ..SETUP },
         stream: format!("{}{}nonsense\r\n\r\n", get(1), get(3)).into_bytes(),
         steps: vec![Feed(1000)],
+    });
+}
+
+/// The stream of a session that has ended stays for as long as its client does not read, and the law
+/// waited for it.
+#[test]
+fn a_stream_nobody_reads_outlives_its_session() {
+    silence::check(&Script {
+        setup: Setup { keeps_sessions: true, ..SETUP },
+        stream: b"GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000001\r\n\r\n"
+            .to_vec(),
+        steps: vec![Stall, Feed(1000)],
     });
 }

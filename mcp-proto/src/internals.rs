@@ -12,6 +12,7 @@ use crate::error::Refusal;
 use crate::guard::{self, Hosts, Origins};
 use crate::http::{self, Head};
 use crate::hub::{EventId, SessionId};
+use crate::jsonrpc::Message;
 use crate::limits::Limits;
 use crate::media::{self, Accepts};
 use crate::revision::header_value;
@@ -186,4 +187,13 @@ pub fn parse_event_id(text: &str) -> Option<EventId> {
 #[must_use]
 pub fn parse_session_id(text: &str) -> Option<SessionId> {
     SessionId::parse(text)
+}
+
+/// Finds the members of a JSON-RPC message.
+///
+/// # Errors
+///
+/// If it is no JSON object.
+pub fn parse_message(json: &str) -> serde_json::Result<()> {
+    Message::parse(json).map(drop)
 }

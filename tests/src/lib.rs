@@ -9,6 +9,7 @@
 //! connections and a hub make a [`world`]. Each parser has an [oracle](oracles) besides.
 
 pub mod application;
+pub mod callgrind;
 pub mod encoding;
 pub mod generate;
 pub mod http;

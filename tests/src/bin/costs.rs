@@ -10,8 +10,9 @@
 //! Instructions are the same each time and on each machine of a kind, as no time is.
 
 use std::error::Error;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
+use mcp_tests::callgrind::instructions;
 use mcp_tests::workloads::{WORKLOADS, Workload};
 
 /// How much more may twice as much cost. Trees, of which there are many, grow a little faster than
@@ -44,10 +45,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// Prints a line. Returns whether costs are linear.
 fn measure(workload: &Workload) -> Result<bool, Box<dyn Error>> {
     let Workload { name, unit, size, .. } = workload;
-    let base = instructions(name, 0)?;
+    let count = |size: usize| instructions(&["run", name, &size.to_string()]);
+    let base = count(0)?;
     let mut costs = [0; 3];
     for (cost, size) in costs.iter_mut().zip([*size, 2 * size, 4 * size]) {
-        *cost = instructions(name, size)?.saturating_sub(base);
+        *cost = count(size)?.saturating_sub(base);
     }
     let ratios = [costs[1] as f64 / costs[0] as f64, costs[2] as f64 / costs[1] as f64];
     let shown = ratios.map(|ratio| match ratio {
@@ -63,20 +65,4 @@ fn measure(workload: &Workload) -> Result<bool, Box<dyn Error>> {
         costs[2] / (4 * *size as u64)
     );
     Ok(ratios.iter().all(|ratio| *ratio <= MOST))
-}
-
-/// Runs a workload in a process of its own, and counts its instructions.
-fn instructions(name: &str, size: usize) -> Result<u64, Box<dyn Error>> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args(["run", name, &size.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind does not start: {error}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    let count = told.lines().find_map(|line| line.split_once("Collected :"));
-    match (output.status.success(), count) {
-        (true, Some((_, count))) => Ok(count.trim().parse()?),
-        _ => Err(format!("{name}, {size}: {told}").into()),
-    }
 }

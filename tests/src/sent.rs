@@ -287,9 +287,11 @@ fn kind_of(json: &str, members: &Members) -> Kind {
         && raw("method").is_none_or(is_string)
         && has_id != Some(false)
         && !has_duplicates(json);
+    // Only an error may not know what it answers.
+    let answers_nothing = is_answer && raw("error").is_none() && has_id.is_none();
     match (is_call, is_answer) {
         (true, false) if is_known && has_id.is_some() => Kind::Request,
-        (true, false) | (false, true) if is_known => Kind::Silent,
+        (true, false) | (false, true) if is_known && !answers_nothing => Kind::Silent,
         _ => Kind::Invalid,
     }
 }

@@ -149,12 +149,19 @@ impl<'a> Received<'a> {
 
     /// Without a session we ask nothing of clients, so it answers somebody else.
     fn interpret_response(&self, id: Option<&Id>) -> Result<Meaning, RpcError> {
+        let id = match (id, self.message.error) {
+            (Some(id), _) => id.clone(),
+            // JSON-RPC 2.0 section 5.1: whoever could not read a request does not know its id.
+            (None, Some(_)) => return Ok(Meaning::Nothing),
+            (None, None) => {
+                return Err(RpcError::invalid_request(
+                    "invalid request: an answer needs the `id` of the question",
+                ));
+            }
+        };
         if !self.is_in_session() {
             return Ok(Meaning::Nothing);
         }
-        let id = id.cloned().ok_or_else(|| {
-            RpcError::invalid_request("invalid request: an answer needs the `id` of the question")
-        })?;
         let answer = match (self.message.error, self.message.result) {
             (Some(error), _) => Err(RpcError::read(error)),
             (None, Some(result)) => Ok(result.to_owned()),

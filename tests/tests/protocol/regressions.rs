@@ -1,6 +1,7 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
 use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
+use mcp_tests::peer;
 use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
 
 use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
@@ -189,4 +190,20 @@ fn a_stream_nobody_reads_outlives_its_session() {
             .to_vec(),
         steps: vec![Stall, Feed(1000)],
     });
+}
+
+/// An answer without an id was an error in a session, and accepted elsewhere.
+#[test]
+fn an_answer_to_nothing_is_invalid() {
+    for fields in ["", "Mcp-Session-Id: 00000000000000000000000000000003\r\n"] {
+        for message in [r#"{"jsonrpc":"2.0","result":{}}"#, r#"{"jsonrpc":"2.0","error":{}}"#] {
+            for body in [message.to_owned(), format!("[{message},{message}]")] {
+                order::check(&Script {
+                    setup: Setup { keeps_sessions: true, ..SETUP },
+                    stream: peer::post(fields, &body),
+                    steps: vec![Feed(1000)],
+                });
+            }
+        }
+    }
 }

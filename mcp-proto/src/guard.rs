@@ -99,21 +99,21 @@ impl Origins {
     }
 }
 
-/// Refuses a `Host` that is none: with 400, whatever else the request asks for (RFC 9112 section
-/// 3.2).
-pub(crate) fn check_form_of_host(head: &Head) -> Result<(), Refusal> {
-    parse_host(head).map(|_| ())
-}
-
-fn parse_host(head: &Head) -> Result<Option<Authority<'_>>, Refusal> {
+/// The `Host` field. One that is malformed is refused with 400, whatever else the request asks for
+/// (RFC 9112 section 3.2).
+pub(crate) fn parse_host(head: &Head) -> Result<Option<Authority<'_>>, Refusal> {
     let parse = |value| Authority::parse(value).ok_or(Refusal::InvalidHost);
     head.host().map(parse).transpose()
 }
 
-/// Checks `Host` and `Origin` of a request.
-pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(), Refusal> {
-    let host = parse_host(head)?;
-    match &host {
+/// Checks the host and the `Origin` of a request.
+pub(crate) fn check(
+    head: &Head,
+    host: Option<&Authority<'_>>,
+    hosts: &Hosts,
+    origins: &Origins,
+) -> Result<(), Refusal> {
+    match host {
         Some(authority) if !hosts.admit(authority) => {
             return Err(Refusal::ForeignHost { host: readable(head.host()) });
         }
@@ -122,8 +122,7 @@ pub(crate) fn check(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(),
         _ => {}
     }
     if let Some(origin) = head.origin() {
-        let admitted =
-            core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin, host.as_ref()));
+        let admitted = core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin, host));
         if !admitted {
             return Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) });
         }
@@ -136,7 +135,7 @@ fn readable(value: Option<&[u8]>) -> String {
 }
 
 /// A host with an optional port (RFC 3986 section 3.2), without user information.
-struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     host: &'a str,
     port: Option<&'a str>,
 }
@@ -155,7 +154,7 @@ impl<'a> Authority<'a> {
             Some(address) => address.strip_suffix(']').is_some_and(|address| {
                 is_all(address, |b| b.is_ascii_hexdigit() || b":.".contains(&b))
             }),
-            None => is_all(host, |b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b)),
+            None => is_all(host, is_reg_name),
         };
         let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
         (is_host && is_port).then_some(Self {
@@ -174,6 +173,13 @@ impl<'a> Authority<'a> {
     }
 }
 
+/// RFC 3986 section 3.2.2: what a host that is no address is made of.
+const fn is_reg_name(byte: u8) -> bool {
+    matches!(byte,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'
+        | b'&'..=b',' | b';' | b'=')
+}
+
 fn is_all(text: &str, class: impl Fn(u8) -> bool) -> bool {
     !text.is_empty() && text.bytes().all(class)
 }
@@ -188,7 +194,7 @@ mod tests {
         let version = if fields.contains("Host") { "1.1" } else { "1.0" };
         let head = format!("POST / HTTP/{version}\r\n{fields}\r\n");
         let head = Head::parse(head.as_bytes(), &Limits::default()).unwrap();
-        check(&head, &hosts, &origins)
+        check(&head, parse_host(&head)?.as_ref(), &hosts, &origins)
     }
 
     fn host(value: &str, hosts: Hosts) -> Result<(), Refusal> {

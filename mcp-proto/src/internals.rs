@@ -5,6 +5,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::endpoint::{self, Endpoint};
@@ -126,7 +127,8 @@ impl ChunkedDecoder {
 ///
 /// If one of them is not served.
 pub fn check_guards(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(), Refusal> {
-    guard::check(head, hosts, origins)
+    let host = guard::parse_host(head)?;
+    guard::check(head, host.as_ref(), hosts, origins)
 }
 
 /// Checks that the body is plain JSON.
@@ -194,6 +196,6 @@ pub fn parse_session_id(text: &str) -> Option<SessionId> {
 /// # Errors
 ///
 /// If it is no JSON object.
-pub fn parse_message(json: &str) -> serde_json::Result<()> {
-    Message::parse(json).map(drop)
+pub fn parse_message(json: &str) -> Result<(), impl fmt::Debug> {
+    Message::parse(json, Limits::default().json_depth).map(drop)
 }

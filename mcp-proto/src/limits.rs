@@ -40,7 +40,7 @@ pub struct Limits {
     pub batch: usize,
     /// Levels of JSON nesting in a body. Past it: 400.
     ///
-    /// Default 64, half of what serde_json parses before it gives up.
+    /// Default 64, half of what serde_json parses before it gives up. Values above 128 count as 128.
     pub json_depth: usize,
     /// Bytes of further requests taken in while one is being answered (pipelining). At it,
     /// [`Session::wants_read`](crate::Session::wants_read) turns false.

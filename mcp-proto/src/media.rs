@@ -1,5 +1,7 @@
 //! `Content-Type` and `Accept`: what came in, and what may go out.
 
+use memchr::memchr;
+
 use crate::endpoint::ResponseMode;
 use crate::error::Refusal;
 use crate::http::Head;
@@ -19,17 +21,17 @@ impl Accepts {
     /// Clients must name both types. One that names a single type is served in that; only one
     /// that takes neither is refused.
     pub(crate) fn parse(head: &Head) -> Result<Self, Refusal> {
-        let mut json = None;
-        let mut event_stream = None;
-        let mut present = false;
-        for (_, value) in head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"accept")) {
-            present = true;
+        let (mut json, mut event_stream) = (None, None);
+        let mut is_present = false;
+        for value in head.accept() {
+            is_present = true;
             for range in list_members(value) {
-                consider(&mut json, JSON, range);
-                consider(&mut event_stream, EVENT_STREAM, range);
+                let (range, parameters) = split_parameters(range);
+                consider(&mut json, JSON, range, parameters);
+                consider(&mut event_stream, EVENT_STREAM, range, parameters);
             }
         }
-        let takes = |best: Option<Best>| best.map_or(!present, |best| best.accepted);
+        let takes = |best: Option<Best>| best.map_or(!is_present, |best| best.accepted);
         let accepts = Self { json: takes(json), event_stream: takes(event_stream) };
         if !accepts.json && !accepts.event_stream {
             return Err(Refusal::NotAcceptable);
@@ -56,9 +58,7 @@ struct Best {
     accepted: bool,
 }
 
-fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8]) {
-    let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    let range = parts.next().unwrap_or_default();
+fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8], parameters: &[u8]) {
     let (main_type, _) = media_type.split_once('/').unwrap_or_default();
     let specificity = if range.eq_ignore_ascii_case(media_type.as_bytes()) {
         2
@@ -78,7 +78,16 @@ fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8]) {
             if rest.iter().all(|byte| b".0".contains(byte)))
     };
     if best.is_none_or(|best| specificity >= best.specificity) {
-        *best = Some(Best { specificity, accepted: !parts.any(is_zero) });
+        let is_zero = parameters.split(|&byte| byte == b';').map(<[u8]>::trim_ascii).any(is_zero);
+        *best = Some(Best { specificity, accepted: !is_zero });
+    }
+}
+
+/// Splits a media type or range from its parameters.
+fn split_parameters(value: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b';', value) {
+        Some(at) => (value[..at].trim_ascii(), &value[at + 1..]),
+        None => (value.trim_ascii(), &[]),
     }
 }
 
@@ -88,9 +97,9 @@ fn consider(best: &mut Option<Best>, media_type: &str, range: &[u8]) {
 /// server first, but not `application/json` (CVE-2026-33252).
 pub(crate) fn check_content_type(head: &Head) -> Result<(), Refusal> {
     let content_type = head.content_type().unwrap_or_default();
-    let mut parts = content_type.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(JSON.as_bytes()));
-    let is_utf8 = parts.all(|parameter| {
+    let (essence, parameters) = split_parameters(content_type);
+    let is_json = essence.eq_ignore_ascii_case(JSON.as_bytes());
+    let is_utf8 = parameters.split(|&byte| byte == b';').map(<[u8]>::trim_ascii).all(|parameter| {
         let (name, value) = parameter.split_at(parameter.len().min(b"charset=".len()));
         !name.eq_ignore_ascii_case(b"charset=")
             || value.trim_ascii().eq_ignore_ascii_case(b"utf-8")

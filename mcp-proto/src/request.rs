@@ -101,9 +101,9 @@ pub(crate) struct Part {
 
 impl Part {
     /// `value` must borrow from `body`, which must be shorter than 4 GiB.
-    pub(crate) fn of(value: &RawValue, body: &str) -> Self {
-        let start = value.get().as_ptr() as usize - body.as_ptr() as usize;
-        Self { start: start as u32, end: (start + value.get().len()) as u32 }
+    pub(crate) fn of(value: &str, body: &str) -> Self {
+        let start = value.as_ptr() as usize - body.as_ptr() as usize;
+        Self { start: start as u32, end: (start + value.len()) as u32 }
     }
 
     const fn range(self) -> Range<usize> {
@@ -121,8 +121,8 @@ pub(crate) enum Text {
 
 impl Text {
     /// `None` if `value` is no string. It must borrow from `body`.
-    pub(crate) fn of(value: &RawValue, body: &str) -> Option<Self> {
-        Some(match crate::jsonrpc::string_of(value)? {
+    pub(crate) fn of(value: &str, body: &str) -> Option<Self> {
+        Some(match crate::json::decoded(value)? {
             alloc::borrow::Cow::Owned(text) => Self::Decoded(text.into()),
             alloc::borrow::Cow::Borrowed(_) => {
                 let Part { start, end } = Part::of(value, body);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::RpcError;
-use crate::jsonrpc::string_of;
+use crate::json::decoded;
 
 /// What a client wants to hear of (`SubscriptionFilter`). By default, nothing.
 ///
@@ -104,7 +104,7 @@ fn uris(name: &str, value: Option<&RawValue>) -> Result<Vec<String>, RpcError> {
     let mut seen = BTreeSet::new();
     let mut uris = Vec::new();
     for value in values {
-        let uri = string_of(value).ok_or_else(wrong)?;
+        let uri = decoded(value.get()).ok_or_else(wrong)?;
         if seen.insert(uri.clone()) {
             uris.push(uri.into_owned());
         }

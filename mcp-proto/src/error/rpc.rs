@@ -93,7 +93,7 @@ impl RpcError {
     }
 
     /// The `error` member of a client's response.
-    pub(crate) fn read(error: &RawValue) -> Self {
+    pub(crate) fn read(error: &str) -> Self {
         #[derive(Deserialize)]
         struct Members<'a> {
             code: i32,
@@ -102,7 +102,7 @@ impl RpcError {
             data: Option<Box<RawValue>>,
         }
 
-        match serde_json::from_str(error.get()) {
+        match serde_json::from_str(error) {
             Ok(Members { code, message, data }) => {
                 Self { data, ..Self::new(ErrorCode(code), message.into_owned()) }
             }

@@ -5,18 +5,15 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
-use core::fmt;
-
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::Failure;
-use super::incoming::not_json;
+use super::incoming::no_message;
 use super::interpret::{Immediate, Meaning, interpret};
+use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
 use crate::http::Head;
+use crate::json::Scanner;
 use crate::jsonrpc::{Id, Message};
 use crate::method::McpMethod;
 use crate::request::Request;
@@ -34,12 +31,12 @@ pub(crate) enum BatchMember {
     Accepted,
 }
 
-/// Reads a batch of at most `limit` messages.
+/// Reads a batch.
 pub(super) fn read(
     head: &Head,
     body: &str,
     endpoint: &Endpoint,
-    limit: usize,
+    config: &Config,
 ) -> Result<Vec<BatchMember>, Failure> {
     let is_in_session = endpoint.keeps_sessions && head.session_id().is_some();
     match VersionField::parse(head.protocol_version()) {
@@ -48,24 +45,38 @@ pub(super) fn read(
         VersionField::Known(revision) if revision.era() == Era::Legacy && is_in_session => {}
         _ => return Err(Failure::Refused(Refusal::UnknownBatch)),
     }
-    let mut json = serde_json::Deserializer::from_str(body);
-    let members = AtMost(limit).deserialize(&mut json).and_then(|members| {
-        json.end()?;
-        Ok(members)
-    });
-    let members = members.map_err(|error| Failure::Refused(not_json(&error)))?;
-    match members {
-        None => Err(Failure::Refused(Refusal::BatchTooLarge { limit })),
-        Some(members) if members.is_empty() => Err(Failure::Refused(Refusal::EmptyBatch)),
-        Some(members) => {
-            members.into_iter().map(|json| read_member(head, json.get(), endpoint)).collect()
+    let (limit, depth_limit) = (config.limits.batch, config.json_depth_limit());
+    let mut members = Vec::new();
+    let mut count = 0_usize;
+    let mut scanner = Scanner::new(body, depth_limit);
+    let walk = scanner.array(|scanner| {
+        let member = scanner.value()?;
+        count += 1;
+        if count <= limit {
+            members.push(member);
         }
+        Ok(())
+    });
+    let refused = Failure::Refused;
+    walk.and_then(|()| scanner.end())
+        .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
+    if count > limit {
+        return Err(refused(Refusal::BatchTooLarge { limit }));
     }
+    if members.is_empty() {
+        return Err(refused(Refusal::EmptyBatch));
+    }
+    members.into_iter().map(|json| read_member(head, json, endpoint, depth_limit)).collect()
 }
 
-fn read_member(head: &Head, json: &str, endpoint: &Endpoint) -> Result<BatchMember, Failure> {
+fn read_member(
+    head: &Head,
+    json: &str,
+    endpoint: &Endpoint,
+    depth_limit: usize,
+) -> Result<BatchMember, Failure> {
     let failed = |id, error| BatchMember::Failed { id, error };
-    let Ok(message) = Message::parse(json) else {
+    let Ok(message) = Message::parse(json, depth_limit) else {
         let error = "invalid request: each message of a batch must be an object";
         return Ok(failed(None, RpcError::invalid_request(error)));
     };
@@ -87,36 +98,4 @@ fn read_member(head: &Head, json: &str, endpoint: &Endpoint) -> Result<BatchMemb
             failed(None, RpcError::new(refusal.code(), format!("{refusal}")))
         }
     })
-}
-
-/// Reads the items of an array, or nothing if there are more.
-struct AtMost(usize);
-
-impl<'de> DeserializeSeed<'de> for AtMost {
-    type Value = Option<Vec<&'de RawValue>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AtMost {
-    type Value = Option<Vec<&'de RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a batch, which is an array")
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
-        let mut members = Vec::new();
-        let mut is_too_long = false;
-        while let Some(member) = items.next_element()? {
-            if members.len() < self.0 {
-                members.push(member);
-            } else {
-                is_too_long = true;
-            }
-        }
-        Ok((!is_too_long).then_some(members))
-    }
 }

@@ -8,11 +8,12 @@ use super::{Failure, Immediate};
 use crate::caching::Caching;
 use crate::call::{LogMessage, Progress, Reply};
 use crate::catalog::Listing;
+use crate::content::{Content, TextContent};
 use crate::endpoint::Endpoint;
 use crate::error::{ErrorCode, Refusal, RpcError, Status};
 use crate::extension::ExtensionResult;
 use crate::http::{ResponseHead, ResponseWriter};
-use crate::json::each;
+use crate::json::{each, write_string};
 use crate::jsonrpc::Id;
 use crate::media;
 use crate::method::McpMethod;
@@ -96,7 +97,7 @@ pub(crate) fn write_immediate_message(
 fn write_initialized(out: &mut Vec<u8>, endpoint: &Endpoint, revision: Revision) {
     let info = endpoint.info();
     out.extend_from_slice(b"{\"protocolVersion\":");
-    write_json(out, revision.as_str());
+    write_string(out, revision.as_str());
     out.extend_from_slice(b",\"capabilities\":");
     write_json(out, &info.capabilities.to_json(revision, endpoint.keeps_sessions));
     out.extend_from_slice(b",\"serverInfo\":");
@@ -175,7 +176,7 @@ pub(super) fn write_reply(
 
 fn write_extension(out: &mut Vec<u8>, result: &ExtensionResult, endpoint: &Endpoint) {
     out.extend_from_slice(b"{\"resultType\":");
-    write_json(out, result.result_type());
+    write_string(out, result.result_type());
     if !result.members().is_empty() {
         out.push(b',');
         out.extend_from_slice(result.members().as_bytes());
@@ -195,7 +196,7 @@ fn write_listing(out: &mut Vec<u8>, list: &Listing) {
     out.extend_from_slice(list.items.as_bytes());
     if let Some(cursor) = &list.next_cursor {
         out.extend_from_slice(b",\"nextCursor\":");
-        write_json(out, &**cursor);
+        write_string(out, cursor);
     }
 }
 
@@ -207,7 +208,7 @@ pub(super) fn write_log(out: &mut Vec<u8>, log: &LogMessage) {
     write_json(out, &log.level);
     if let Some(logger) = &log.logger {
         out.extend_from_slice(b",\"logger\":");
-        write_json(out, logger);
+        write_string(out, logger);
     }
     out.extend_from_slice(b",\"data\":");
     out.extend_from_slice(log.data.get().as_bytes());
@@ -252,7 +253,7 @@ pub(super) fn write_changed(out: &mut Vec<u8>, id: &Id, change: &Change) {
     begin_of_subscription(out, change.method(), id);
     if let Change::Resource { uri } = change {
         out.extend_from_slice(b",\"uri\":");
-        write_json(out, &**uri);
+        write_string(out, uri);
     }
     out.extend_from_slice(b"}}");
 }
@@ -264,7 +265,7 @@ pub(crate) fn write_changed_in_session(out: &mut Vec<u8>, change: &Change) {
     out.push(b'"');
     if let Change::Resource { uri } = change {
         out.extend_from_slice(b",\"params\":{\"uri\":");
-        write_json(out, &**uri);
+        write_string(out, uri);
         out.push(b'}');
     }
     out.push(b'}');
@@ -295,7 +296,7 @@ pub(crate) fn write_cancelled(out: &mut Vec<u8>, id: u64, reason: &str) {
     );
     out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     out.extend_from_slice(b",\"reason\":");
-    write_json(out, reason);
+    write_string(out, reason);
     out.extend_from_slice(b"}}");
 }
 
@@ -314,7 +315,19 @@ pub(super) fn wrong_kind_of_reply() -> RpcError {
 
 fn write_tool_result(out: &mut Vec<u8>, result: &CallToolResult, revision: Revision) {
     out.extend_from_slice(b"\"content\":");
-    write_json(out, &each(&result.content, |it| it.to_json(revision)));
+    for (nth, content) in result.content.iter().enumerate() {
+        out.push(if nth == 0 { b'[' } else { b',' });
+        match content {
+            // What nearly all tools say.
+            Content::Text(TextContent { text, annotations: None, meta: None }) => {
+                out.extend_from_slice(b"{\"type\":\"text\",\"text\":");
+                write_string(out, text);
+                out.push(b'}');
+            }
+            content => write_json(out, &content.to_json(revision)),
+        }
+    }
+    out.extend_from_slice(if result.content.is_empty() { b"[]" } else { b"]" });
     if let Some(structured) = result.structured_for(revision) {
         out.extend_from_slice(b",\"structuredContent\":");
         out.extend_from_slice(structured.get().as_bytes());
@@ -353,7 +366,7 @@ pub(crate) fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) 
 fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {
     if let Some(instructions) = instructions {
         out.extend_from_slice(b",\"instructions\":");
-        write_json(out, instructions);
+        write_string(out, instructions);
     }
 }
 

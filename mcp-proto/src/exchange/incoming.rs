@@ -3,6 +3,7 @@
 //! Until the last check has passed, a request owns nothing but its bytes: no key, no table row, no
 //! task. So the cheapest attack on a server, requests that are refused, leaves nothing behind.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -17,7 +18,8 @@ use crate::endpoint::{self, Endpoint};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
-use crate::jsonrpc::{Id, Message, is_deeper_than};
+use crate::json::Malformed;
+use crate::jsonrpc::{Id, Message};
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
 use crate::request::{Request, RequestParts};
@@ -61,7 +63,7 @@ pub(crate) enum Failure {
 impl Incoming {
     /// Checks all that a head can tell.
     pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
-        guard::check_form_of_host(&head).map_err(|refusal| (None, refusal))?;
+        let host = guard::parse_host(&head).map_err(|refusal| (None, refusal))?;
         // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
         // CONNECT is not even a path (RFC 9112 section 3.2.3).
         if matches!(head.method(), Method::Unknown | Method::Connect) {
@@ -69,11 +71,12 @@ impl Incoming {
         }
         let endpoint =
             endpoint::find(&config.endpoints, &head).map_err(|refusal| (None, refusal))?;
-        Self::at_endpoint(config, head, endpoint).map_err(|refusal| (Some(endpoint), refusal))
+        guard::check(&head, host.as_ref(), &config.hosts, &config.origins)
+            .and_then(|()| Self::at_endpoint(config, head, endpoint))
+            .map_err(|refusal| (Some(endpoint), refusal))
     }
 
     fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
-        guard::check(&head, &config.hosts, &config.origins)?;
         let accepts = match head.method() {
             Method::Post => {
                 media::check_content_type(&head)?;
@@ -119,17 +122,15 @@ impl Incoming {
             return Ok(Outcome::Call(Box::new(request), self.accepts));
         }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
-        let limit = config.limits.json_depth;
-        if is_deeper_than(limit, body.as_bytes()) {
-            return Err(refused(Refusal::TooDeep { limit }));
-        }
+        let limit = config.json_depth_limit();
         let endpoint = &config.endpoints[self.endpoint];
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
-            let members = batch::read(&self.head, &body, endpoint, config.limits.batch)?;
+            let members = batch::read(&self.head, &body, endpoint, config)?;
             return Ok(Outcome::Batch(members, accepts));
         }
-        let message = Message::parse(&body).map_err(|error| refused(no_message(&body, &error)))?;
+        let message = Message::parse(&body, limit)
+            .map_err(|malformed| refused(no_message(&body, malformed, limit)))?;
         Ok(match interpret(&self.head, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
@@ -147,22 +148,17 @@ impl Incoming {
     }
 }
 
-/// JSON-RPC tells apart what is no JSON and what is some, but no message (section 5.1).
-fn no_message(body: &str, error: &serde_json::Error) -> Refusal {
-    let is_object = body.trim_ascii_start().starts_with('{');
-    if !is_object && serde_json::from_str::<IgnoredAny>(body).is_ok() {
-        return Refusal::NotAMessage;
+/// Why a text is no message, or no batch of them. JSON-RPC tells apart what is no JSON and what is
+/// some, but no message (section 5.1).
+pub(super) fn no_message(body: &str, malformed: Malformed, limit: usize) -> Refusal {
+    if malformed == Malformed::TooDeep {
+        return Refusal::TooDeep { limit };
     }
-    not_json(error)
-}
-
-pub(super) fn not_json(error: &serde_json::Error) -> Refusal {
-    // serde_json quotes a string that stands where an object should, however long.
-    let mut reason = format!("{error}");
-    if reason.len() > 200 {
-        reason = format!("no object, at line {} column {}", error.line(), error.column());
+    match serde_json::from_str::<IgnoredAny>(body) {
+        Ok(_) if !body.trim_ascii_start().starts_with('{') => Refusal::NotAMessage,
+        Ok(_) => Refusal::NotJson { reason: "half of a surrogate pair in a key".to_owned() },
+        Err(error) => Refusal::NotJson { reason: format!("{error}") },
     }
-    Refusal::NotJson { reason }
 }
 
 /// Checks a GET or DELETE, which the 2025 revisions have for sessions.

@@ -1,21 +1,18 @@
 //! From a JSON-RPC message to what it means: JSON-RPC itself first, then the rules of the era, then
 //! those of the method.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::Failure;
 use crate::completion::Completion;
 use crate::endpoint::Endpoint;
 use crate::error::RpcError;
 use crate::http::Head;
-use crate::jsonrpc::{Id, Members, Message, Params, string_of};
+use crate::json::{Scanner, decoded};
+use crate::jsonrpc::{Id, Members, Message, Params};
 use crate::method::{McpMethod, Subject};
 use crate::request::{ClientMessage, Part, RequestParts, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
@@ -48,9 +45,10 @@ pub(super) fn interpret(
     endpoint: &Endpoint,
 ) -> Result<Meaning, Failure> {
     let field = VersionField::parse(head.protocol_version());
-    let meta = message.params().and_then(|params| params.meta).map(Meta::parse).transpose();
+    let meta = message.params().and_then(|params| params.meta);
+    let meta = meta.map(|meta| meta.check().map(|()| meta)).transpose();
     let declared = match &meta {
-        Ok(Some(meta)) => meta.protocol_version.and_then(string_of),
+        Ok(Some(meta)) => meta.protocol_version.and_then(decoded),
         _ => None,
     };
     let era = field.era(declared.as_deref());
@@ -72,7 +70,7 @@ pub(super) fn interpret(
 fn read_id(message: &Message<'_>) -> Result<Option<Id>, RpcError> {
     let wrong =
         || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
-    message.id.map(|id| Id::from_json(id.get()).ok_or_else(wrong)).transpose()
+    message.id.map(|id| Id::from_json(id).ok_or_else(wrong)).transpose()
 }
 
 /// A message and what came with it.
@@ -93,7 +91,7 @@ impl<'a> Received<'a> {
     /// The method of a request or notification, or nothing for a response that is let pass.
     fn method(&self) -> Result<Option<Cow<'a, str>>, RpcError> {
         let message = self.message;
-        if message.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+        if message.jsonrpc != Some("\"2.0\"") {
             return Err(RpcError::invalid_request("invalid request: `jsonrpc` must be \"2.0\""));
         }
         if let Some(key) = message.duplicate() {
@@ -109,7 +107,7 @@ impl<'a> Received<'a> {
             (Some(_), true) => Err(RpcError::invalid_request(
                 "invalid request: a message has either `method` or `result` or `error`",
             )),
-            (Some(method), false) => string_of(method).map(Some).ok_or_else(|| {
+            (Some(method), false) => decoded(method).map(Some).ok_or_else(|| {
                 RpcError::invalid_request("invalid request: `method` must be a string")
             }),
         }
@@ -130,10 +128,7 @@ impl<'a> Received<'a> {
             return Ok(Meaning::Nothing);
         }
         // A notification gets no answer, so one that is malformed means nothing.
-        let id_in = |member| {
-            let value = self.read_member(member).ok().flatten()?;
-            Id::from_json(value.get())
-        };
+        let id_in = |member| Id::from_json(self.read_member(member)?);
         let message = match method {
             "notifications/initialized" => Some(ClientMessage::Initialized),
             "notifications/cancelled" => {
@@ -164,7 +159,8 @@ impl<'a> Received<'a> {
         }
         let answer = match (self.message.error, self.message.result) {
             (Some(error), _) => Err(RpcError::read(error)),
-            (None, Some(result)) => Ok(result.to_owned()),
+            (None, Some(result)) => serde_json::from_str(result)
+                .map_err(|_| RpcError::internal("the client's answer cannot be read again")),
             (None, None) => return Ok(Meaning::Nothing),
         };
         Ok(self.client_message(ClientMessage::Answer { id, answer }))
@@ -234,7 +230,7 @@ impl<'a> Received<'a> {
             _ => None,
         };
         let whole_params = match method {
-            McpMethod::Extension(_) => self.read_whole_params()?,
+            McpMethod::Extension(_) => self.message.whole_params,
             _ => None,
         };
         let may_retry = self.era == Era::Modern && method.may_require_input();
@@ -242,7 +238,7 @@ impl<'a> Received<'a> {
             return self.read_initialize(id, params);
         }
         let log_level = match method {
-            McpMethod::SetLogLevel => Some(self.read_member("level")?.ok_or_else(|| {
+            McpMethod::SetLogLevel => Some(self.read_member("level").ok_or_else(|| {
                 RpcError::invalid_params("invalid params: `level` must be a string")
             })?),
             _ => meta.log_level.filter(|_| self.capabilities().logging.is_some()),
@@ -256,17 +252,17 @@ impl<'a> Received<'a> {
             )?,
             arguments: optional(
                 params.arguments,
-                |arguments| arguments.get().starts_with('{').then(|| part_of(arguments)),
+                |arguments| arguments.starts_with('{').then(|| part_of(arguments)),
                 "invalid params: `arguments` must be an object",
             )?,
             progress_token: optional(
                 meta.progress_token,
-                |token| Id::from_json(token.get()),
+                Id::from_json,
                 "invalid params: `_meta.progressToken` must be a string or an integer",
             )?,
             log_level: optional(
                 log_level,
-                |level| serde_json::from_str(level.get()).ok(),
+                |level| serde_json::from_str(level).ok(),
                 "invalid params: a log level must be one of syslog, such as \"info\"",
             )?,
             completion,
@@ -274,7 +270,7 @@ impl<'a> Received<'a> {
             params: whole_params.map(part_of),
             input_responses: optional(
                 params.input_responses.filter(|_| may_retry),
-                |responses| responses.get().starts_with('{').then(|| part_of(responses)),
+                |responses| responses.starts_with('{').then(|| part_of(responses)),
                 "invalid params: `inputResponses` must be an object",
             )?,
             request_state: optional(
@@ -282,8 +278,7 @@ impl<'a> Received<'a> {
                 |state| Text::of(state, self.body),
                 "invalid params: `requestState` must be a string",
             )?,
-            meta: params.meta.map(part_of),
-            // Parsed on its own, but from a slice of the same body.
+            meta: params.meta.map(|meta| part_of(meta.text)),
             client_info: meta.client_info.map(part_of),
             client_capabilities: meta.client_capabilities.map(part_of),
             is_of_session: self.is_in_session(),
@@ -293,8 +288,7 @@ impl<'a> Received<'a> {
 
     /// What a client says of itself when it begins a session.
     fn read_initialize(&self, id: Id, params: &Members<'_>) -> Result<RequestParts, RpcError> {
-        let object =
-            |value: &RawValue| value.get().starts_with('{').then(|| Part::of(value, self.body));
+        let object = |value: &str| value.starts_with('{').then(|| Part::of(value, self.body));
         let revision = legacy::negotiate(Some(params))?;
         Ok(RequestParts {
             client_info: optional(
@@ -303,7 +297,7 @@ impl<'a> Received<'a> {
                 "invalid params: `clientInfo` must be an object",
             )?,
             client_capabilities: optional(
-                self.read_member("capabilities")?,
+                self.read_member("capabilities"),
                 object,
                 "invalid params: `capabilities` must be an object",
             )?,
@@ -312,28 +306,19 @@ impl<'a> Received<'a> {
         })
     }
 
-    /// The text of `params`, for methods whose members only their extension knows.
-    fn read_whole_params(&self) -> Result<Option<&'a RawValue>, RpcError> {
-        #[derive(Deserialize)]
-        struct Whole<'a> {
-            #[serde(borrow)]
-            params: Option<&'a RawValue>,
-        }
-
-        let whole: Whole<'_> = serde_json::from_str(self.body).map_err(|_| {
-            RpcError::invalid_request("invalid request: the message cannot be read again")
-        })?;
-        Ok(whole.params)
-    }
-
-    /// One member of `params` that is not of the protocol.
-    fn read_member(&self, name: &str) -> Result<Option<&'a RawValue>, RpcError> {
-        let Some(params) = self.read_whole_params()? else {
-            return Ok(None);
-        };
-        let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(params.get())
-            .map_err(|_| RpcError::invalid_params("invalid params: `params` must be an object"))?;
-        Ok(members.remove(name))
+    /// A member of `params` that few methods have.
+    fn read_member(&self, name: &str) -> Option<&'a str> {
+        let mut found = None;
+        // It has been walked over before, so this can fail only for what is no object.
+        let mut scanner = Scanner::new(self.message.whole_params?, usize::MAX);
+        let walk = scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            if key == name {
+                found = Some(value);
+            }
+            Ok(())
+        });
+        walk.ok().and(found)
     }
 
     /// What a client wants to hear of, as far as it is offered: that much is acknowledged.
@@ -341,7 +326,7 @@ impl<'a> Received<'a> {
         let filter = params.notifications.ok_or_else(|| {
             RpcError::invalid_params("invalid params: `notifications` must be an object")
         })?;
-        Ok(self.capabilities().offered_of(SubscriptionFilter::parse(filter.get())?))
+        Ok(self.capabilities().offered_of(SubscriptionFilter::parse(filter)?))
     }
 
     /// What the request is about, which on 2026-07-28 stands in the head as well.
@@ -351,7 +336,7 @@ impl<'a> Received<'a> {
                 let Some(member) = &self.endpoint.methods[position].subject else {
                     return Ok(Text::Nothing);
                 };
-                (member.as_str(), self.read_member(member)?)
+                (member.as_str(), self.read_member(member))
             }
             (_, Subject::Nothing) => return Ok(Text::Nothing),
             (_, Subject::Name) => ("name", params.name),
@@ -369,11 +354,11 @@ impl<'a> Received<'a> {
 
 /// Reads a member that may be left out. Some clients write null for that.
 fn optional<'a, T>(
-    value: Option<&'a RawValue>,
-    read: impl FnOnce(&'a RawValue) -> Option<T>,
+    value: Option<&'a str>,
+    read: impl FnOnce(&'a str) -> Option<T>,
     complaint: &'static str,
 ) -> Result<Option<T>, RpcError> {
-    match value.filter(|value| value.get() != "null") {
+    match value.filter(|value| *value != "null") {
         None => Ok(None),
         Some(value) => read(value).map(Some).ok_or_else(|| RpcError::invalid_params(complaint)),
     }

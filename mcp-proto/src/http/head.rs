@@ -81,6 +81,9 @@ pub struct Head {
     expects_continue: bool,
     framing: Framing,
     host: Option<Span>,
+    /// The first of them; there may be several.
+    accept: Option<Span>,
+    has_more_accepts: bool,
     origin: Option<Span>,
     content_type: Option<Span>,
     content_encoding: Option<Span>,
@@ -122,6 +125,8 @@ impl Head {
             expects_continue: false,
             framing: Framing::Empty,
             host: None,
+            accept: None,
+            has_more_accepts: false,
             origin: None,
             content_type: None,
             content_encoding: None,
@@ -140,6 +145,10 @@ impl Head {
             let is = |name: &str| field.name.eq_ignore_ascii_case(name);
             match field.name.len() {
                 4 if is("host") => set_once(&mut head.host, value, "Host")?,
+                6 if is("accept") => {
+                    head.has_more_accepts = head.accept.is_some();
+                    head.accept = head.accept.or(Some(value));
+                }
                 6 if is("origin") => set_once(&mut head.origin, value, "Origin")?,
                 6 if is("expect") => {
                     if !field.value.eq_ignore_ascii_case(b"100-continue") {
@@ -243,6 +252,13 @@ impl Head {
 
     pub(crate) fn origin(&self) -> Option<&[u8]> {
         self.value(self.origin)
+    }
+
+    /// The values of all `Accept` fields.
+    pub(crate) fn accept(&self) -> impl Iterator<Item = &[u8]> {
+        let more = self.fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"accept"));
+        let more = self.has_more_accepts.then(|| more.skip(1).map(|(_, value)| value));
+        self.value(self.accept).into_iter().chain(more.into_iter().flatten())
     }
 
     pub(crate) fn content_type(&self) -> Option<&[u8]> {

@@ -2,7 +2,8 @@
 
 use super::{Revision, VersionField};
 use crate::error::RpcError;
-use crate::jsonrpc::{Members, string_of};
+use crate::json::decoded;
+use crate::jsonrpc::Members;
 
 /// The revision of a request without a session to look it up in.
 ///
@@ -19,7 +20,7 @@ pub(crate) fn revision_of(field: VersionField<'_>) -> Revision {
 /// otherwise the latest that has the handshake (2025-11-25, basic/lifecycle).
 pub(crate) fn negotiate(params: Option<&Members<'_>>) -> Result<Revision, RpcError> {
     let requested =
-        params.and_then(|params| params.protocol_version).and_then(string_of).ok_or_else(|| {
+        params.and_then(|params| params.protocol_version).and_then(decoded).ok_or_else(|| {
             RpcError::invalid_params("invalid params: `protocolVersion` must be a string")
         })?;
     let known = Revision::from_name(&requested).filter(|&known| known <= Revision::LATEST_LEGACY);
@@ -29,7 +30,6 @@ pub(crate) fn negotiate(params: Option<&Members<'_>>) -> Result<Revision, RpcErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::value::RawValue;
 
     #[test]
     fn initialize_never_settles_on_a_revision_without_it() {
@@ -42,8 +42,7 @@ mod tests {
             ("", Revision::V2025_11_25),
         ] {
             let json = alloc::format!("{requested:?}");
-            let raw: &RawValue = serde_json::from_str(&json).unwrap();
-            let params = Members { protocol_version: Some(raw), ..Members::default() };
+            let params = Members { protocol_version: Some(&json), ..Members::default() };
             assert_eq!(negotiate(Some(&params)).unwrap(), settled);
         }
         assert_eq!(negotiate(None).unwrap_err().code.0, -32602);

@@ -10,7 +10,7 @@ use super::header_value;
 use super::{Meta, Revision, VersionField};
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::http::Head;
-use crate::jsonrpc::string_of;
+use crate::json::decoded;
 
 /// Checks `_meta` and the version, before the method is looked at.
 ///
@@ -26,11 +26,11 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
             _ => missing_meta("io.modelcontextprotocol/protocolVersion", "a string"),
         });
     };
-    let declared = string_of(declared)
+    let declared = decoded(declared)
         .ok_or_else(|| missing_meta("io.modelcontextprotocol/protocolVersion", "a string"))?;
     let has_capabilities = meta
         .and_then(|meta| meta.client_capabilities)
-        .is_some_and(|capabilities| capabilities.get().starts_with('{'));
+        .is_some_and(|capabilities| capabilities.starts_with('{'));
     if !has_capabilities {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
@@ -103,8 +103,8 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Scanner;
     use crate::limits::Limits;
-    use serde_json::value::RawValue;
 
     const GOOD: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
         "io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -115,8 +115,8 @@ mod tests {
     }
 
     fn check(fields: &str, meta: &str) -> Result<(), i32> {
-        let raw: &RawValue = serde_json::from_str(meta).unwrap();
-        let meta = Meta::parse(raw).map_err(|error| error.code.0)?;
+        let meta = Meta::scan(&mut Scanner::new(meta, 9)).unwrap();
+        meta.check().map_err(|error| error.code.0)?;
         check_version(&head(fields), Some(&meta)).map_err(|error| error.code.0)
     }
 

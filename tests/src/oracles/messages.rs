@@ -234,13 +234,13 @@ impl<'a> Fields<'a> {
         let Ok(text) = std::str::from_utf8(body) else {
             return Outcome::refused(ErrorCode::PARSE_ERROR);
         };
-        if depth(text) > limits.json_depth {
+        if text.trim_ascii_start().starts_with('[') {
+            return self.expect_batch(text, &limits);
+        }
+        if is_too_deep(text, limits.json_depth) {
             return Outcome::refused(ErrorCode::INVALID_REQUEST);
         }
         let json = Json::read(text);
-        if text.trim_ascii_start().starts_with('[') {
-            return self.expect_batch(json, limits.batch);
-        }
         // JSON-RPC section 5.1: what is JSON and no message is no parse error.
         if json.as_ref().is_some_and(|json| !json.is_object()) {
             return Outcome::refused(ErrorCode::INVALID_REQUEST);
@@ -259,14 +259,15 @@ impl<'a> Fields<'a> {
     }
 
     /// 2025-03-26, basic, "Batching": other revisions have none.
-    fn expect_batch(&self, json: Option<Json<'_>>, limit: usize) -> Outcome {
-        if !matches!(self.version(), None | Some(Ok(Revision::V2025_03_26))) {
+    fn expect_batch(&self, text: &str, limits: &Limits) -> Outcome {
+        let is_known = matches!(self.version(), None | Some(Ok(Revision::V2025_03_26)));
+        if !is_known || is_too_deep(text, limits.json_depth) {
             return Outcome::refused(ErrorCode::INVALID_REQUEST);
         }
-        let Some(Json { kind: Kind::Array(members), .. }) = json else {
+        let Some(Json { kind: Kind::Array(members), .. }) = Json::read(text) else {
             return Outcome::refused(ErrorCode::PARSE_ERROR);
         };
-        if members.is_empty() || members.len() > limit {
+        if members.is_empty() || members.len() > limits.batch {
             return Outcome::refused(ErrorCode::INVALID_REQUEST);
         }
         let mut outcome = Outcome::empty(200);
@@ -515,36 +516,40 @@ impl<'a> Fields<'a> {
 
 static EMPTY: Json<'_> = Json { text: "{}", kind: Kind::Object(Vec::new()) };
 
-/// How deep brackets nest, of a text that need not be JSON.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
+/// Whether a text nests deeper than that where it is still JSON.
+fn is_too_deep(text: &str, limit: usize) -> bool {
+    let mut open = Vec::new();
     let (mut is_in_string, mut is_escaped) = (false, false);
-    for byte in text.bytes() {
+    for (at, byte) in text.bytes().enumerate() {
         let was_escaped = is_escaped;
         is_escaped = is_in_string && !was_escaped && byte == b'\\';
         match byte {
             b'"' if !was_escaped => is_in_string = !is_in_string,
-            b'{' | b'[' if !is_in_string => depth += 1,
-            b'}' | b']' if !is_in_string => depth = depth.saturating_sub(1),
+            b'{' | b'[' if !is_in_string && open.len() == limit => {
+                // Anything else in its place, and an end to it all, make a whole of what is there.
+                let ends: String = open.iter().rev().collect();
+                let whole = format!("{}0{ends}", &text[..at]);
+                let json = Json::read(&whole);
+                return json.is_some_and(|json| !json.is_object() || is_message(&json));
+            }
+            b'{' if !is_in_string => open.push('}'),
+            b'[' if !is_in_string => open.push(']'),
+            b'}' | b']' if !is_in_string => _ = open.pop(),
             _ => {}
         }
-        deepest = deepest.max(depth);
     }
-    deepest
+    false
 }
 
-/// Whether it is an object that can be read at all: names that are looked at are text, and so is
-/// a scalar where an object should be.
+/// Whether it is an object that can be read at all: names that are looked at are text.
 fn is_message(message: &Json<'_>) -> bool {
-    let is_readable = |params: &Json<'_>| match &params.kind {
-        Kind::String(text) => text.is_some(),
-        // Out of the range of numbers.
-        Kind::Number => params.text.parse().is_ok_and(f64::is_finite),
-        _ => params.has_names(),
+    let all = |json: &Json<'_>, name: &str, check: &dyn Fn(&Json<'_>) -> bool| {
+        let members = json.members().unwrap_or_default().iter();
+        let mut members = members.filter(|(it, _)| it.says.as_deref() == Some(name));
+        json.has_names() && members.all(|(_, value)| check(value))
     };
-    let members = message.members().unwrap_or_default();
-    let mut params = members.iter().filter(|(name, _)| name.says.as_deref() == Some("params"));
-    message.is_object() && message.has_names() && params.all(|(_, params)| is_readable(params))
+    let is_readable = |params: &Json<'_>| all(params, "_meta", &|meta| meta.has_names());
+    message.is_object() && all(message, "params", &is_readable)
 }
 
 /// Whether a member that somebody could look at comes twice.

@@ -99,14 +99,10 @@ fn keys_that_come_twice() {
 #[test]
 fn params_that_are_none() {
     check(200, INVALID_PARAMS, {
-        ["[]", "[1]", "1", "-0", "true", "null", "\"s\"", "1.5"]
+        ["[]", "[1]", "1", "-0", "true", "null", "\"s\"", "1.5", "1e999999", "\"\\ud800\""]
             .map(|params| with_member(&format!("\"params\":{params}")))
     });
-    // RFC 8259 section 6 lets a reader set limits on numbers.
-    check(400, PARSE_ERROR, {
-        ["1e999999", &"9".repeat(400)].map(|params| with_member(&format!("\"params\":{params}")))
-    });
-    check(400, PARSE_ERROR, ["\"params\":\"\\ud800\"", "\"\\ud800\":1"].map(with_member));
+    check(400, PARSE_ERROR, ["\"\\ud800\":1"].map(with_member));
     check(200, INVALID_PARAMS, {
         ["[]", "1e999999", "\"s\"", "true", "\"\\ud800\"", "-0"].map(|it| call("\"t\"", it))
     });

@@ -3,7 +3,7 @@
 //! How many values a completion has, and how much longer a question may take with progress, is
 //! tested where it is settled: `completion.rs` and `hub/tests.rs` in `mcp-proto`.
 
-use mcp_proto::{Catalog, ElicitSchema, Limits, Offer, Refusal, Tool};
+use mcp_proto::{Catalog, ElicitSchema, Limits, Offer, Tool};
 use mcp_tests::peer::{PING, begin_chunks, post};
 use serde_json::json;
 
@@ -90,27 +90,6 @@ fn quotes_of_128_characters() {
             assert_eq!(message.contains("..."), count > 128);
             assert!(message.contains(r#""code":-32601"#), "{message}");
         }
-    }
-}
-
-/// A parser quotes what stands in the wrong place, and 200 bytes of that will do.
-#[test]
-fn reasons_of_200_bytes() {
-    let reason_of = |count: usize| {
-        let mut peer = peer(&Limits::default());
-        peer.send(&post("", &format!("\"{}\" x", "x".repeat(count))));
-        assert_eq!(peer.statuses("ping"), [400]);
-        match &peer.refusals()[..] {
-            [Refusal::NotJson { reason }] => reason.clone(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let is_quoted = |count: &usize| reason_of(*count).contains(&"x".repeat(*count));
-    let at = (1..200).rev().find(is_quoted).expect("a short one");
-    assert_eq!(reason_of(at).len(), 200);
-    for past in [at + 1, 100_000] {
-        let reason = reason_of(past);
-        assert!(reason.starts_with("no object, at line 1 column "), "{reason}");
     }
 }
 

@@ -1,4 +1,12 @@
-//! JSON for which serde's derive has no word.
+//! JSON where serde has no word for it, or not the fastest.
+//!
+//! `scan` finds what stands where in a message, `string` reads and writes strings.
+
+mod scan;
+mod string;
+
+pub(crate) use scan::{MOST_LEVELS, Malformed, Scanner};
+pub(crate) use string::{decoded, write_string};
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;

@@ -1,0 +1,375 @@
+//! Walks over JSON text once: checks its grammar (RFC 8259) and its depth, and tells where members
+//! stand.
+//!
+//! Whatever is nested is seen by the same pass, which a deserializer that lends out raw values
+//! cannot do: it would look at each of them once more.
+
+use super::string::{decoded, plain_length};
+
+/// The most levels that can be walked over, as one bit each is kept for them.
+pub(crate) const MOST_LEVELS: usize = u128::BITS as usize;
+
+/// Why text is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// It is no JSON, or no JSON of the kind that was asked for.
+    Syntax,
+    /// It nests deeper than allowed.
+    TooDeep,
+}
+
+/// A place in a JSON text. Before it, all is well.
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    /// Whether each open level is an object, and not an array; the innermost is the lowest bit.
+    objects: u128,
+    depth: usize,
+    depth_limit: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at the front of `text`.
+    pub(crate) const fn new(text: &'a str, depth_limit: usize) -> Self {
+        let depth_limit = if depth_limit < MOST_LEVELS { depth_limit } else { MOST_LEVELS };
+        Self { text, at: 0, objects: 0, depth: 0, depth_limit }
+    }
+
+    /// What the next value begins with.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.byte()
+    }
+
+    /// Walks over a value of any type. Returns its text.
+    pub(crate) fn value(&mut self) -> Result<&'a str, Malformed> {
+        self.skip_space();
+        let (start, outer) = (self.at, self.depth);
+        loop {
+            match self.byte() {
+                Some(b'"') => _ = self.string()?,
+                Some(b'{') => {
+                    if self.begin(true, b'}')? {
+                        self.key()?;
+                        self.skip_space();
+                        continue;
+                    }
+                }
+                Some(b'[') => {
+                    if self.begin(false, b']')? {
+                        continue;
+                    }
+                }
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b't') => self.literal("true")?,
+                Some(b'f') => self.literal("false")?,
+                Some(b'n') => self.literal("null")?,
+                _ => return Err(Malformed::Syntax),
+            }
+            // A value is complete, and perhaps those around it.
+            loop {
+                if self.depth == outer {
+                    return Ok(&self.text[start..self.at]);
+                }
+                let is_object = self.objects & 1 == 1;
+                if self.goes_on(if is_object { b'}' } else { b']' })? {
+                    if is_object {
+                        self.key()?;
+                    }
+                    self.skip_space();
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Walks over an object. `member` gets each key, and walks over what belongs to it. Returns the
+    /// text of the object.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), Malformed>,
+    ) -> Result<&'a str, Malformed> {
+        if self.peek() != Some(b'{') {
+            return Err(Malformed::Syntax);
+        }
+        let start = self.at;
+        let mut has_more = self.begin(true, b'}')?;
+        while has_more {
+            let (key, has_escapes) = self.key()?;
+            if has_escapes {
+                member(self, &decoded(key).ok_or(Malformed::Syntax)?)?;
+            } else {
+                member(self, &key[1..key.len() - 1])?;
+            }
+            has_more = self.goes_on(b'}')?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Walks over an array. `item` walks over each item.
+    pub(crate) fn array(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        if self.peek() != Some(b'[') {
+            return Err(Malformed::Syntax);
+        }
+        let mut has_more = self.begin(false, b']')?;
+        while has_more {
+            item(self)?;
+            has_more = self.goes_on(b']')?;
+        }
+        Ok(())
+    }
+
+    /// Nothing may follow but white space.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(Malformed::Syntax),
+        }
+    }
+
+    /// Opens a level. Returns whether there is something in it, and closes it otherwise.
+    fn begin(&mut self, is_object: bool, close: u8) -> Result<bool, Malformed> {
+        if self.depth == self.depth_limit {
+            return Err(Malformed::TooDeep);
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(is_object);
+        self.at += 1;
+        if self.peek() == Some(close) {
+            self.close();
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Behind a value: returns whether another one follows on its level, and closes that otherwise.
+    fn goes_on(&mut self, close: u8) -> Result<bool, Malformed> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.skip_space();
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.close();
+                Ok(false)
+            }
+            _ => Err(Malformed::Syntax),
+        }
+    }
+
+    fn close(&mut self) {
+        self.at += 1;
+        self.depth -= 1;
+        self.objects >>= 1;
+    }
+
+    /// Walks over a key and its colon. Returns the key in its quotes, and whether it has escapes.
+    fn key(&mut self) -> Result<(&'a str, bool), Malformed> {
+        if self.byte() != Some(b'"') {
+            return Err(Malformed::Syntax);
+        }
+        let key = self.string()?;
+        if self.peek() != Some(b':') {
+            return Err(Malformed::Syntax);
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// Walks over a string. Returns it in its quotes, and whether it has escapes.
+    fn string(&mut self) -> Result<(&'a str, bool), Malformed> {
+        let bytes = self.text.as_bytes();
+        let mut end = self.at + 1;
+        end += plain_length(&bytes[end..]);
+        let mut has_escapes = false;
+        loop {
+            let escape = match bytes.get(end..).unwrap_or_default() {
+                [b'"', ..] => {
+                    let start = core::mem::replace(&mut self.at, end + 1);
+                    return Ok((&self.text[start..self.at], has_escapes));
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+                [b'\\', b'u', a, b, c, d, ..]
+                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                {
+                    6
+                }
+                _ => return Err(Malformed::Syntax),
+            };
+            has_escapes = true;
+            end += escape;
+            end += plain_length(&bytes[end..]);
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        self.eat(b"-");
+        if !self.eat(b"0") {
+            self.digits()?;
+        }
+        if self.eat(b".") {
+            self.digits()?;
+        }
+        if self.eat(b"eE") {
+            self.eat(b"+-");
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// Walks over digits, of which there must be one.
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        while self.eat(b"0123456789") {}
+        if self.at == start { Err(Malformed::Syntax) } else { Ok(()) }
+    }
+
+    fn literal(&mut self, text: &str) -> Result<(), Malformed> {
+        if !self.text.as_bytes()[self.at..].starts_with(text.as_bytes()) {
+            return Err(Malformed::Syntax);
+        }
+        self.at += text.len();
+        Ok(())
+    }
+
+    /// Walks over one of those bytes, if it comes next.
+    fn eat(&mut self, bytes: &[u8]) -> bool {
+        let is_there = self.byte().is_some_and(|byte| bytes.contains(&byte));
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+            self.at += 1;
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+    use serde::de::IgnoredAny;
+
+    fn scan(text: &str, depth_limit: usize) -> Result<&str, Malformed> {
+        let mut scanner = Scanner::new(text, depth_limit);
+        let value = scanner.value()?;
+        scanner.end().map(|()| value)
+    }
+
+    const WELL_FORMED: &[&str] = &[
+        "0",
+        "-0",
+        "-12.50e+3",
+        "1E9",
+        "1e-999999",
+        "true",
+        "false",
+        "null",
+        r#""""#,
+        r#""plain""#,
+        r#""\"\\\/\b\f\n\r\t\u00e9\ud800""#,
+        "\"sixteen bytes of \u{e9}\u{1f600} text\u{7f}\"",
+        "[]",
+        "{}",
+        "[[],[{}],1]",
+        "\t{ \"a\" : [ 1 , \"x\" ]\r\n, \"b\\u0041\" : { } , \"c\":{\"d\":-1.5}} ",
+    ];
+
+    #[test]
+    fn text_is_taken_whole_and_in_no_piece() {
+        for text in WELL_FORMED {
+            assert_eq!(scan(text, 9), Ok(text.trim_ascii()), "{text}");
+            let is_number = text.trim_ascii().ends_with(|last: char| last.is_ascii_digit());
+            for end in (0..text.trim_ascii_end().len()).filter(|end| text.is_char_boundary(*end)) {
+                assert_eq!(
+                    scan(&text[..end], 9).is_ok(),
+                    serde_json::from_str::<IgnoredAny>(&text[..end]).is_ok(),
+                    "{text} cut at {end}"
+                );
+                assert!(is_number || scan(&text[..end], 9).is_err(), "{text} cut at {end}");
+            }
+            for tail in ["x", ",", "]", "}", "1", "\0", "\"", " 0", "\u{a0}"] {
+                let longer = format!("{text}{tail}");
+                assert_eq!(
+                    scan(&longer, 9).is_ok(),
+                    serde_json::from_str::<IgnoredAny>(&longer).is_ok(),
+                    "{longer}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_byte_counts() {
+        for text in WELL_FORMED {
+            for at in (0..text.len()).filter(|at| text.as_bytes()[*at].is_ascii()) {
+                for byte in (0..0x80_u8).map(char::from) {
+                    let mutant = format!("{}{byte}{}", &text[..at], &text[at + 1..]);
+                    assert_eq!(
+                        scan(&mutant, 9).is_ok(),
+                        serde_json::from_str::<IgnoredAny>(&mutant).is_ok(),
+                        "{mutant:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn levels_are_counted_at_and_past_the_limit() {
+        for limit in [1, 64, 127, 128] {
+            for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+                let nested = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+                assert!(scan(&nested(limit), limit).is_ok());
+                assert_eq!(scan(&nested(limit + 1), limit), Err(Malformed::TooDeep));
+            }
+        }
+        // What stands side by side, or in strings, does not nest.
+        assert!(scan(r#"[[],[],[],{},{},"[[[{{\"[["]"#, 2).is_ok());
+        assert_eq!(scan("[]", 0), Err(Malformed::TooDeep));
+        let most = format!("{}{}", "[".repeat(129), "]".repeat(129));
+        assert_eq!(scan(&most, usize::MAX), Err(Malformed::TooDeep));
+    }
+
+    #[test]
+    fn members_are_lent_out_and_keys_decoded() {
+        let text = r#" { "a" : [1, {}] , "\u0062" : {"c":2 , "d": [ ]}, "a":"x" } "#;
+        let mut found = Vec::new();
+        let mut scanner = Scanner::new(text, 3);
+        let whole = scanner.object(|scanner, key| {
+            if key == "b" {
+                let inner = scanner.object(|scanner, key| {
+                    found.push((format!("b.{key}"), scanner.value()?));
+                    Ok(())
+                })?;
+                found.push(("b".into(), inner));
+            } else {
+                found.push((key.into(), scanner.value()?));
+            }
+            Ok(())
+        });
+        assert_eq!(whole, Ok(text.trim_ascii()));
+        assert_eq!(scanner.end(), Ok(()));
+        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        let inner = r#"{"c":2 , "d": [ ]}"#;
+        assert_eq!(
+            found,
+            [("a", "[1, {}]"), ("b.c", "2"), ("b.d", "[ ]"), ("b", inner), ("a", "\"x\"")]
+        );
+        // Half of a surrogate pair is no key.
+        let keys = |text| Scanner::new(text, 3).object(|scanner, _| scanner.value().map(drop));
+        assert_eq!(keys(r#"{"\ud83d":1}"#), Err(Malformed::Syntax));
+        assert!(keys(r#"{"\ud83d\ude00":1}"#).is_ok());
+    }
+}

@@ -17,27 +17,43 @@ pub(crate) fn config() -> Arc<Config> {
     Arc::new(Config::new([Endpoint::new("/mcp", info).expect("a plain path")]))
 }
 
-/// A request of 2026-07-28 as the official TypeScript client sends it.
+/// A request of 2026-07-28 that has what it must, and nothing else.
 pub(crate) fn post(host: &str, method: &str, fields: &str, params: &str) -> Vec<u8> {
     let meta = concat!(
         r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-        r#""io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},"#,
-        r#""io.modelcontextprotocol/clientCapabilities":{}"#,
+        r#""io.modelcontextprotocol/clientCapabilities":{}}}"#,
     );
     let params = match params {
-        "{}" => format!("{{{meta}}}}}"),
-        params => format!("{},{meta}}}}}", params.strip_suffix('}').expect("an object")),
+        "{}" => format!("{{{meta}"),
+        params => format!("{},{meta}", params.strip_suffix('}').expect("an object")),
     };
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
     let length = body.len();
     format!(
-        "POST /mcp HTTP/1.1\r\nhost: {host}\r\nconnection: keep-alive\r\n\
-         content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-         mcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{fields}\
-         accept-language: *\r\nsec-fetch-mode: cors\r\nuser-agent: node\r\n\
-         accept-encoding: gzip, deflate\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+         Mcp-Method: {method}\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
+}
+
+/// The same call as the official TypeScript client sends it from Node.
+pub(crate) fn call_echo_from_node(message: &str) -> Vec<u8> {
+    let request = String::from_utf8(call_echo(message, false)).expect("UTF-8");
+    let client =
+        r#""_meta":{"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},"#;
+    let request = with_body(&request, |body| body.replace(r#""_meta":{"#, client));
+    let fields = "connection: keep-alive\r\naccept-language: *\r\nsec-fetch-mode: cors\r\n\
+                  user-agent: node\r\naccept-encoding: gzip, deflate\r\nContent-Type";
+    request.replace("Content-Type", fields).into_bytes()
+}
+
+/// The request with another body.
+fn with_body(request: &str, change: impl FnOnce(&str) -> String) -> String {
+    let (head, body) = request.split_once("\r\n\r\n").expect("a head");
+    let body = change(body);
+    let fields = head.rsplit_once(' ').expect("the length comes last").0;
+    format!("{fields} {}\r\n\r\n{body}", body.len())
 }
 
 /// A call of the tool `echo`, which may ask for progress.
@@ -48,10 +64,8 @@ pub(crate) fn call_echo(message: &str, asks_for_progress: bool) -> Vec<u8> {
         return request;
     }
     let request = String::from_utf8(request).expect("UTF-8");
-    let (head, body) = request.split_once("\r\n\r\n").expect("a head");
-    let body = body.replace(r#""_meta":{"#, r#""_meta":{"progressToken":1,"#);
-    let fields = head.rsplit_once(' ').expect("the length comes last").0;
-    format!("{fields} {}\r\n\r\n{body}", body.len()).into_bytes()
+    with_body(&request, |body| body.replace(r#""_meta":{"#, r#""_meta":{"progressToken":1,"#))
+        .into_bytes()
 }
 
 pub(crate) fn list_tools() -> Vec<u8> {

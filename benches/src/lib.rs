@@ -8,7 +8,9 @@ mod connection;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use connection::{Connection, call_echo, config, discover, list_tools, listen, post};
+use connection::{
+    Connection, call_echo, call_echo_from_node, config, discover, list_tools, listen, post,
+};
 use mcp_proto::internals::{HeadScan, parse_head, parse_message};
 use mcp_proto::{
     CallToolResult, Catalog, Change, Limits, Notification, Offer, Progress, Reply, Tool,
@@ -29,6 +31,7 @@ pub const CASES: &[Case] = &[
     Case { name: "parse-head", prepare: parse_a_head },
     Case { name: "parse-json-rpc", prepare: parse_json_rpc },
     Case { name: "call-json", prepare: call_answered_by_json },
+    Case { name: "call-json-node", prepare: call_from_node },
     Case { name: "call-sse", prepare: call_answered_by_events },
     Case { name: "list-50-tools", prepare: list_of_50_tools },
     Case { name: "discover", prepare: discovery },
@@ -58,7 +61,14 @@ fn parse_json_rpc() -> Box<dyn FnMut()> {
 }
 
 fn call_answered_by_json() -> Box<dyn FnMut()> {
-    let request = call_echo("hello", false);
+    answered_by_json(call_echo("hello", false))
+}
+
+fn call_from_node() -> Box<dyn FnMut()> {
+    answered_by_json(call_echo_from_node("hello"))
+}
+
+fn answered_by_json(request: Vec<u8>) -> Box<dyn FnMut()> {
     let mut connection = Connection::new(config());
     Box::new(move || {
         let call = connection.call(&request);

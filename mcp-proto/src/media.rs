@@ -10,6 +10,9 @@ use crate::http::list_members;
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
+/// What the specification tells clients to send, and nearly all do.
+const ALL: &str = "application/json, text/event-stream";
+
 /// Which of our two media types the client takes (RFC 9110 section 12.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accepts {
@@ -21,6 +24,9 @@ impl Accepts {
     /// Clients must name both types. One that names a single type is served in that; only one
     /// that takes neither is refused.
     pub(crate) fn parse(head: &Head) -> Result<Self, Refusal> {
+        if head.accept().eq([ALL.as_bytes()]) {
+            return Ok(Self { json: true, event_stream: true });
+        }
         let (mut json, mut event_stream) = (None, None);
         let mut is_present = false;
         for value in head.accept() {

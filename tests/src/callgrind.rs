@@ -1,17 +1,18 @@
 //! Counts machine instructions, which are the same each time and on each machine of a kind.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::Command;
 
-/// Runs this program with other arguments, and counts what it executes.
+/// Runs a program, and counts what it executes.
 ///
 /// # Errors
 ///
 /// If there is no valgrind, or the program fails.
-pub fn instructions(arguments: &[&str]) -> Result<u64, Box<dyn Error>> {
+pub fn instructions(program: &Path, arguments: &[&str]) -> Result<u64, Box<dyn Error>> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
+        .arg(program)
         .args(arguments)
         .output()
         .map_err(|error| format!("valgrind does not start: {error}"))?;

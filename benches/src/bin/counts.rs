@@ -1,11 +1,11 @@
 //! What the core does for one request, in machine instructions and allocations.
 //!
 //! ```sh
-//! alias counts="cargo run --release -p mcp-benches --no-default-features --bin counts --"
-//! counts                     # all cases, beside benches/baseline.txt
-//! counts call                # those whose names contain that
-//! counts --save              # writes benches/baseline.txt
-//! counts run call-json 1000  # so many times, for a profiler
+//! cargo build --profile bench -p mcp-benches --no-default-features --bins
+//! alias counts=target/release/counts
+//! counts         # all cases, beside benches/baseline.txt
+//! counts call    # those whose names contain that
+//! counts --save  # writes benches/baseline.txt
 //! ```
 //!
 //! It fails if anything takes more than [`TOLERANCE`] more than it did, or less: then the baseline has
@@ -31,13 +31,6 @@ static ALLOCATOR: meter::Counting = meter::Counting;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [command, name, times] = &arguments[..]
-        && command == "run"
-    {
-        let case = CASES.iter().find(|case| case.name == name).ok_or("no such case")?;
-        run(*case, times.parse()?);
-        return Ok(ExitCode::SUCCESS);
-    }
     let saves = arguments.iter().any(|argument| argument == "--save");
     let is_asked_for = |case: &&Case| {
         arguments.is_empty() || saves || arguments.iter().any(|name| case.name.contains(name))
@@ -77,17 +70,14 @@ impl Count {
     }
 }
 
-fn run(case: Case, times: u64) {
-    let mut again = (case.prepare)();
-    (0..times).for_each(|_| again());
-}
-
 /// What one time costs, after a few.
 fn count(case: Case) -> Result<Count, Box<dyn Error>> {
     const FIRST: u64 = 5;
     const MORE: u64 = 20;
 
-    let instructions = |times: u64| instructions(&["run", case.name, &times.to_string()]);
+    // Without the allocator that counts, which takes instructions itself.
+    let program = std::env::current_exe()?.with_file_name("case");
+    let instructions = |times: u64| instructions(&program, &[case.name, &times.to_string()]);
     let instructions = (instructions(FIRST + MORE)? - instructions(FIRST)?) / MORE;
 
     let mut again = (case.prepare)();

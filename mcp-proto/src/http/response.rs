@@ -56,6 +56,8 @@ impl ResponseWriter<'_> {
     /// second waits for the peer's delayed ACK of the first.
     pub(crate) fn write_whole(&mut self, head: ResponseHead, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
+        // For nearly all heads, and what is around a result.
+        self.out.reserve(512);
         body(self.out);
         let length = self.out.len() - start;
         if self.omit_body {

@@ -51,7 +51,7 @@ impl<'a> Scanner<'a> {
                 Some(b'{') => {
                     if self.begin(true, b'}')? {
                         self.key()?;
-                        self.skip_space();
+                        self.colon()?;
                         continue;
                     }
                 }
@@ -75,8 +75,8 @@ impl<'a> Scanner<'a> {
                 if self.goes_on(if is_object { b'}' } else { b']' })? {
                     if is_object {
                         self.key()?;
+                        self.colon()?;
                     }
-                    self.skip_space();
                     break;
                 }
             }
@@ -95,7 +95,10 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut has_more = self.begin(true, b'}')?;
         while has_more {
-            let (key, has_escapes) = self.key()?;
+            let key = self.at;
+            let has_escapes = self.key()?;
+            let key = &self.text[key..self.at];
+            self.colon()?;
             if has_escapes {
                 member(self, &decoded(key).ok_or(Malformed::Syntax)?)?;
             } else {
@@ -167,30 +170,40 @@ impl<'a> Scanner<'a> {
         self.objects >>= 1;
     }
 
-    /// Walks over a key and its colon. Returns the key in its quotes, and whether it has escapes.
-    fn key(&mut self) -> Result<(&'a str, bool), Malformed> {
-        if self.byte() != Some(b'"') {
-            return Err(Malformed::Syntax);
-        }
-        let key = self.string()?;
+    /// Walks over a key. Returns whether it has escapes.
+    fn key(&mut self) -> Result<bool, Malformed> {
+        if self.byte() == Some(b'"') { self.string() } else { Err(Malformed::Syntax) }
+    }
+
+    /// Walks over what stands between a key and its value.
+    fn colon(&mut self) -> Result<(), Malformed> {
         if self.peek() != Some(b':') {
             return Err(Malformed::Syntax);
         }
         self.at += 1;
-        Ok(key)
+        self.skip_space();
+        Ok(())
     }
 
-    /// Walks over a string. Returns it in its quotes, and whether it has escapes.
-    fn string(&mut self) -> Result<(&'a str, bool), Malformed> {
-        let bytes = self.text.as_bytes();
-        let mut end = self.at + 1;
-        end += plain_length(&bytes[end..]);
-        let mut has_escapes = false;
+    /// Walks over a string. Returns whether it has escapes.
+    fn string(&mut self) -> Result<bool, Malformed> {
+        self.at += 1;
+        self.at += plain_length(self.rest());
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.escapes().map(|()| true)
+    }
+
+    /// Walks over the rest of a string, from the first character that does not stand for itself.
+    #[cold]
+    fn escapes(&mut self) -> Result<(), Malformed> {
         loop {
-            let escape = match bytes.get(end..).unwrap_or_default() {
+            self.at += match self.rest() {
                 [b'"', ..] => {
-                    let start = core::mem::replace(&mut self.at, end + 1);
-                    return Ok((&self.text[start..self.at], has_escapes));
+                    self.at += 1;
+                    return Ok(());
                 }
                 [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
                 [b'\\', b'u', a, b, c, d, ..]
@@ -200,9 +213,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => return Err(Malformed::Syntax),
             };
-            has_escapes = true;
-            end += escape;
-            end += plain_length(&bytes[end..]);
+            self.at += plain_length(self.rest());
         }
     }
 
@@ -229,7 +240,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn literal(&mut self, text: &str) -> Result<(), Malformed> {
-        if !self.text.as_bytes()[self.at..].starts_with(text.as_bytes()) {
+        if !self.rest().starts_with(text.as_bytes()) {
             return Err(Malformed::Syntax);
         }
         self.at += text.len();
@@ -247,6 +258,10 @@ impl<'a> Scanner<'a> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
             self.at += 1;
         }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     fn byte(&self) -> Option<u8> {

@@ -33,7 +33,7 @@ pub(super) fn plain_length(bytes: &[u8]) -> usize {
 /// What a string in its quotes says. Nothing if half of a surrogate pair is missing in it.
 pub(crate) fn decoded(string: &str) -> Option<Cow<'_, str>> {
     let inner = string.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
+    if plain_length(inner.as_bytes()) == inner.len() {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str(string).ok().map(Cow::Owned)

@@ -93,10 +93,8 @@ impl<'a> VersionField<'a> {
         let Some(value) = value else {
             return Self::Absent;
         };
-        core::str::from_utf8(value)
-            .ok()
-            .and_then(Revision::from_name)
-            .map_or(Self::Unknown(value), Self::Known)
+        let known = Revision::ALL.into_iter().find(|it| it.as_str().as_bytes() == value);
+        known.map_or(Self::Unknown(value), Self::Known)
     }
 
     /// The era of a request with this field, whose `_meta` names `declared` as its version.

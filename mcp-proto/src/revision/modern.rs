@@ -17,10 +17,9 @@ use crate::json::decoded;
 /// In the order of the official suite: missing members beat a mismatch, a mismatch beats an
 /// unsupported version.
 pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), RpcError> {
-    let field = VersionField::parse(head.protocol_version());
     let declared = meta.and_then(|meta| meta.protocol_version);
     let Some(declared) = declared else {
-        return Err(match field {
+        return Err(match VersionField::parse(head.protocol_version()) {
             // A version we do not know may ask for other members, or for none.
             VersionField::Unknown(requested) => unsupported(&String::from_utf8_lossy(requested)),
             _ => missing_meta("io.modelcontextprotocol/protocolVersion", "a string"),
@@ -34,7 +33,7 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
     if !has_capabilities {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
-    check_mirrored("MCP-Protocol-Version", head.protocol_version().map(plain), &declared)?;
+    check_mirrored("MCP-Protocol-Version", head.protocol_version(), plain, &declared)?;
     if declared != Revision::V2026_07_28.as_str() {
         return Err(unsupported(&declared));
     }
@@ -43,12 +42,12 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
 
 /// Checks that `Mcp-Method` says what the body says.
 pub(crate) fn check_method(head: &Head, method: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Method", head.mcp_method().map(plain), method)
+    check_mirrored("Mcp-Method", head.mcp_method(), plain, method)
 }
 
 /// Checks that `Mcp-Name` says what the body says.
 pub(crate) fn check_name(head: &Head, name: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Name", head.mcp_name().map(header_value::decode), name)
+    check_mirrored("Mcp-Name", head.mcp_name(), header_value::decode, name)
 }
 
 /// A field without the Base64 form.
@@ -59,10 +58,11 @@ fn plain(value: &[u8]) -> Option<Cow<'_, str>> {
 /// `value` is `None` if the field is absent and `Some(None)` if it cannot be decoded.
 fn check_mirrored(
     field: &str,
-    value: Option<Option<Cow<'_, str>>>,
+    value: Option<&[u8]>,
+    decode: impl Fn(&[u8]) -> Option<Cow<'_, str>>,
     body: &str,
 ) -> Result<(), RpcError> {
-    match value {
+    match value.map(decode) {
         Some(Some(value)) if value == body => Ok(()),
         Some(Some(value)) => Err(RpcError::header_mismatch(format!(
             "header mismatch: {field} is {} and the body says {}",

@@ -86,7 +86,7 @@ impl Session {
                 let (raw, rest) = input.split_at(length);
                 *input = rest;
                 match Head::parse(raw, &self.config.limits) {
-                    Ok(head) => self.begin_request(now, head),
+                    Ok(head) => self.begin_request(now, head, input),
                     Err(refusal) => self.refuse_head(now, raw, refusal),
                 }
             }
@@ -94,7 +94,7 @@ impl Session {
         }
     }
 
-    fn begin_request(&mut self, now: Now, head: Head) {
+    fn begin_request(&mut self, now: Now, head: Head, input: &mut &[u8]) {
         let framing = head.framing();
         let expects_continue = head.expects_continue() && framing != Framing::Empty;
         self.exchange = Exchange {
@@ -118,11 +118,17 @@ impl Session {
                 if expects_continue {
                     self.write(now, |writer| ResponseWriter::write_continue(writer.out));
                 }
-                self.state = State::Body {
-                    incoming: Box::new(incoming),
-                    decoder: BodyDecoder::new(framing, &self.config.limits),
-                    since: now.instant,
-                };
+                let mut incoming = incoming;
+                let mut decoder = BodyDecoder::new(framing, &self.config.limits);
+                match self.read_body(&mut incoming, &mut decoder, input) {
+                    // Mostly it has come with the head, and nothing has to be kept.
+                    Ok(true) => self.finish_request(now, incoming),
+                    Ok(false) => {
+                        let (incoming, since) = (Box::new(incoming), now.instant);
+                        self.state = State::Body { incoming, decoder, since };
+                    }
+                    Err(refusal) => self.refuse_and_close(now, refusal),
+                }
             }
             Err((endpoint, refusal)) => {
                 self.exchange.endpoint = endpoint;
@@ -134,23 +140,34 @@ impl Session {
     }
 
     fn advance_body(&mut self, now: Now, input: &mut &[u8]) {
-        let State::Body { incoming, decoder, .. } = &mut self.state else {
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        let State::Body { mut incoming, mut decoder, since } = state else {
+            self.state = state;
             return;
         };
+        match self.read_body(&mut incoming, &mut decoder, input) {
+            Ok(true) => self.finish_request(now, *incoming),
+            Ok(false) => self.state = State::Body { incoming, decoder, since },
+            Err(refusal) => self.refuse_and_close(now, refusal),
+        }
+    }
+
+    /// Moves what is there of a body to where it belongs. Returns whether that is all of it.
+    fn read_body(
+        &mut self,
+        incoming: &mut Incoming,
+        decoder: &mut BodyDecoder,
+        input: &mut &[u8],
+    ) -> Result<bool, Refusal> {
         loop {
-            match decoder.next(input, incoming.room(), self.config.body_limit()) {
-                Ok(Progress::Data(piece)) => {
+            match decoder.next(input, incoming.room(), self.config.body_limit())? {
+                Progress::Data(piece) => {
                     self.exchange.received += piece.len() as u64;
                     incoming.push(piece);
                 }
-                Ok(Progress::NeedMore) => return,
-                Ok(Progress::End) => break,
-                Err(refusal) => return self.refuse_and_close(now, refusal),
+                Progress::NeedMore => return Ok(false),
+                Progress::End => return Ok(true),
             }
-        }
-        let state = core::mem::replace(&mut self.state, State::Closed);
-        if let State::Body { incoming, .. } = state {
-            self.finish_request(now, *incoming);
         }
     }
 

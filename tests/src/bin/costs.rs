@@ -45,7 +45,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// Prints a line. Returns whether costs are linear.
 fn measure(workload: &Workload) -> Result<bool, Box<dyn Error>> {
     let Workload { name, unit, size, .. } = workload;
-    let count = |size: usize| instructions(&["run", name, &size.to_string()]);
+    let program = std::env::current_exe()?;
+    let count = |size: usize| instructions(&program, &["run", name, &size.to_string()]);
     let base = count(0)?;
     let mut costs = [0; 3];
     for (cost, size) in costs.iter_mut().zip([*size, 2 * size, 4 * size]) {

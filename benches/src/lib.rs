@@ -4,17 +4,17 @@
 //! `counts` counts their instructions and allocations, and CI holds those to `baseline.txt`.
 
 mod connection;
+pub mod requests;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use connection::{
-    Connection, call_echo, call_echo_from_node, config, discover, list_tools, listen, post,
-};
+use connection::{Connection, config};
 use mcp_proto::internals::{HeadScan, parse_head, parse_message};
 use mcp_proto::{
     CallToolResult, Catalog, Change, Limits, Notification, Offer, Progress, Reply, Tool,
 };
+use requests::{call_echo, call_echo_from_node, discover, list_tools, listen, post};
 
 /// Something to be measured.
 #[derive(Clone, Copy)]

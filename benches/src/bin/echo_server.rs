@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use mcp_smol::{BoxError, Context, Endpoints, Server};
+use mcp_smol::{BoxError, Context, Endpoints, HubLimits, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -39,7 +39,10 @@ fn endpoints(more_tools: usize) -> Endpoints {
             args.message
         })
     });
-    Endpoints::new().mount("/mcp", server)
+    // As many as there may be connections: that is what is measured.
+    let mut limits = HubLimits::default();
+    limits.subscriptions = 10_000;
+    Endpoints::new().hub_limits(limits).mount("/mcp", server)
 }
 
 fn main() -> Result<(), BoxError> {

@@ -196,25 +196,32 @@ impl Answer {
         now: Instant,
         notification: &Notification,
     ) {
-        let (Some(subscription), Calls::One(_, messages)) = (&mut self.subscription, &self.calls)
-        else {
+        let Some(subscription) = &mut self.subscription else {
             return;
         };
-        let Some(id) = messages.id().cloned() else {
-            return;
+        let is_acknowledged = subscription.is_acknowledged;
+        let is_wanted = match notification {
+            Notification::Subscribed => !is_acknowledged,
+            Notification::Changed(change) => {
+                is_acknowledged && subscription.filter.includes(change)
+            }
+            _ => false,
         };
-        let filter = subscription.filter.clone();
-        match notification {
-            Notification::Subscribed if !subscription.is_acknowledged => {
-                subscription.is_acknowledged = true;
-                self.send_event(writer, now, |out| write_acknowledged(out, &id, &filter));
-            }
-            Notification::Changed(change)
-                if subscription.is_acknowledged && filter.includes(change) =>
-            {
-                self.send_event(writer, now, |out| write_changed(out, &id, change));
-            }
-            _ => {}
+        if !is_wanted {
+            return;
+        }
+        subscription.is_acknowledged = true;
+        let encoding = self.stream(writer, now);
+        if let (Some(Subscription { filter, .. }), Calls::One(_, messages)) =
+            (&self.subscription, &self.calls)
+            && let Some(id) = messages.id()
+        {
+            writer.write_piece(encoding, |out| {
+                sse::write_event(out, None, |out| match notification {
+                    Notification::Changed(change) => write_changed(out, id, change),
+                    _ => write_acknowledged(out, id, filter),
+                });
+            });
         }
     }
 

@@ -86,6 +86,7 @@ impl ResponseWriter<'_> {
     /// The head of a response whose body follows in pieces.
     pub(crate) fn begin_stream(&mut self, head: ResponseHead) -> BodyEncoding {
         self.keep_alive &= self.is_http11;
+        self.out.reserve(512);
         self.write_head(head);
         if self.is_http11 {
             self.out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
@@ -99,6 +100,8 @@ impl ResponseWriter<'_> {
     /// One piece of a streamed body; `piece` must append something.
     pub(crate) fn write_piece(&mut self, encoding: BodyEncoding, piece: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
+        // For nearly all that is said on the way to a result.
+        self.out.reserve(256);
         piece(self.out);
         let length = self.out.len() - start;
         debug_assert_ne!(length, 0, "an empty chunk would end the body");

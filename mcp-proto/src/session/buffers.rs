@@ -1,6 +1,9 @@
-//! The two byte queues of a connection.
+//! The queues of a connection: two of bytes, and one of what there is to do.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+use super::Output;
 
 /// A queue of bytes in one allocation, which goes when the queue runs empty: an idle connection
 /// holds no buffer.
@@ -57,9 +60,44 @@ impl ByteQueue {
     }
 }
 
+/// What there is to do. Mostly that is one thing at a time, which needs no allocation.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    first: Option<Output>,
+    /// Nothing, if there is no first.
+    others: VecDeque<Output>,
+}
+
+impl Outputs {
+    pub(super) fn push(&mut self, output: Output) {
+        match &mut self.first {
+            Some(_) => self.others.push_back(output),
+            first => *first = Some(output),
+        }
+    }
+
+    pub(super) fn extend(&mut self, outputs: impl IntoIterator<Item = Output>) {
+        outputs.into_iter().for_each(|output| self.push(output));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Output> {
+        let first = self.first.take()?;
+        self.first = self.others.pop_front();
+        if self.first.is_none() && self.others.capacity() > 0 {
+            self.others = VecDeque::new();
+        }
+        Some(first)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::CallKey;
 
     #[test]
     fn first_in_first_out_and_nothing_kept() {
@@ -72,5 +110,18 @@ mod tests {
         queue.consume(99);
         assert!(queue.is_empty());
         assert_eq!(queue.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn things_to_do_come_in_order() {
+        let mut outputs = Outputs::default();
+        for count in 1..5 {
+            outputs.extend((0..count).map(|nth| Output::StreamBegun(CallKey(nth))));
+            for nth in 0..count {
+                assert!(matches!(outputs.pop(), Some(Output::StreamBegun(key)) if key.0 == nth));
+            }
+            assert!(outputs.pop().is_none() && outputs.is_empty());
+            assert_eq!(outputs.others.capacity(), 0);
+        }
     }
 }

@@ -18,7 +18,7 @@ impl Session {
             State::Head { since, .. } if self.waiting() == 0 => Some(*since + deadlines.idle),
             State::Head { since, .. } => Some(*since + deadlines.head),
             State::Body { since, .. } => Some(*since + deadlines.body),
-            State::Call { answer } if self.outbox.is_empty() => answer.deadline(deadlines),
+            State::Call { answer } if self.out.queue.is_empty() => answer.deadline(deadlines),
             // A connection on which bytes wait is not silent.
             State::Call { .. } | State::Flush { .. } => None,
             State::Drain { since, .. } => Some(*since + deadlines.drain),
@@ -29,7 +29,8 @@ impl Session {
 
     /// When a peer that takes no bytes counts as gone.
     fn stall_deadline(&self) -> Option<Instant> {
-        (!self.outbox.is_empty()).then(|| self.last_write + self.config.deadlines.write_stall)
+        (!self.out.queue.is_empty())
+            .then(|| self.out.last_write + self.config.deadlines.write_stall)
     }
 
     /// When a shutdown stops waiting. A response that is on its way gets as long again as a
@@ -69,11 +70,11 @@ impl Session {
                 }
             }
             State::Call { answer } => {
-                let is_due = self.outbox.is_empty() && is_due(answer.deadline(deadlines));
+                let is_due = self.out.queue.is_empty() && is_due(answer.deadline(deadlines));
                 let key = answer.open().next().map(|(key, _)| key);
                 if let Some(key) = key.filter(|_| is_due) {
-                    self.with_answer(now, key, |session, answer| {
-                        session.write(now, |writer| answer.keep_alive(writer, now.instant));
+                    self.with_answer(now, key, |answer, writer, _| {
+                        answer.keep_alive(writer, now.instant);
                     });
                 }
             }
@@ -90,7 +91,9 @@ impl Session {
         // Part of a head, or pipelined requests that would have been served next.
         let waiting = match self.state {
             State::Head { .. } => self.waiting(),
-            State::Call { .. } | State::Flush { .. } if self.exchange.keep_alive => self.waiting(),
+            State::Call { .. } | State::Flush { .. } if self.out.exchange.keep_alive => {
+                self.waiting()
+            }
             _ => 0,
         };
         let only_half = how == PeerClosed::Fin && self.still_wants_answer();
@@ -121,7 +124,7 @@ impl Session {
             State::Flush { is_refusal: false } => self.lose(Lost::InResponse),
         }
         if waiting > 0 {
-            self.outputs.push_back(Output::Event(Event::RequestLost(LostRequest {
+            self.outputs.push(Output::Event(Event::RequestLost(LostRequest {
                 endpoint: None,
                 stage: Lost::InHead,
                 received: waiting as u64,
@@ -130,7 +133,7 @@ impl Session {
         }
         if only_half {
             self.is_half_closed = true;
-            self.exchange.keep_alive = false;
+            self.out.exchange.keep_alive = false;
             self.inbox.clear();
         } else {
             self.close();
@@ -150,22 +153,22 @@ impl Session {
     /// Whether a FIN only means that no further request follows.
     fn still_wants_answer(&self) -> bool {
         let is_complete = matches!(self.state, State::Call { .. } | State::Flush { .. });
-        let endpoint = self.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
+        let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
         is_complete && endpoint.is_some_and(|endpoint| endpoint.answer_half_closed)
     }
 
     fn lose(&mut self, stage: Lost) {
-        self.outputs.push_back(Output::Event(Event::RequestLost(LostRequest {
-            endpoint: self.exchange.endpoint,
+        self.outputs.push(Output::Event(Event::RequestLost(LostRequest {
+            endpoint: self.out.exchange.endpoint,
             stage,
-            received: self.exchange.received,
-            announced: self.exchange.announced,
+            received: self.out.exchange.received,
+            announced: self.out.exchange.announced,
         })));
     }
 
     pub(super) fn begin_shutdown(&mut self, now: Now, until: Instant) {
         self.shutdown = Some(self.shutdown.map_or(until, |earlier| earlier.min(until)));
-        self.exchange.keep_alive = false;
+        self.out.exchange.keep_alive = false;
         if matches!(self.state, State::Head { .. }) && self.waiting() == 0 {
             self.close();
         } else {
@@ -196,8 +199,8 @@ impl Session {
 
     /// Reports the end of a stream that has no other.
     fn ended(&mut self, key: Option<CallKey>) {
-        let endpoint = self.exchange.endpoint;
-        self.outputs.push_back(Output::Event(Event::StreamEnded { endpoint }));
+        let endpoint = self.out.exchange.endpoint;
+        self.outputs.push(Output::Event(Event::StreamEnded { endpoint }));
         self.outputs.extend(key.map(Output::Cancelled));
     }
 
@@ -215,7 +218,7 @@ impl Session {
             }
         };
         for key in open {
-            self.outputs.push_back(Output::Cancelled(key));
+            self.outputs.push(Output::Cancelled(key));
             self.reply(now, key, reply.clone());
         }
     }
@@ -223,7 +226,7 @@ impl Session {
     /// Closes our half and waits for the peer to do the same.
     pub(super) fn begin_drain(&mut self, now: Now) {
         self.state = State::Drain { since: now.instant, discarded: 0 };
-        self.outputs.push_back(Output::ShutdownWrite);
+        self.outputs.push(Output::ShutdownWrite);
         // Whatever the peer has pipelined behind its last request stays unanswered.
         let waiting = self.inbox.len();
         self.inbox.clear();
@@ -244,7 +247,7 @@ impl Session {
     pub(super) fn close(&mut self) {
         self.state = State::Closed;
         self.inbox.clear();
-        self.outbox.clear();
-        self.outputs.push_back(Output::Close);
+        self.out.queue.clear();
+        self.outputs.push(Output::Close);
     }
 }

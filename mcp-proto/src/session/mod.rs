@@ -12,16 +12,15 @@ mod respond;
 pub use event::{Event, Lost, LostRequest};
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::fmt;
 
-use buffers::ByteQueue;
+use buffers::{ByteQueue, Outputs};
 
 use crate::call::{Call, CallKey, Notification, Reply};
 use crate::config::Config;
 use crate::exchange::{Answer, Incoming};
-use crate::http::{BodyDecoder, HeadScan};
+use crate::http::{BodyDecoder, HeadScan, ResponseWriter};
 use crate::hub::StreamStart;
 use crate::time::{Instant, Now};
 
@@ -78,14 +77,9 @@ pub struct Session {
     state: State,
     /// Bytes received and not yet looked at, or part of an incomplete head.
     inbox: ByteQueue,
-    /// Bytes to send.
-    outbox: ByteQueue,
-    outputs: VecDeque<Output>,
-    /// The request in hand; meaningful from the end of its head to the end of its response.
-    exchange: Exchange,
+    outputs: Outputs,
+    out: Outgoing,
     next_key: u64,
-    /// When the peer last took a byte, or the first one came to be sent.
-    last_write: Instant,
     /// Set by [`Input::Shutdown`].
     shutdown: Option<Instant>,
     /// The peer has closed its sending half and still wants its answer.
@@ -163,7 +157,7 @@ enum State {
     },
     /// The application is at work.
     Call {
-        answer: Box<Answer>,
+        answer: Answer,
     },
     /// The response is complete but not yet written.
     Flush {
@@ -177,6 +171,41 @@ enum State {
         discarded: usize,
     },
     Closed,
+}
+
+/// The way to the peer.
+struct Outgoing {
+    /// Bytes to send.
+    queue: ByteQueue,
+    /// When the peer last took a byte, or the first one came to be sent.
+    last_write: Instant,
+    /// The request in hand; meaningful from the end of its head to the end of its response.
+    exchange: Exchange,
+}
+
+impl Outgoing {
+    fn new(now: Instant) -> Self {
+        Self { queue: ByteQueue::default(), last_write: now, exchange: Exchange::default() }
+    }
+
+    /// Appends to the bytes for the peer.
+    fn write(&mut self, now: Now, write: impl FnOnce(&mut ResponseWriter<'_>)) {
+        if self.queue.is_empty() {
+            self.last_write = now.instant;
+        }
+        let exchange = &mut self.exchange;
+        self.queue.append(|out| {
+            let mut writer = ResponseWriter {
+                out,
+                unix_seconds: now.unix_seconds,
+                is_http11: exchange.is_http11,
+                keep_alive: exchange.keep_alive,
+                omit_body: exchange.omit_body,
+            };
+            write(&mut writer);
+            exchange.keep_alive = writer.keep_alive;
+        });
+    }
 }
 
 /// What a response has to know of the request it answers.
@@ -212,11 +241,9 @@ impl Session {
             config,
             state: State::Head { scan: HeadScan::default(), since: now.instant },
             inbox: ByteQueue::default(),
-            outbox: ByteQueue::default(),
-            outputs: VecDeque::new(),
-            exchange: Exchange::default(),
+            outputs: Outputs::default(),
+            out: Outgoing::new(now.instant),
             next_key: 0,
-            last_write: now.instant,
             shutdown: None,
             is_half_closed: false,
         }
@@ -242,7 +269,7 @@ impl Session {
     /// The next thing to do. Only [`handle`](Self::handle) makes more.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
+        let output = self.outputs.pop();
         debug_assert!(
             !matches!(output, Some(Output::Close)) || (self.outputs.is_empty() && self.is_closed()),
             "Close is the last output"
@@ -253,8 +280,8 @@ impl Session {
     /// The bytes to be written now, possibly none. Only [`handle`](Self::handle) changes them.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        debug_assert!(!self.is_closed() || self.outbox.is_empty(), "no write after close");
-        self.outbox.as_slice()
+        debug_assert!(!self.is_closed() || self.out.queue.is_empty(), "no write after close");
+        self.out.queue.as_slice()
     }
 
     /// Whether bytes from the peer are welcome. False while it pipelines faster than it is served,
@@ -279,9 +306,9 @@ impl Session {
     pub fn can_notify(&self) -> bool {
         match &self.state {
             State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
-                self.outbox.is_empty()
+                self.out.queue.is_empty()
             }
-            _ => self.outbox.len() < self.config.limits.unsent,
+            _ => self.out.queue.len() < self.config.limits.unsent,
         }
     }
 
@@ -306,7 +333,7 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("state", &state)
             .field("read_ahead", &self.inbox.len())
-            .field("unsent", &self.outbox.len())
+            .field("unsent", &self.out.queue.len())
             .finish_non_exhaustive()
     }
 }

@@ -97,7 +97,7 @@ impl Session {
     fn begin_request(&mut self, now: Now, head: Head, input: &mut &[u8]) {
         let framing = head.framing();
         let expects_continue = head.expects_continue() && framing != Framing::Empty;
-        self.exchange = Exchange {
+        self.out.exchange = Exchange {
             endpoint: None,
             received: 0,
             announced: match framing {
@@ -111,7 +111,7 @@ impl Session {
         };
         match Incoming::new(&self.config, head) {
             Ok(incoming) => {
-                self.exchange.endpoint = Some(incoming.endpoint());
+                self.out.exchange.endpoint = Some(incoming.endpoint());
                 if framing == Framing::Empty {
                     return self.finish_request(now, incoming);
                 }
@@ -131,9 +131,9 @@ impl Session {
                 }
             }
             Err((endpoint, refusal)) => {
-                self.exchange.endpoint = endpoint;
+                self.out.exchange.endpoint = endpoint;
                 // A body that nobody will read still has to pass before the next request could.
-                self.exchange.keep_alive &= framing == Framing::Empty;
+                self.out.exchange.keep_alive &= framing == Framing::Empty;
                 self.refuse(now, refusal);
             }
         }
@@ -162,7 +162,7 @@ impl Session {
         loop {
             match decoder.next(input, incoming.room(), self.config.body_limit())? {
                 Progress::Data(piece) => {
-                    self.exchange.received += piece.len() as u64;
+                    self.out.exchange.received += piece.len() as u64;
                     incoming.push(piece);
                 }
                 Progress::NeedMore => return Ok(false),
@@ -177,8 +177,8 @@ impl Session {
             Ok(Outcome::Call(request, accepts)) => {
                 let call = self.call(endpoint, request, self.form(endpoint, accepts, false));
                 let answer = Answer::new(&call, now.instant);
-                self.outputs.push_back(Output::Call(call));
-                self.state = State::Call { answer: Box::new(answer) };
+                self.outputs.push(Output::Call(call));
+                self.state = State::Call { answer };
                 if self.shutdown.is_some() {
                     self.end_endless(now);
                 }
@@ -230,7 +230,7 @@ impl Session {
             return self.write(now, |writer| answer.finish_batch(writer, now.instant));
         }
         self.outputs.extend(calls.into_iter().map(Output::Call));
-        self.state = State::Call { answer: Box::new(answer) };
+        self.state = State::Call { answer };
     }
 
     fn call(&mut self, endpoint: usize, request: Box<Request>, form: ResponseForm) -> Call {
@@ -253,14 +253,14 @@ impl Session {
     pub(super) fn refuse_head(&mut self, now: Now, raw: &[u8], refusal: Refusal) {
         // A HEAD is answered without a body even if nothing else of it could be read.
         let omit_body = raw.starts_with(b"HEAD ");
-        self.exchange = Exchange { omit_body, ..Exchange::default() };
+        self.out.exchange = Exchange { omit_body, ..Exchange::default() };
         self.refuse(now, refusal);
     }
 
     /// Refuses a request in whose body something is wrong, and behind which no other could be
     /// found.
     pub(super) fn refuse_and_close(&mut self, now: Now, refusal: Refusal) {
-        self.exchange.keep_alive = false;
+        self.out.exchange.keep_alive = false;
         self.refuse(now, refusal);
     }
 

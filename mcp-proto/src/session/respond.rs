@@ -2,6 +2,7 @@
 
 use super::{Event, Output, Session, State};
 use crate::call::{CallKey, Notification, Reply};
+use crate::endpoint::Endpoint;
 use crate::error::Refusal;
 use crate::exchange::{
     Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_refusal,
@@ -17,14 +18,8 @@ impl Session {
             Reply::Refused(refusal) if !self.is_streaming() => {
                 self.refuse_calls(now, key, refusal);
             }
-            reply => self.with_answer(now, key, |session, answer| {
-                let config = session.config.clone();
-                let endpoint = session.exchange.endpoint.and_then(|at| config.endpoints.get(at));
-                if let Some(endpoint) = endpoint {
-                    session.write(now, |writer| {
-                        answer.reply(writer, now.instant, endpoint, key, reply);
-                    });
-                }
+            reply => self.with_answer(now, key, |answer, writer, endpoint| {
+                answer.reply(writer, now.instant, endpoint, key, reply);
             }),
         }
     }
@@ -49,21 +44,21 @@ impl Session {
     }
 
     pub(super) fn notify(&mut self, now: Now, key: CallKey, notification: &Notification) {
-        self.with_answer(now, key, |session, answer| {
-            session.write(now, |writer| answer.notify(writer, now.instant, key, notification));
+        self.with_answer(now, key, |answer, writer, _| {
+            answer.notify(writer, now.instant, key, notification);
         });
     }
 
     pub(super) fn admit(&mut self, now: Now, key: CallKey, start: StreamStart) {
-        self.with_answer(now, key, |session, answer| {
-            session.write(now, |writer| answer.admit(writer, now.instant, key, start));
+        self.with_answer(now, key, |answer, writer, _| {
+            answer.admit(writer, now.instant, key, start);
         });
     }
 
     pub(super) fn answer_immediate(&mut self, now: Now, endpoint: usize, immediate: &Immediate) {
         self.begin_flush(false);
-        let config = self.config.clone();
-        self.write(now, |writer| write_immediate(writer, &config.endpoints[endpoint], immediate));
+        let endpoint = &self.config.endpoints[endpoint];
+        self.out.write(now, |writer| write_immediate(writer, endpoint, immediate));
     }
 
     pub(super) fn answer_accepted(&mut self, now: Now) {
@@ -88,7 +83,7 @@ impl Session {
         self.begin_flush(true);
         self.write(now, |writer| write_refusal(writer, id, &refusal));
         self.outputs
-            .push_back(Output::Event(Event::Refused { endpoint: self.exchange.endpoint, refusal }));
+            .push(Output::Event(Event::Refused { endpoint: self.out.exchange.endpoint, refusal }));
     }
 
     pub(super) fn begin_flush(&mut self, is_refusal: bool) {
@@ -97,50 +92,34 @@ impl Session {
 
     /// Appends to the bytes for the peer.
     pub(super) fn write(&mut self, now: Now, write: impl FnOnce(&mut ResponseWriter<'_>)) {
-        let exchange = &mut self.exchange;
-        if self.outbox.is_empty() {
-            self.last_write = now.instant;
-        }
-        self.outbox.append(|out| {
-            let mut writer = ResponseWriter {
-                out,
-                unix_seconds: now.unix_seconds,
-                is_http11: exchange.is_http11,
-                keep_alive: exchange.keep_alive,
-                omit_body: exchange.omit_body,
-            };
-            write(&mut writer);
-            exchange.keep_alive = writer.keep_alive;
-        });
+        self.out.write(now, write);
     }
 
-    /// Lends out the response in hand, if it answers the call named `key`. If it is complete after
-    /// that, it only has to be written.
+    /// Goes on with the response in hand, if it answers the call named `key`. If it is complete
+    /// after that, it only has to be written.
     pub(super) fn with_answer(
         &mut self,
         now: Now,
         key: CallKey,
-        with: impl FnOnce(&mut Self, &mut Answer),
+        with: impl FnOnce(&mut Answer, &mut ResponseWriter<'_>, &Endpoint),
     ) {
-        // `with` gets the session and the answer apart, so the answer has to leave the session.
-        match core::mem::replace(&mut self.state, State::Closed) {
-            State::Call { mut answer } if answer.has(key) => {
-                let was_streaming = answer.is_streaming_session();
-                with(self, &mut answer);
-                if answer.is_done() {
-                    self.begin_flush(false);
-                    // A stream that ends with the connection may have nothing left to say.
-                    if self.outbox.is_empty() {
-                        self.flushed(now);
-                    }
-                } else {
-                    if !was_streaming && answer.is_streaming_session() {
-                        self.outputs.push_back(Output::StreamBegun(key));
-                    }
-                    self.state = State::Call { answer };
-                }
+        let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
+        let (State::Call { answer }, Some(endpoint)) = (&mut self.state, endpoint) else {
+            return;
+        };
+        if !answer.has(key) {
+            return;
+        }
+        let was_streaming = answer.is_streaming_session();
+        self.out.write(now, |writer| with(answer, writer, endpoint));
+        if answer.is_done() {
+            self.begin_flush(false);
+            // A stream that ends with the connection may have nothing left to say.
+            if self.out.queue.is_empty() {
+                self.flushed(now);
             }
-            other => self.state = other,
+        } else if !was_streaming && answer.is_streaming_session() {
+            self.outputs.push(Output::StreamBegun(key));
         }
     }
 
@@ -148,16 +127,16 @@ impl Session {
         if count == 0 {
             return;
         }
-        self.outbox.consume(count);
-        self.last_write = now.instant;
-        if matches!(self.state, State::Flush { .. }) && self.outbox.is_empty() {
+        self.out.queue.consume(count);
+        self.out.last_write = now.instant;
+        if matches!(self.state, State::Flush { .. }) && self.out.queue.is_empty() {
             self.flushed(now);
         }
     }
 
     /// The response is out: on to the next request, or to the end.
     fn flushed(&mut self, now: Now) {
-        if self.exchange.keep_alive && self.shutdown.is_none() && !self.is_half_closed {
+        if self.out.exchange.keep_alive && self.shutdown.is_none() && !self.is_half_closed {
             self.wait_for_request(now);
             if !self.inbox.is_empty() {
                 self.advance_inbox(now);

@@ -327,8 +327,10 @@ impl<'a> Fields<'a> {
             return failed(ErrorCode::INVALID_REQUEST);
         }
         let Some(method) = method else {
-            // What a client of 2026-07-28 sends are requests and notifications.
-            return match is_answer && era == Era::Legacy {
+            // What a client of 2026-07-28 sends are requests and notifications. Only an error may not
+            // know what it answers.
+            let answers = id.is_some() || message.get("error").is_some();
+            return match is_answer && answers && era == Era::Legacy {
                 true => Meaning::Silent,
                 false => failed(ErrorCode::INVALID_REQUEST),
             };

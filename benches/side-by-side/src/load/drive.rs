@@ -56,6 +56,8 @@ pub(crate) struct Driven {
     pub(crate) cpu_micros: f64,
     pub(crate) p50_micros: f64,
     pub(crate) p99_micros: f64,
+    /// The one call that took longest.
+    pub(crate) slowest_micros: f64,
     /// How much of its core the load itself took: from 95 % on, it may be what was measured.
     pub(crate) load_percent: f64,
 }
@@ -110,6 +112,7 @@ pub(crate) fn drive(
         cpu_micros: server_took.as_secs_f64() * 1e6 / calls,
         p50_micros: percentile(&nanos, 0.5) / 1e3,
         p99_micros: percentile(&nanos, 0.99) / 1e3,
+        slowest_micros: percentile(&nanos, 1.0) / 1e3,
         load_percent: 100.0 * load_took.as_secs_f64() / took.as_secs_f64(),
     })
 }

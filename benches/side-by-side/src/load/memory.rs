@@ -22,7 +22,8 @@ const COLUMNS: &[Column] = &[
     Column { title: "bytes/subscription", decimals: 0, is_compared: true },
 ];
 
-/// What a server holds of each client: of one that has had an answer, and of one that listens.
+/// What a server holds of each client: of one that has had an answer, and of one that listens. It is
+/// measured once, whatever the rounds; what the system holds of a socket is not part of it.
 pub(crate) fn memory(plan: &Plan) -> Result<Table, BoxError> {
     let call = Exchange::new(call_echo("hello", false), &[r#""text":"hello""#]);
     let subscription = Subscription::new();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// What one round measured, in the order of the columns.
+/// What one round measured, in the order of the columns. What there was not to be measured is NaN.
 pub(crate) type Round = Vec<f64>;
 
 pub(crate) struct Column {
@@ -34,9 +34,13 @@ impl Table {
         for (name, values) in &rows {
             write!(text, "\n| {name} |").expect("a string takes all");
             for (at, (column, value)) in self.columns.iter().zip(values).enumerate() {
+                if value.is_nan() {
+                    text += " – |";
+                    continue;
+                }
                 write!(text, " {value:.*}", column.decimals).expect("a string takes all");
                 let compared = reference.filter(|_| column.is_compared).map(|(_, of)| of[at]);
-                if let Some(other) = compared.filter(|other| *other != 0.0) {
+                if let Some(other) = compared.filter(|other| *other > 0.0) {
                     write!(text, " ({:.2})", value / other).expect("a string takes all");
                 }
                 text += " |";
@@ -91,11 +95,15 @@ mod tests {
         let table = Table {
             title: "call".into(),
             columns: COLUMNS,
-            rows: vec![("a", vec![vec![10.0, 1.0]]), ("b", vec![vec![20.0, 2.0]])],
+            rows: vec![
+                ("a", vec![vec![10.0, 1.0]]),
+                ("b", vec![vec![20.0, 2.0]]),
+                ("c", vec![vec![30.0, f64::NAN]]),
+            ],
             reference: "b",
         };
         let expected = "### call\n\n| server | calls/s | load |\n|---|--:|--:|\n\
-                        | a | 10 (0.50) | 1.0 |\n| b | 20 (1.00) | 2.0 |\n";
+                        | a | 10 (0.50) | 1.0 |\n| b | 20 (1.00) | 2.0 |\n| c | 30 (1.50) | – |\n";
         assert_eq!(table.to_markdown(), expected);
     }
 }

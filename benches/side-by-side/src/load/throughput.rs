@@ -20,6 +20,7 @@ const COLUMNS: &[Column] = &[
     Column { title: "CPU µs/call", decimals: 1, is_compared: true },
     Column { title: "p50 µs", decimals: 0, is_compared: true },
     Column { title: "p99 µs", decimals: 0, is_compared: true },
+    Column { title: "slowest µs", decimals: 0, is_compared: false },
     Column { title: "load %", decimals: 0, is_compared: false },
 ];
 
@@ -87,6 +88,7 @@ fn measure(
                 driven.cpu_micros,
                 driven.p50_micros,
                 driven.p99_micros,
+                driven.slowest_micros,
                 driven.load_percent,
             ]);
         }

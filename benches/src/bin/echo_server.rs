@@ -40,8 +40,7 @@ fn endpoints(more_tools: usize) -> Endpoints {
         })
     });
     // As many as there may be connections: that is what is measured.
-    let mut limits = HubLimits::default();
-    limits.subscriptions = 10_000;
+    let limits = HubLimits { subscriptions: 10_000, ..HubLimits::default() };
     Endpoints::new().hub_limits(limits).mount("/mcp", server)
 }
 

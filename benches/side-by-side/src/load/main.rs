@@ -3,14 +3,14 @@
 //! ```sh
 //! cargo build --release --manifest-path benches/side-by-side/Cargo.toml --bins
 //! alias load=benches/side-by-side/target/release/load
-//! load                                              # all scenarios, some ten minutes
+//! load                                              # all scenarios, a quarter of an hour
 //! load call list --rounds 1 --seconds 1             # two of them, in a hurry
 //! load fan-out --servers smol,tokio,raw-fixed       # some servers
 //! ```
 //!
 //! Servers run on one core and the load on another, on a machine that should do nothing else. The
 //! numbers are medians of the rounds; in brackets, how often that is the value of the server that does
-//! least: `hyper-fixed`, or `raw-fixed` where there are streams.
+//! least: `hyper-fixed`, or `raw-fixed` where there are streams. `threads` compares ours with ours.
 
 mod client;
 mod drive;

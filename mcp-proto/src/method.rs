@@ -158,3 +158,63 @@ impl McpMethod {
         matches!(self, Self::CallTool | Self::GetPrompt | Self::ReadResource)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server_info::{Capabilities, ServerInfo};
+
+    #[test]
+    fn methods_are_there_for_their_era_and_what_the_server_can_do() {
+        let endpoint = |capabilities| {
+            let mut info = ServerInfo::new("t", "1");
+            info.capabilities = capabilities;
+            let mut endpoint = Endpoint::new("/", info).unwrap();
+            endpoint.keeps_sessions = true;
+            endpoint
+        };
+        let mut all = Capabilities {
+            logging: Some(Default::default()),
+            completions: Some(Default::default()),
+            tools: Some(Default::default()),
+            prompts: Some(Default::default()),
+            resources: Some(Default::default()),
+            ..Capabilities::default()
+        };
+        if let Some(resources) = &mut all.resources {
+            (resources.subscribe, resources.list_changed) = (true, true);
+        }
+        let (all, none) = (endpoint(all), endpoint(Capabilities::default()));
+        // Whether it is there on 2026-07-28, on the 2025 revisions, and there in a session.
+        for (name, modern, legacy, in_session) in [
+            ("tools/list", true, true, true),
+            ("tools/call", true, true, true),
+            ("prompts/list", true, true, true),
+            ("prompts/get", true, true, true),
+            ("resources/list", true, true, true),
+            ("resources/templates/list", true, true, true),
+            ("resources/read", true, true, true),
+            ("completion/complete", true, true, true),
+            ("subscriptions/listen", true, false, false),
+            ("initialize", false, true, true),
+            ("ping", false, false, true),
+            ("logging/setLevel", false, false, true),
+            ("resources/subscribe", false, false, true),
+            ("resources/unsubscribe", false, false, true),
+            ("", false, false, false),
+            ("tools/none", false, false, false),
+        ] {
+            let is_there = |endpoint: &Endpoint, era, is_in_session| {
+                McpMethod::find(name, endpoint, era, is_in_session).is_some()
+            };
+            assert_eq!(is_there(&all, Era::Modern, false), modern, "{name}");
+            assert_eq!(is_there(&all, Era::Legacy, false), legacy, "{name}");
+            assert_eq!(is_there(&all, Era::Legacy, true), in_session, "{name}");
+            // These two need nothing else.
+            let needs_nothing = ["initialize", "ping"].contains(&name);
+            assert!(!is_there(&none, Era::Modern, false), "{name}");
+            assert_eq!(is_there(&none, Era::Legacy, false), legacy && needs_nothing, "{name}");
+            assert_eq!(is_there(&none, Era::Legacy, true), in_session && needs_nothing, "{name}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
     python3 tests/mutants/run.py              all of them, in a copy below target/
     python3 tests/mutants/run.py drain batch  those whose name contains one of these
+    python3 tests/mutants/run.py --check      none, but whether each still fits the code
 
 A mutant is a name, the test that has to fail, a file of mcp-proto/src, what stands there, and what
 takes its place. Whoever changes the code mends the mutant.
@@ -23,8 +24,8 @@ LAWS = [
         "law 1: a reset leaves what was to be written",
         "law_1",
         "session/leave.rs",
-        "        self.inbox.clear();\n        self.outbox.clear();\n        self.outputs.push_back(Output::Close);",
-        "        self.inbox.clear();\n        self.outputs.push_back(Output::Close);",
+        "        self.inbox.clear();\n        self.out.queue.clear();\n        self.outputs.push(Output::Close);",
+        "        self.inbox.clear();\n        self.outputs.push(Output::Close);",
     ),
     (
         "law 1: closed twice",
@@ -107,8 +108,8 @@ LAWS = [
         "law 9: fewer bytes than were received",
         "law_9",
         "session/receive.rs",
-        "                    self.exchange.received += piece.len() as u64;",
-        "                    self.exchange.received += piece.len() as u64 - 1;",
+        "                    self.out.exchange.received += piece.len() as u64;",
+        "                    self.out.exchange.received += piece.len() as u64 - 1;",
     ),
 ]
 
@@ -119,10 +120,11 @@ LIMITS = [
     ("body", "exchange/incoming.rs", "if length > body_limit as u64 =>", "if length > body_limit as u64 + 1 =>"),
     ("body in chunks", "http/body.rs", "if size > room as u64 {", "if size > room as u64 + 1 {"),
     ("chunk_overhead", "http/chunked.rs", "(self.overhead <= self.overhead_limit)", "(self.overhead < self.overhead_limit)"),
-    ("batch", "exchange/incoming.rs", "config.limits.batch)?", "config.limits.batch + 1)?"),
-    ("json_depth", "jsonrpc/depth.rs", "if depth > limit {", "if depth > limit + 1 {"),
+    ("batch", "exchange/batch.rs", "= (config.limits.batch,", "= (config.limits.batch + 1,"),
+    ("json_depth", "json/scan.rs", "self.depth == self.depth_limit", "self.depth > self.depth_limit"),
+    ("128 levels of JSON", "config.rs", "self.limits.json_depth.min(MOST_LEVELS)", "self.limits.json_depth"),
     ("read_ahead", "session/mod.rs", "self.inbox.len() < self.config.limits.read_ahead", "self.inbox.len() <= self.config.limits.read_ahead"),
-    ("unsent", "session/mod.rs", "self.outbox.len() < self.config.limits.unsent", "self.outbox.len() <= self.config.limits.unsent"),
+    ("unsent", "session/mod.rs", "self.out.queue.len() < self.config.limits.unsent", "self.out.queue.len() <= self.config.limits.unsent"),
     ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),
     ("65,535 bytes of head", "config.rs", "usize::from(u16::MAX)", "usize::from(u16::MAX) - 1"),
     ("4 GiB of body", "config.rs", "self.limits.body.min(u32::MAX as usize)", "self.limits.body"),
@@ -140,10 +142,10 @@ DEADLINES = [
     ("head", "session/leave.rs", "            State::Head { since, .. } => Some(*since + deadlines.head),", "            State::Head { since, .. } => Some(*since + deadlines.head / 2),"),
     ("body", "session/leave.rs", "            State::Body { since, .. } => Some(*since + deadlines.body),", "            State::Body { since, .. } => Some(*since + deadlines.head),"),
     ("idle", "session/leave.rs", "                if is_due(Some(*since + deadlines.idle)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),
-    ("write_stall", "session/respond.rs", "        self.outbox.consume(count);\n        self.last_write = now.instant;", "        self.outbox.consume(count);"),
+    ("write_stall", "session/respond.rs", "        self.out.queue.consume(count);\n        self.out.last_write = now.instant;", "        self.out.queue.consume(count);"),
     ("drain", "session/leave.rs", "                if is_due(Some(*since + deadlines.drain)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),
     ("stream_after", "exchange/answer.rs", "Some(since + deadlines.stream_after)", "Some(since + deadlines.keep_alive)"),
-    ("keep_alive", "session/leave.rs", "            State::Call { answer } if self.outbox.is_empty() => answer.deadline(deadlines),", "            State::Call { answer } => answer.deadline(deadlines),"),
+    ("keep_alive", "session/leave.rs", "            State::Call { answer } if self.out.queue.is_empty() => answer.deadline(deadlines),", "            State::Call { answer } => answer.deadline(deadlines),"),
     ("shutdown", "session/leave.rs", "self.shutdown.map_or(until, |earlier| earlier.min(until))", "until"),
     ("session_idle", "hub/mod.rs", "since + self.deadlines.session_idle <= now", "since + self.deadlines.session_idle < now"),
     ("replay", "hub/mod.rs", "since + self.deadlines.replay <= now", "since + self.deadlines.replay < now"),
@@ -184,7 +186,19 @@ def failing(test):
     return re.findall(r"^test (\S+) \.\.\. FAILED|^    (\S+)$", output, re.M)
 
 
+def outdated():
+    """The names of the mutants whose place is not in the code any more, or is in several."""
+    for name, _, file, old, _ in mutants():
+        path = ROOT / "mcp-proto" / "src" / file
+        if not path.exists() or path.read_text().count(old) != 1:
+            yield name
+
+
 def main():
+    if sys.argv[1:] == ["--check"]:
+        names = list(outdated())
+        print("\n".join(f"outdated: {name}" for name in names) or "all fit the code")
+        return 1 if names else 0
     chosen = [
         mutant for mutant in mutants() if not sys.argv[1:] or any(word in mutant[0] for word in sys.argv[1:])
     ]

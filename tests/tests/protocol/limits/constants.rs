@@ -3,7 +3,7 @@
 //! How many values a completion has, and how much longer a question may take with progress, is
 //! tested where it is settled: `completion.rs` and `hub/tests.rs` in `mcp-proto`.
 
-use mcp_proto::{Catalog, ElicitSchema, Limits, Offer, Tool};
+use mcp_proto::{Catalog, ElicitSchema, Limits, Offer, Refusal, Tool};
 use mcp_tests::peer::{PING, begin_chunks, post};
 use serde_json::json;
 
@@ -89,6 +89,23 @@ fn quotes_of_128_characters() {
             assert_eq!(message.matches('\u{e9}').count(), quoted, "{message}");
             assert_eq!(message.contains("..."), count > 128);
             assert!(message.contains(r#""code":-32601"#), "{message}");
+        }
+    }
+}
+
+/// A bit is kept for each level, whatever is set.
+#[test]
+fn levels_of_json_128() {
+    let limits = Limits { json_depth: usize::MAX, ..Limits::default() };
+    for (levels, answer) in [(126, 200), (127, 400)] {
+        let params = format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{params}}}"#);
+        for size in PIECES {
+            let mut peer = peer(&limits);
+            peer.send_in(size, &post("", &body));
+            assert_eq!(peer.statuses("ping"), [answer]);
+            let is_named = |refusal: &Refusal| matches!(refusal, Refusal::TooDeep { limit: 128 });
+            assert_eq!(peer.refusals().iter().any(is_named), answer == 400);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! One MCP request over one HTTP request and response, whatever carries the two.
 //!
 //! `incoming` takes the head and the pieces of the body, `interpret` finds out what the message in
-//! it means: together they make a [`Request`], or the error to send. `answer` turns what the application then says into a JSON object or an
-//! event stream. Neither knows where the bytes come from or go to.
+//! it means: together they make a [`Request`], or the error to send. `answer` turns what the
+//! application then says into a JSON object or an event stream. Neither knows where the bytes come
+//! from or go to.
 //!
 //! [`Request`]: crate::Request
 

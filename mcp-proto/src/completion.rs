@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RpcError;
+use crate::json::is_object;
 use crate::jsonrpc::Members;
 
 /// How many values may be suggested at once (2026-07-28, server/utilities/completion).
@@ -78,7 +79,7 @@ fn member<'de, T: Deserialize<'de>>(name: &str, value: Option<&'de str>) -> Resu
     let value = value
         .ok_or_else(|| RpcError::invalid_params(format!("invalid params: `{name}` is missing")))?;
     // serde would take an array, too, for the members in their order.
-    let object = Some(value).filter(|value| value.starts_with('{'));
+    let object = Some(value).filter(|value| is_object(value));
     object
         .and_then(|object| serde_json::from_str(object).ok())
         .ok_or_else(|| RpcError::invalid_params(format!("invalid params: `{name}` is malformed")))

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use crate::endpoint::Endpoint;
 use crate::guard::{Hosts, Origins};
-use crate::json::MOST_LEVELS;
 use crate::limits::{Deadlines, Limits};
 
 /// Endpoints, guards, limits and deadlines. Immutable once sessions use it.
@@ -38,10 +37,5 @@ impl Config {
     /// The limit on a body, within what offsets into it can express.
     pub(crate) fn body_limit(&self) -> usize {
         self.limits.body.min(u32::MAX as usize)
-    }
-
-    /// The limit on levels of JSON, within what can be kept track of.
-    pub(crate) fn json_depth_limit(&self) -> usize {
-        self.limits.json_depth.min(MOST_LEVELS)
     }
 }

@@ -223,7 +223,7 @@ impl Capabilities {
 /// Those members that are objects, as they all have to be.
 fn objects(members: &BTreeMap<String, Box<RawValue>>) -> BTreeMap<&str, &RawValue> {
     let members = members.iter().map(|(name, settings)| (name.as_str(), &**settings));
-    members.filter(|(_, settings)| is_object(settings)).collect()
+    members.filter(|(_, settings)| is_object(settings.get())).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::RpcError;
-use crate::json::decoded;
+use crate::json::{decoded, is_object};
 
 /// What a client wants to hear of (`SubscriptionFilter`). By default, nothing.
 ///
@@ -53,7 +53,7 @@ impl SubscriptionFilter {
         }
 
         // serde would take an array, too, for the members in their order.
-        let members = Some(json).filter(|json| json.starts_with('{'));
+        let members = Some(json).filter(|json| is_object(json));
         let members: Members<'_> =
             members.and_then(|json| serde_json::from_str(json).ok()).ok_or_else(|| {
                 RpcError::invalid_params(

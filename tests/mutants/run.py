@@ -122,7 +122,7 @@ LIMITS = [
     ("chunk_overhead", "http/chunked.rs", "(self.overhead <= self.overhead_limit)", "(self.overhead < self.overhead_limit)"),
     ("batch", "exchange/batch.rs", "= (config.limits.batch,", "= (config.limits.batch + 1,"),
     ("json_depth", "json/scan.rs", "self.depth == self.depth_limit", "self.depth > self.depth_limit"),
-    ("128 levels of JSON", "config.rs", "self.limits.json_depth.min(MOST_LEVELS)", "self.limits.json_depth"),
+    ("128 levels of JSON", "json/scan.rs", "if depth_limit < MOST_LEVELS { depth_limit } else { MOST_LEVELS }", "depth_limit"),
     ("read_ahead", "session/mod.rs", "self.inbox.len() < self.config.limits.read_ahead", "self.inbox.len() <= self.config.limits.read_ahead"),
     ("unsent", "session/mod.rs", "self.out.queue.len() < self.config.limits.unsent", "self.out.queue.len() <= self.config.limits.unsent"),
     ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),

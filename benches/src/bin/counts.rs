@@ -23,7 +23,7 @@ use mcp_tests::meter;
 /// makes of it. Allocations must be as many.
 const TOLERANCE: f64 = 0.03;
 
-/// From the workspace's root, which is where cargo runs it.
+/// From the workspace's root, where the program has to be started.
 const BASELINE: &str = "benches/baseline.txt";
 
 #[global_allocator]

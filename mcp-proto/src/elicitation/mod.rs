@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for ElicitResult {
         let Object { action, content } = Object::deserialize(deserializer)?;
         let content = content.filter(|_| action == ElicitAction::Accept);
         match content {
-            Some(content) if !is_object(&content) => {
+            Some(content) if !is_object(content.get()) => {
                 Err(D::Error::custom("`content` must be an object"))
             }
             content => Ok(Self { action, content }),

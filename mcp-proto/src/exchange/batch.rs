@@ -45,7 +45,7 @@ pub(super) fn read(
         VersionField::Known(revision) if revision.era() == Era::Legacy && is_in_session => {}
         _ => return Err(Failure::Refused(Refusal::UnknownBatch)),
     }
-    let (limit, depth_limit) = (config.limits.batch, config.json_depth_limit());
+    let (limit, depth_limit) = (config.limits.batch, config.limits.json_depth);
     let mut members = Vec::new();
     let mut count = 0_usize;
     let mut scanner = Scanner::new(body, depth_limit);
@@ -58,8 +58,7 @@ pub(super) fn read(
         Ok(())
     });
     let refused = Failure::Refused;
-    walk.and_then(|()| scanner.end())
-        .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
+    walk.and_then(|()| scanner.end()).map_err(|malformed| refused(no_message(body, malformed)))?;
     if count > limit {
         return Err(refused(Refusal::BatchTooLarge { limit }));
     }

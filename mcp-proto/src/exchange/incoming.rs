@@ -18,7 +18,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
-use crate::json::Malformed;
+use crate::json::{Malformed, is_object};
 use crate::jsonrpc::{Id, Message};
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
@@ -122,15 +122,14 @@ impl Incoming {
             return Ok(Outcome::Call(Box::new(request), self.accepts));
         }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
-        let limit = config.json_depth_limit();
         let endpoint = &config.endpoints[self.endpoint];
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
             let members = batch::read(&self.head, &body, endpoint, config)?;
             return Ok(Outcome::Batch(members, accepts));
         }
-        let message = Message::parse(&body, limit)
-            .map_err(|malformed| refused(no_message(&body, malformed, limit)))?;
+        let message = Message::parse(&body, config.limits.json_depth)
+            .map_err(|malformed| refused(no_message(&body, malformed)))?;
         Ok(match interpret(&self.head, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
@@ -150,12 +149,12 @@ impl Incoming {
 
 /// Why a text is no message, or no batch of them. JSON-RPC tells apart what is no JSON and what is
 /// some, but no message (section 5.1).
-pub(super) fn no_message(body: &str, malformed: Malformed, limit: usize) -> Refusal {
-    if malformed == Malformed::TooDeep {
+pub(super) fn no_message(body: &str, malformed: Malformed) -> Refusal {
+    if let Malformed::TooDeep { limit } = malformed {
         return Refusal::TooDeep { limit };
     }
     match serde_json::from_str::<IgnoredAny>(body) {
-        Ok(_) if !body.trim_ascii_start().starts_with('{') => Refusal::NotAMessage,
+        Ok(_) if !is_object(body.trim_ascii_start()) => Refusal::NotAMessage,
         Ok(_) => Refusal::NotJson { reason: "half of a surrogate pair in a key".to_owned() },
         Err(error) => Refusal::NotJson { reason: format!("{error}") },
     }

@@ -11,7 +11,7 @@ use crate::completion::Completion;
 use crate::endpoint::Endpoint;
 use crate::error::RpcError;
 use crate::http::Head;
-use crate::json::{Scanner, decoded};
+use crate::json::{Scanner, decoded, is_object};
 use crate::jsonrpc::{Id, Members, Message, Params};
 use crate::method::{McpMethod, Subject};
 use crate::request::{ClientMessage, Part, RequestParts, Text};
@@ -221,6 +221,7 @@ impl<'a> Received<'a> {
         let absent = Members::default();
         let params = self.message.params().unwrap_or(&absent);
         let part_of = |value| Part::of(value, self.body);
+        let object_in = |value| is_object(value).then(|| part_of(value));
         let completion = match method {
             McpMethod::Complete => Some(Box::new(Completion::parse(params)?)),
             _ => None,
@@ -252,7 +253,7 @@ impl<'a> Received<'a> {
             )?,
             arguments: optional(
                 params.arguments,
-                |arguments| arguments.starts_with('{').then(|| part_of(arguments)),
+                object_in,
                 "invalid params: `arguments` must be an object",
             )?,
             progress_token: optional(
@@ -270,7 +271,7 @@ impl<'a> Received<'a> {
             params: whole_params.map(part_of),
             input_responses: optional(
                 params.input_responses.filter(|_| may_retry),
-                |responses| responses.starts_with('{').then(|| part_of(responses)),
+                object_in,
                 "invalid params: `inputResponses` must be an object",
             )?,
             request_state: optional(
@@ -288,7 +289,7 @@ impl<'a> Received<'a> {
 
     /// What a client says of itself when it begins a session.
     fn read_initialize(&self, id: Id, params: &Members<'_>) -> Result<RequestParts, RpcError> {
-        let object = |value: &str| value.starts_with('{').then(|| Part::of(value, self.body));
+        let object = |value| is_object(value).then(|| Part::of(value, self.body));
         let revision = legacy::negotiate(Some(params))?;
         Ok(RequestParts {
             client_info: optional(

@@ -5,7 +5,7 @@
 mod scan;
 mod string;
 
-pub(crate) use scan::{MOST_LEVELS, Malformed, Scanner};
+pub(crate) use scan::{Malformed, Scanner};
 pub(crate) use string::{decoded, write_string};
 
 use alloc::borrow::Cow;
@@ -22,13 +22,13 @@ use serde_json::value::RawValue;
 use crate::error::Excerpt;
 
 /// Whether a value is an object. It has been parsed, so its first character tells.
-pub(crate) fn is_object(value: &RawValue) -> bool {
-    value.get().starts_with('{')
+pub(crate) fn is_object(json: &str) -> bool {
+    json.starts_with('{')
 }
 
 /// A member that has to be an object, and is left out if it is none.
 pub(crate) fn object(member: &Option<Box<RawValue>>) -> Option<&RawValue> {
-    member.as_deref().filter(|value| is_object(value))
+    member.as_deref().filter(|value| is_object(value.get()))
 }
 
 /// The JSON of each item. Nothing is collected: they are made one by one while they are written.
@@ -79,7 +79,7 @@ pub(crate) fn read_object<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Box<RawValue>, D::Error> {
     let value = Box::<RawValue>::deserialize(deserializer)?;
-    if is_object(&value) { Ok(value) } else { Err(D::Error::custom("expected an object")) }
+    if is_object(value.get()) { Ok(value) } else { Err(D::Error::custom("expected an object")) }
 }
 
 /// Reads an array, or one item without the array around it.

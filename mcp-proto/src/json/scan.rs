@@ -7,15 +7,15 @@
 use super::string::{decoded, plain_length};
 
 /// The most levels that can be walked over, as one bit each is kept for them.
-pub(crate) const MOST_LEVELS: usize = u128::BITS as usize;
+const MOST_LEVELS: usize = u128::BITS as usize;
 
 /// Why text is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// It is no JSON, or no JSON of the kind that was asked for.
     Syntax,
-    /// It nests deeper than allowed.
-    TooDeep,
+    /// It nests deeper than that.
+    TooDeep { limit: usize },
 }
 
 /// A place in a JSON text. Before it, all is well.
@@ -29,7 +29,7 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts at the front of `text`.
+    /// Starts at the front of `text`. Limits above 128 count as 128.
     pub(crate) const fn new(text: &'a str, depth_limit: usize) -> Self {
         let depth_limit = if depth_limit < MOST_LEVELS { depth_limit } else { MOST_LEVELS };
         Self { text, at: 0, objects: 0, depth: 0, depth_limit }
@@ -136,7 +136,7 @@ impl<'a> Scanner<'a> {
     /// Opens a level. Returns whether there is something in it, and closes it otherwise.
     fn begin(&mut self, is_object: bool, close: u8) -> Result<bool, Malformed> {
         if self.depth == self.depth_limit {
-            return Err(Malformed::TooDeep);
+            return Err(Malformed::TooDeep { limit: self.depth_limit });
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(is_object);
@@ -235,7 +235,9 @@ impl<'a> Scanner<'a> {
     /// Walks over digits, of which there must be one.
     fn digits(&mut self) -> Result<(), Malformed> {
         let start = self.at;
-        while self.eat(b"0123456789") {}
+        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
         if self.at == start { Err(Malformed::Syntax) } else { Ok(()) }
     }
 
@@ -347,14 +349,14 @@ mod tests {
             for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
                 let nested = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
                 assert!(scan(&nested(limit), limit).is_ok());
-                assert_eq!(scan(&nested(limit + 1), limit), Err(Malformed::TooDeep));
+                assert_eq!(scan(&nested(limit + 1), limit), Err(Malformed::TooDeep { limit }));
             }
         }
         // What stands side by side, or in strings, does not nest.
         assert!(scan(r#"[[],[],[],{},{},"[[[{{\"[["]"#, 2).is_ok());
-        assert_eq!(scan("[]", 0), Err(Malformed::TooDeep));
+        assert_eq!(scan("[]", 0), Err(Malformed::TooDeep { limit: 0 }));
         let most = format!("{}{}", "[".repeat(129), "]".repeat(129));
-        assert_eq!(scan(&most, usize::MAX), Err(Malformed::TooDeep));
+        assert_eq!(scan(&most, usize::MAX), Err(Malformed::TooDeep { limit: 128 }));
     }
 
     #[test]

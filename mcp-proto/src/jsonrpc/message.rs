@@ -7,6 +7,9 @@ use crate::json::{Malformed, Scanner};
 use crate::revision::Meta;
 
 /// The members of a JSON-RPC message that mean anything, as JSON.
+///
+/// Keys are compared exactly; case-folding parsers have let requests slip past proxies
+/// (CVE-2026-27896).
 #[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
     pub(crate) jsonrpc: Option<&'a str>,

@@ -1,10 +1,10 @@
 //! The `_meta` member of a request's `params`.
 
 use crate::error::RpcError;
-use crate::json::{Malformed, Scanner};
+use crate::json::{Malformed, Scanner, is_object};
 use crate::jsonrpc::put;
 
-/// The members of `_meta` that mean anything, as JSON.
+/// The members of `_meta` that the protocol itself reads (2026-07-28, basic, "_meta"), as JSON.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Meta<'a> {
     /// All of it, whatever it is.
@@ -49,7 +49,7 @@ impl<'a> Meta<'a> {
 
     /// An object that has each key once.
     pub(crate) fn check(&self) -> Result<(), RpcError> {
-        if !self.text.starts_with('{') {
+        if !is_object(self.text) {
             return Err(RpcError::invalid_params("invalid params: `_meta` must be an object"));
         }
         match self.duplicate {

@@ -10,7 +10,7 @@ use super::header_value;
 use super::{Meta, Revision, VersionField};
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::http::Head;
-use crate::json::decoded;
+use crate::json::{decoded, is_object};
 
 /// Checks `_meta` and the version, before the method is looked at.
 ///
@@ -27,9 +27,7 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
     };
     let declared = decoded(declared)
         .ok_or_else(|| missing_meta("io.modelcontextprotocol/protocolVersion", "a string"))?;
-    let has_capabilities = meta
-        .and_then(|meta| meta.client_capabilities)
-        .is_some_and(|capabilities| capabilities.starts_with('{'));
+    let has_capabilities = meta.and_then(|meta| meta.client_capabilities).is_some_and(is_object);
     if !has_capabilities {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }

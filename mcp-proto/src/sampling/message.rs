@@ -173,7 +173,7 @@ impl ToolResult {
             tool_use_id: &self.tool_use_id,
             content: each(&self.content, move |content| content.to_json(revision)),
             structured_content: structured
-                .filter(|value| revision >= Revision::V2026_07_28 || is_object(value)),
+                .filter(|value| revision >= Revision::V2026_07_28 || is_object(value.get())),
             is_error: self.is_error,
             meta: object(&self.meta),
         }

@@ -110,15 +110,14 @@ impl Session {
             omit_body: head.method() == Method::Head,
         };
         match Incoming::new(&self.config, head) {
-            Ok(incoming) => {
+            Ok(mut incoming) => {
                 self.out.exchange.endpoint = Some(incoming.endpoint());
                 if framing == Framing::Empty {
                     return self.finish_request(now, incoming);
                 }
                 if expects_continue {
-                    self.write(now, |writer| ResponseWriter::write_continue(writer.out));
+                    self.out.write(now, |writer| ResponseWriter::write_continue(writer.out));
                 }
-                let mut incoming = incoming;
                 let mut decoder = BodyDecoder::new(framing, &self.config.limits);
                 match self.read_body(&mut incoming, &mut decoder, input) {
                     // Mostly it has come with the head, and nothing has to be kept.
@@ -227,7 +226,7 @@ impl Session {
         let mut answer = Answer::batch(&calls, ready, form, now.instant);
         if answer.is_done() {
             self.begin_flush(false);
-            return self.write(now, |writer| answer.finish_batch(writer, now.instant));
+            return self.out.write(now, |writer| answer.finish_batch(writer, now.instant));
         }
         self.outputs.extend(calls.into_iter().map(Output::Call));
         self.state = State::Call { answer };

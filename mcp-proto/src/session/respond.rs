@@ -63,7 +63,7 @@ impl Session {
 
     pub(super) fn answer_accepted(&mut self, now: Now) {
         self.begin_flush(false);
-        self.write(now, write_accepted);
+        self.out.write(now, write_accepted);
     }
 
     pub(super) fn answer_failure(&mut self, now: Now, failure: &Failure) {
@@ -72,7 +72,7 @@ impl Session {
         }
         // It was answered, if with an error: to lose that is to lose a request.
         self.begin_flush(false);
-        self.write(now, |writer| write_failure(writer, failure));
+        self.out.write(now, |writer| write_failure(writer, failure));
     }
 
     pub(super) fn refuse(&mut self, now: Now, refusal: Refusal) {
@@ -81,18 +81,13 @@ impl Session {
 
     fn refuse_with_id(&mut self, now: Now, id: Option<&Id>, refusal: Refusal) {
         self.begin_flush(true);
-        self.write(now, |writer| write_refusal(writer, id, &refusal));
+        self.out.write(now, |writer| write_refusal(writer, id, &refusal));
         self.outputs
             .push(Output::Event(Event::Refused { endpoint: self.out.exchange.endpoint, refusal }));
     }
 
     pub(super) fn begin_flush(&mut self, is_refusal: bool) {
         self.state = State::Flush { is_refusal };
-    }
-
-    /// Appends to the bytes for the peer.
-    pub(super) fn write(&mut self, now: Now, write: impl FnOnce(&mut ResponseWriter<'_>)) {
-        self.out.write(now, write);
     }
 
     /// Goes on with the response in hand, if it answers the call named `key`. If it is complete

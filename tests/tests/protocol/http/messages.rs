@@ -102,6 +102,7 @@ fn params_that_are_none() {
         ["[]", "[1]", "1", "-0", "true", "null", "\"s\"", "1.5", "1e999999", "\"\\ud800\""]
             .map(|params| with_member(&format!("\"params\":{params}")))
     });
+    check(200, INVALID_PARAMS, [with_member(&format!("\"params\":{}", "9".repeat(400)))]);
     check(400, PARSE_ERROR, ["\"\\ud800\":1"].map(with_member));
     check(200, INVALID_PARAMS, {
         ["[]", "1e999999", "\"s\"", "true", "\"\\ud800\"", "-0"].map(|it| call("\"t\"", it))

@@ -281,7 +281,9 @@ impl Catalog {
 
     fn check_param_headers(&self, request: &Request) -> Result<(), RpcError> {
         match self.inner.param_headers.get(request.name()) {
-            Some(headers) if request.revision().era() == Era::Modern => {
+            Some(headers)
+                if request.revision().era() == Era::Modern && !request.head().is_none() =>
+            {
                 headers.check(request.head(), request.arguments())
             }
             _ => Ok(()),

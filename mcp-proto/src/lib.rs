@@ -118,6 +118,9 @@ pub use jsonrpc::Id;
 mod limits;
 pub use limits::{Deadlines, Limits};
 
+mod line;
+pub use line::LineSession;
+
 mod logging;
 pub use logging::LogLevel;
 

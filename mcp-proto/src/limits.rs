@@ -24,7 +24,7 @@ pub struct Limits {
     ///
     /// Default 100, as in hyper and Apache. Values above 128 count as 128.
     pub fields: usize,
-    /// Bytes of a request's body after chunked decoding. Past it: 413.
+    /// Bytes of a request's body after chunked decoding, or of a line. Past it: 413, or an error.
     ///
     /// Default 4 MiB: a tool argument that carries a picture fits, a film does not. Values above
     /// 4,294,967,295 count as 4,294,967,295.
@@ -38,6 +38,11 @@ pub struct Limits {
     ///
     /// Default 100: batches were meant for a handful.
     pub batch: usize,
+    /// Requests of one [`LineSession`](crate::LineSession) that are served at once. Past it: an
+    /// error.
+    ///
+    /// Default 100, the least that HTTP/2 asks servers to allow (RFC 9113 section 6.5.2).
+    pub in_flight: usize,
     /// Levels of JSON nesting in a body. Past it: 400.
     ///
     /// Default 64, half of what serde_json parses before it gives up. Values above 128 count as 128.
@@ -67,6 +72,7 @@ impl Default for Limits {
             body: 4 * 1024 * 1024,
             chunk_overhead: 4 * 1024,
             batch: 100,
+            in_flight: 100,
             json_depth: 64,
             read_ahead: 64 * 1024,
             unsent: 256 * 1024,

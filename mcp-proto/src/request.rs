@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::completion::Completion;
 use crate::error::RpcError;
 use crate::http::Head;
-use crate::hub::SessionClient;
+use crate::hub::{SessionClient, SessionId};
 use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
@@ -46,6 +46,8 @@ pub(crate) struct RequestParts {
     pub(crate) input_responses: Option<Part>,
     pub(crate) request_state: Option<Text>,
     pub(crate) is_of_session: bool,
+    /// The session of the connection that it came by, where that has one.
+    pub(crate) session: Option<SessionId>,
     pub(crate) message: Option<Box<ClientMessage>>,
     /// What the session of the request knows of its client.
     pub(crate) client: Option<Arc<SessionClient>>,
@@ -72,6 +74,7 @@ impl RequestParts {
             input_responses: None,
             request_state: None,
             is_of_session: false,
+            session: None,
             message: None,
             client: None,
         }
@@ -88,6 +91,8 @@ pub(crate) enum ClientMessage {
     Progress { token: Id },
     /// The answer to a question.
     Answer { id: Id, answer: Result<Box<RawValue>, RpcError> },
+    /// The client sends nothing more, though it listens.
+    InputEnded,
     /// A notification that changes nothing: what it tells of is asked for when it is needed.
     Other,
 }
@@ -166,6 +171,14 @@ impl Request {
     #[must_use]
     pub const fn is_of_session(&self) -> bool {
         self.parts.is_of_session
+    }
+
+    /// Which session it names, if it names one; nothing within for a name that is no session's.
+    pub(crate) fn session(&self) -> Option<Option<SessionId>> {
+        match self.parts.session {
+            None => self.session_id().map(SessionId::parse),
+            session => Some(session),
+        }
     }
 
     /// The `Mcp-Session-Id` that came with it, where that means something.

@@ -129,6 +129,7 @@ impl Asking {
                 Answered::TimedOut => {
                     drop(self.failed.insert(key.clone(), AskError::TimedOut { key }));
                 }
+                Answered::Left => drop(self.failed.insert(key.clone(), AskError::Left { key })),
                 Answered::Not(error) => drop(self.failed.insert(key, error)),
             }
         }
@@ -146,6 +147,7 @@ pub(crate) enum Answered {
     With(Box<RawValue>),
     Refused(RpcError),
     TimedOut,
+    Left,
     /// It was not asked.
     Not(AskError),
 }
@@ -156,6 +158,7 @@ impl From<Result<Box<RawValue>, QuestionFailure>> for Answered {
             Ok(answer) => Self::With(answer),
             Err(QuestionFailure::Refused(error)) => Self::Refused(error),
             Err(QuestionFailure::TimedOut) => Self::TimedOut,
+            Err(QuestionFailure::Left) => Self::Left,
         }
     }
 }
@@ -569,6 +572,12 @@ pub enum AskError {
         /// The key of the question.
         key: String,
     },
+    /// The client has closed its end without an answer. Only in the 2025 revisions, and where
+    /// messages go line by line.
+    Left {
+        /// The key of the question.
+        key: String,
+    },
     /// The type of a form has fields that forms cannot have.
     Form(InvalidElicitSchema),
     /// The client has answered with something else.
@@ -609,6 +618,7 @@ impl fmt::Display for AskError {
                 write!(f, "the client has answered {key:?} with an error: {error}")
             }
             Self::TimedOut { key } => write!(f, "the client has not answered {key:?} in time"),
+            Self::Left { key } => write!(f, "the client has left without an answer to {key:?}"),
             Self::Form(error) => error.fmt(f),
             Self::Answer { key, reason } => {
                 write!(f, "the answer to {key:?} is not what was asked for: {reason}")
@@ -655,6 +665,7 @@ impl From<AskError> for RpcError {
             | AskError::NotInRevision(_)
             | AskError::Refused { .. }
             | AskError::TimedOut { .. }
+            | AskError::Left { .. }
             | AskError::Form(_)
             | AskError::KeyTaken { .. }
             | AskError::Ended => Self::internal(format!("internal error: {error}")),

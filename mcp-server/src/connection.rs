@@ -13,9 +13,9 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Admission, Call, CallKey, Caller, CompleteResult, Event, FromStream, Input, Instant, Lost,
-    McpMethod, Notification, Now, Output, PeerClosed, ReaderKey, Refusal, Reply, Request, RpcError,
-    Session, SessionId, SubscribeError,
+    Admission, Call, CallKey, Caller, CompleteResult, Event, FromStream, Input, Instant,
+    LineSession, Lost, McpMethod, Notification, Now, Output, PeerClosed, ReaderKey, Refusal, Reply,
+    Request, RpcError, Session, SessionId, SubscribeError,
 };
 
 use crate::ask::Asking;
@@ -24,6 +24,7 @@ use crate::endpoints::Shared;
 use crate::handler::Begin;
 use crate::in_flight::{Calls, InFlight, InSession};
 use crate::live::Answered;
+use crate::machine::Machine;
 use crate::registry::Entry;
 use crate::request_state::random;
 use crate::runtime::Timer;
@@ -45,21 +46,23 @@ thread_local! {
 /// that outlives it has ended.
 ///
 /// Dropping it closes the connection and cancels its work.
+///
+/// `M` is what the bytes mean: HTTP, or messages line by line ([`LineSession`]).
 #[must_use = "a connection is served by polling it"]
-pub struct Connection<S, T> {
+pub struct Connection<S, T, M = Session> {
     shared: Arc<Shared>,
     /// Gone when the connection is closed.
     stream: Option<S>,
     peer: Option<SocketAddr>,
-    session: Session,
+    session: M,
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
     timer_at: Option<Instant>,
     calls: Calls,
-    /// What the client listens to, in place of a call.
-    subscription: Option<Subscription>,
-    /// The stream of a session that the response in hand is read from.
-    reading: Option<Reading>,
+    /// What the client listens to, in place of calls. Over HTTP, one at most.
+    subscriptions: Vec<Subscription>,
+    /// The streams of sessions that responses are read from. Over HTTP, one at most.
+    readings: Vec<Reading>,
     /// Calls that go on without a response of this connection.
     handed_over: Vec<InFlight>,
     /// Whether bytes were written that the stream may still hold.
@@ -74,9 +77,31 @@ pub struct Connection<S, T> {
 }
 
 impl<S, T: Timer> Connection<S, T> {
+    /// A connection that speaks HTTP.
     pub(crate) fn new(shared: Arc<Shared>, stream: S, timer: T, peer: Option<SocketAddr>) -> Self {
+        let session = Session::new(shared.config.clone(), shared.now());
+        Self::with(session, shared, stream, timer, peer)
+    }
+}
+
+impl<S, T: Timer> Connection<S, T, LineSession> {
+    /// A connection on which messages go line by line.
+    pub(crate) fn by_line(shared: Arc<Shared>, stream: S, timer: T) -> Self {
+        let session = LineSession::new(shared.config.clone());
+        Self::with(session, shared, stream, timer, None)
+    }
+}
+
+impl<S, T: Timer, M: Machine> Connection<S, T, M> {
+    fn with(
+        session: M,
+        shared: Arc<Shared>,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Self {
         Self {
-            session: Session::new(shared.config.clone(), shared.now()),
+            session,
             entry: shared.registry.enter(),
             counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
             shared,
@@ -85,8 +110,8 @@ impl<S, T: Timer> Connection<S, T> {
             timer,
             timer_at: None,
             calls: Calls::default(),
-            subscription: None,
-            reading: None,
+            subscriptions: Vec::new(),
+            readings: Vec::new(),
             handed_over: Vec::new(),
             needs_flush: false,
             is_closing: false,
@@ -108,15 +133,16 @@ impl<S, T: Timer> Connection<S, T> {
                     if self.calls.take(key).is_some() && is_over {
                         self.entry.count_cut();
                     }
-                    self.subscription.take_if(|subscription| subscription.call == key);
+                    self.subscriptions.retain(|subscription| subscription.call != key);
                     self.stop_reading_for(key);
                 }
                 Output::HandedOver(key) => {
                     self.stop_reading_for(key);
                     self.handed_over.extend(self.calls.take(key));
                 }
-                Output::StreamBegun(_) => {
-                    if let Some(reading) = &self.reading {
+                Output::StreamBegun(key) => {
+                    let mut readings = self.readings.iter();
+                    if let Some(reading) = readings.find(|reading| reading.calls.contains(&key)) {
                         reading.begin();
                     }
                 }
@@ -188,7 +214,8 @@ impl<S, T: Timer> Connection<S, T> {
             principal: principal.as_deref(),
             is_hidden: mount.live.hides_subject_of(call.request()),
         };
-        let reader = self.reading.as_ref().map(|reading| reading.key);
+        // The calls of a batch come one after the other.
+        let reader = self.readings.last().map(|reading| reading.key);
         let is_opened = call.request().method() == McpMethod::OpenStream;
         let hub = &mount.live.hub;
         match hub.with(|hub| hub.admit(now.instant, call, reader, caller)) {
@@ -249,19 +276,22 @@ impl<S, T: Timer> Connection<S, T> {
         call: CallKey,
         counted: Option<Counted>,
     ) {
-        let reading = match &mut self.reading {
-            Some(reading) if reading.key == reader => reading,
-            reading => reading.insert(Reading::new(self.shared.clone(), endpoint, reader, counted)),
-        };
+        if let Some(known) = self.readings.iter_mut().find(|reading| reading.key == reader) {
+            return known.calls.push(call);
+        }
+        let mut reading = Reading::new(self.shared.clone(), endpoint, reader, counted);
         reading.calls.push(call);
+        // Mostly there is one.
+        self.readings.reserve_exact(1);
+        self.readings.push(reading);
     }
 
-    /// That call gets nothing more from the stream that is read.
+    /// That call gets nothing more from the stream that is read for it.
     fn stop_reading_for(&mut self, call: CallKey) {
-        if let Some(reading) = &mut self.reading {
+        self.readings.retain_mut(|reading| {
             reading.calls.retain(|other| *other != call);
-        }
-        self.reading.take_if(|reading| reading.calls.is_empty());
+            !reading.calls.is_empty()
+        });
     }
 
     /// Answers a call of a session with what did not go by its stream.
@@ -272,49 +302,48 @@ impl<S, T: Timer> Connection<S, T> {
         }
     }
 
-    /// Passes on what there is in the stream of a session, as fast as the client reads.
-    fn poll_reading(&mut self, cx: &Context<'_>, now: Now) -> bool {
-        let mut happened = false;
+    /// Passes on what there is in the streams of sessions, as fast as the client reads.
+    fn poll_readings(&mut self, cx: &Context<'_>, now: Now) -> bool {
+        let (mut happened, mut at) = (false, 0);
         // All of it, so that the last event and the end of the stream leave in one write.
-        while let Some(reading) = self.reading.as_ref().filter(|_| self.session.can_notify()) {
+        while let Some(reading) = self.readings.get(at).filter(|_| self.session.can_notify()) {
             let next = reading.poll_next(cx, now.instant);
-            if !self.pass_on(now, next) {
-                break;
+            happened |= next.is_some();
+            match next {
+                Some(next) => self.pass_on(now, at, next),
+                None => at += 1,
             }
-            happened = true;
         }
         happened
     }
 
     /// Passes on all that there is, at once: the client is about to hear no more.
-    fn flush_reading(&mut self, now: Now) {
-        while let Some(reading) = &self.reading {
-            let next = reading.next(now.instant);
-            if !self.pass_on(now, next) {
-                return;
+    fn flush_readings(&mut self, now: Now) {
+        let mut at = 0;
+        while let Some(reading) = self.readings.get(at) {
+            match reading.next(now.instant) {
+                Some(next) => self.pass_on(now, at, next),
+                None => at += 1,
             }
         }
     }
 
-    fn pass_on(&mut self, now: Now, next: Option<FromStream>) -> bool {
+    /// Passes on what the stream at that position has. After its end there is another in its place.
+    fn pass_on(&mut self, now: Now, at: usize, next: FromStream) {
         match next {
-            Some(FromStream::Event(event)) => {
-                let key = self.reading.as_ref().and_then(|reading| reading.calls.first().copied());
-                if let Some(key) = key {
+            FromStream::Event(event) => {
+                if let Some(key) = self.readings[at].calls.first().copied() {
                     self.handle(now, Input::Notify(key, Notification::Event(event)));
                 }
-                true
             }
-            Some(FromStream::End) => {
-                let calls = self.reading.take().map(|mut reading| take(&mut reading.calls));
-                for key in calls.into_iter().flatten() {
+            FromStream::End => {
+                let calls = take(&mut self.readings.swap_remove(at).calls);
+                for key in calls {
                     // If the call is not done, its client will come back for the rest.
                     self.handed_over.extend(self.calls.take(key));
                     self.handle(now, Input::Reply(key, Reply::NoResponse));
                 }
-                true
             }
-            None => false,
         }
     }
 
@@ -326,7 +355,9 @@ impl<S, T: Timer> Connection<S, T> {
     ) {
         let input = match subscription {
             Ok(subscription) => {
-                self.subscription = Some(subscription);
+                // Mostly there is one.
+                self.subscriptions.reserve_exact(1);
+                self.subscriptions.push(subscription);
                 Input::Notify(key, Notification::Subscribed)
             }
             Err(error) => Input::Reply(key, Reply::Error(error.into())),
@@ -335,29 +366,29 @@ impl<S, T: Timer> Connection<S, T> {
     }
 
     /// Passes on changes that the client listens for, as fast as it reads.
-    fn poll_subscription(&mut self, cx: &Context<'_>, now: Now) -> bool {
-        let Some(subscription) = self.subscription.as_ref().filter(|_| self.session.can_notify())
-        else {
-            return false;
-        };
-        let key = subscription.call;
-        match subscription.poll_change(cx) {
-            Some(change) => {
-                self.handle(now, Input::Notify(key, Notification::Changed(change)));
-                true
+    fn poll_subscriptions(&mut self, cx: &Context<'_>, now: Now) -> bool {
+        let mut happened = false;
+        for subscription in &self.subscriptions {
+            if !self.session.can_notify() {
+                break;
             }
-            None => false,
+            if let Some(change) = subscription.poll_change(cx) {
+                let changed = Notification::Changed(change);
+                self.session.handle(now, Input::Notify(subscription.call, changed));
+                happened = true;
+            }
         }
+        happened
     }
 
     /// Passes on all that is pending, at once: the client is about to hear no more. It is no more
     /// than what it asked for.
-    fn flush_subscription(&mut self, now: Now) {
-        while let Some(subscription) = &self.subscription
-            && let Some(change) = subscription.next_change()
-        {
-            let key = subscription.call;
-            self.handle(now, Input::Notify(key, Notification::Changed(change)));
+    fn flush_subscriptions(&mut self, now: Now) {
+        for subscription in &self.subscriptions {
+            while let Some(change) = subscription.next_change() {
+                let changed = Notification::Changed(change);
+                self.session.handle(now, Input::Notify(subscription.call, changed));
+            }
         }
     }
 
@@ -469,8 +500,8 @@ impl<S, T: Timer> Connection<S, T> {
         }
         self.shutdown = until;
         if let Some(until) = until {
-            self.flush_subscription(now);
-            self.flush_reading(now);
+            self.flush_subscriptions(now);
+            self.flush_readings(now);
             self.handle(now, Input::Shutdown(until));
         }
         true
@@ -550,7 +581,7 @@ impl<S, T: Timer> Connection<S, T> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Connection<S, T> {
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M> {
     fn poll_write(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let Some(stream) = &mut self.stream else {
             return false;
@@ -603,7 +634,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Connection<S, T> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connection<S, T, M> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -614,8 +645,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
             this.take_outputs(now);
             happened |= this.poll_calls(cx, now);
             happened |= this.poll_handed_over(cx, now);
-            happened |= this.poll_subscription(cx, now);
-            happened |= this.poll_reading(cx, now);
+            happened |= this.poll_subscriptions(cx, now);
+            happened |= this.poll_readings(cx, now);
             happened |= this.poll_write(cx, now);
             happened |= this.poll_read(cx, now);
             happened |= this.poll_timer(cx, now);
@@ -633,7 +664,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer> Future for Connection<S, T> {
     }
 }
 
-impl<S, T> std::fmt::Debug for Connection<S, T> {
+impl<S, T, M: std::fmt::Debug> std::fmt::Debug for Connection<S, T, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
             .field("peer", &self.peer)

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mcp_proto::{
     Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
-    MemoryLog, Now, Origins,
+    LineSession, MemoryLog, Now, Origins,
 };
 
 use crate::connection::Connection;
@@ -37,6 +37,14 @@ pub struct Endpoints {
     hub_limits: HubLimits,
     hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
+    by_line: bool,
+}
+
+/// A server alone, at the root.
+impl From<Server> for Endpoints {
+    fn from(server: Server) -> Self {
+        Self::new().mount("/", server)
+    }
 }
 
 impl Endpoints {
@@ -119,7 +127,8 @@ impl Endpoints {
                 Endpoint::new(&path, server.info).map_err(|error| wrong(Reason::Path(error)))?;
             endpoint.response_mode = server.response_mode;
             endpoint.answer_half_closed = server.answer_half_closed;
-            endpoint.keeps_sessions = server.keeps_sessions;
+            // A connection is a session wherever messages go line by line.
+            endpoint.keeps_sessions = server.keeps_sessions || self.by_line;
             endpoint.methods = server.methods;
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
@@ -149,6 +158,10 @@ impl Endpoints {
             hooks.push((path, server.on_start, server.on_stop));
         }
 
+        if self.by_line && mounts.len() != 1 {
+            let mount = hooks.get(1).map_or_else(String::new, |(path, ..)| path.clone());
+            return Err(StartError { mount, reason: Reason::NotAlone });
+        }
         // Nothing starts until everything is known to be mounted right.
         let mut on_stop = Vec::new();
         for (path, start, stop) in hooks {
@@ -169,6 +182,17 @@ impl Endpoints {
             }),
             on_stop,
         })
+    }
+
+    /// Starts the one server there is for clients with which messages go
+    /// [line by line](Service::line_connection). Only needed to serve streams of your own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Endpoints::start`], and if there are several servers, or none.
+    pub async fn start_by_line(mut self) -> Result<Service, StartError> {
+        self.by_line = true;
+        self.start().await
     }
 
     /// Serves the address that is listened at, too: whoever reaches it by number was not led here
@@ -236,6 +260,16 @@ impl Service {
         Connection::new(self.shared.clone(), stream, timer, peer)
     }
 
+    /// Serves one client with which messages go line by line, each a JSON-RPC message, as over stdio:
+    /// for services that were [started so](Endpoints::start_by_line).
+    pub fn line_connection<S, T: Timer>(
+        &self,
+        stream: S,
+        timer: T,
+    ) -> Connection<S, T, LineSession> {
+        Connection::by_line(self.shared.clone(), stream, timer)
+    }
+
     /// Ends every connection: idle ones at once, the others when what is in flight is done, or
     /// after `drain`, when it is cancelled. Then runs the shut-down hooks.
     ///
@@ -289,6 +323,7 @@ pub struct StartError {
 enum Reason {
     Path(InvalidPath),
     Taken,
+    NotAlone,
     Offer(OfferError),
     Keys(getrandom::Error),
     Hook(BoxError),
@@ -311,6 +346,11 @@ impl fmt::Display for StartError {
                 f,
                 "cannot mount at {mount:?}: another server is mounted there, choose another path"
             ),
+            Reason::NotAlone => write!(
+                f,
+                "cannot serve line by line: lines do not say which server they are for, mount \
+                 exactly one"
+            ),
             Reason::Offer(error) => write!(f, "cannot start the server at {mount:?}: {error}"),
             Reason::Keys(error) => write!(
                 f,
@@ -327,7 +367,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.reason {
             Reason::Path(error) => Some(error),
-            Reason::Taken => None,
+            Reason::Taken | Reason::NotAlone => None,
             Reason::Offer(error) => Some(error),
             Reason::Keys(error) => Some(error),
             Reason::Hook(error) => Some(&**error),

@@ -58,6 +58,8 @@ pub mod internals;
 mod live;
 pub use live::ServerHandle;
 
+mod machine;
+
 mod methods;
 pub use methods::Methods;
 
@@ -93,6 +95,9 @@ pub use server::{BoxError, Server};
 mod session_call;
 
 mod shared_hub;
+
+mod stdio;
+pub use stdio::ServeStdio;
 
 mod subscription;
 

@@ -76,6 +76,22 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
     Smol::new().serve(listener, endpoints)
 }
 
+/// Serves `server` on stdin and stdout, on the thread that awaits it, with the defaults of
+/// [`ServeStdio`].
+///
+/// ```no_run
+/// use mcp_smol::{BoxError, Server};
+///
+/// fn main() -> Result<(), BoxError> {
+///     let server = Server::new("hello", "1.0.0").tool("hello", "Says hello", || "Hello!");
+///     mcp_smol::block_on(mcp_smol::serve_stdio(server))?;
+///     Ok(())
+/// }
+/// ```
+pub fn serve_stdio(server: impl Into<Endpoints>) -> ServeStdio<Smol> {
+    ServeStdio::new(Smol::new(), server)
+}
+
 /// Serves one connection that has been accepted already.
 ///
 /// # Errors

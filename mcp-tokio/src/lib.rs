@@ -47,6 +47,22 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio> {
     Serve::new(Tokio::default(), listener, endpoints)
 }
 
+/// Serves `server` on stdin and stdout, with the defaults of [`ServeStdio`], in the task that awaits
+/// it.
+///
+/// ```no_run
+/// use mcp_tokio::{BoxError, Server};
+///
+/// async fn run() -> Result<(), BoxError> {
+///     let server = Server::new("hello", "1.0.0").tool("hello", "Says hello", || "Hello!");
+///     mcp_tokio::serve_stdio(server).await?;
+///     Ok(())
+/// }
+/// ```
+pub fn serve_stdio(server: impl Into<Endpoints>) -> ServeStdio<Tokio> {
+    ServeStdio::new(Tokio::default(), server)
+}
+
 /// Serves one connection that has been accepted already.
 ///
 /// # Errors

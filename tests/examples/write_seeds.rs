@@ -29,6 +29,7 @@ fn main() -> Result<()> {
     write("sse", INPUTS, &inputs::events())?;
     write("request_state", INPUTS, &inputs::states())?;
     write("uri_template", INPUTS, &inputs::templates())?;
+    write("lines", INPUTS, &inputs::line_scripts())?;
     let short = |stream: &Vec<u8>| stream.len() < LONGEST;
     write("bytes", INPUTS, &inputs::streams().prop_filter("short", short))
 }

@@ -14,7 +14,7 @@
 //   revision                             -> that of the protocol
 //   person                               -> the `Person` who answers its server's questions, if any
 //   logs                                 -> [level, data] of each log message received
-//   http                                 -> the `Http` below it
+//   http                                 -> the `Http` below it, if it is no stdio
 //   errors                               -> what the SDK has reported in passing, to be empty in the end
 // A peer on 2026-07-28 also has
 //   forge(name)         -> calls a tool as if to go on with a state, which no server has sealed
@@ -247,13 +247,13 @@ export async function forgery(peer) {
 
 // Makes calls, and checks what the person is asked meanwhile.
 async function asking(peer, what, call, questions, rounds, calls = 1) {
-  const before = peer.http.posts;
+  const before = peer.http?.posts;
   const answer = await call();
   // Those of one round come in any order.
   equal(`${what}: questions`, peer.person.asked.toSorted(), questions.toSorted());
   // On 2026-07-28 each round is another request; before, each answer is a message of its own.
   const more = peer.revision === MODERN ? rounds : questions.length;
-  equal(`${what}: requests`, peer.http.posts - before, calls + more);
+  if (peer.http) equal(`${what}: requests`, peer.http.posts - before, calls + more);
   peer.person.asked = [];
   return answer;
 }
@@ -283,6 +283,7 @@ export async function cancellation(peer) {
   equal('still waiting after it was cancelled', still, 'no');
   step('a slow tool is cancelled, and no longer runs');
 
+  if (!peer.http) return;
   // A stream that ended without an answer: each SDK comes back twice for the rest, and gives up.
   const gaveUp = 'Maximum reconnection attempts (2) exceeded.';
   for (let turn = 0; turn < 250 && !peer.errors.includes(gaveUp); turn++) await sleep(20);
@@ -357,8 +358,10 @@ export async function stranger(peer) {
 
 // What only the 2025 revisions have.
 export async function session(peer) {
-  const streams = peer.http.answers.filter(([method, status]) => method === 'GET' && status === 200);
-  equal('GET streams', streams.length, 1);
+  if (peer.http) {
+    const streams = peer.http.answers.filter(([method, status]) => method === 'GET' && status === 200);
+    equal('GET streams', streams.length, 1);
+  }
   await peer.ping();
   equal('test_ping', await peer.call('test_ping', {}), ['The client is there.', false]);
   step('client and server ping each other');
@@ -377,7 +380,8 @@ export async function session(peer) {
 
   equal('test_reconnection', await peer.call('test_reconnection', {}), ['Reconnected.', false]);
   // Older clients would not come back, so theirs is not released.
-  equal('reconnections', peer.http.resumed, peer.revision === '2025-11-25' ? [200] : []);
+  const expected = peer.revision === '2025-11-25' ? [200] : [];
+  if (peer.http) equal('reconnections', peer.http.resumed, expected);
   step('a call that lets go of its connection is answered all the same');
 }
 
@@ -456,18 +460,19 @@ export function strict(client) {
   return { errors, close };
 }
 
-// Runs main(conformanceUrl, echoUrl, mathUrl); exit status 1 with one clear line on failure.
+// Runs main(conformanceUrl, echoUrl, mathUrl, command), the last of which runs the conformance server over
+// stdio; exit status 1 with one clear line on failure.
 export async function run(clientName, main) {
   setLabel(clientName);
   const fail = (text) => {
     console.error(`${label}: FAILED: ${text}`);
     process.exit(1);
   };
-  const urls = process.argv.slice(2);
-  if (urls.length !== 3) fail('usage: <conformance-url> <echo-url> <math-url>');
+  const [urls, command] = [process.argv.slice(2, 5), process.argv.slice(5)];
+  if (command.length < 1) fail('usage: <conformance-url> <echo-url> <math-url> <command>...');
   const deadline = setTimeout(() => fail(`no end within ${DEADLINE_SECONDS} s`), DEADLINE_SECONDS * 1000);
   try {
-    await main(...urls.map((url) => new URL(url)));
+    await main(...urls.map((url) => new URL(url)), command);
   } catch (error) {
     fail(error.message);
   }

@@ -15,7 +15,7 @@ and with
     revision -> that of the protocol
     person -> the `Person` who answers its server's questions, or None
     logs -> list of (level, data), of the log messages received
-    http -> the `Http` below it
+    http -> the `Http` below it, or None over stdio
 A peer on 2026-07-28 also has
     forge(name) -> calls a tool as if to go on with a state, which no server has sealed
 A peer on an older revision also has
@@ -285,14 +285,15 @@ async def forgery(peer):
 
 async def _asked(peer, what, call, questions, rounds, calls=1):
     """Awaits calls, and checks what the person was asked meanwhile."""
-    before = peer.http.posts
+    before = peer.http and peer.http.posts
     answer = await call
     asked, peer.person.asked = peer.person.asked, []
     # Those of one round come in any order.
     equal(f"{what}: questions", Counter(asked), Counter(questions))
     # On 2026-07-28 each round is another request; before, each answer is a message of its own.
     more = rounds if peer.revision == MODERN else len(questions)
-    equal(f"{what}: requests", peer.http.posts - before, calls + more)
+    if peer.http:
+        equal(f"{what}: requests", peer.http.posts - before, calls + more)
     return answer
 
 
@@ -321,6 +322,8 @@ async def cancellation(peer):
     equal("still waiting after it was cancelled", still, "no")
     step("a slow tool is cancelled, and no longer runs")
 
+    if not peer.http:
+        return
     # A stream that ended without an answer: each SDK comes back twice for the rest, and gives up.
     await _until(lambda: len(peer.http.resumed) >= 2, seconds=5)
     equal("resumptions of a cancelled call", peer.http.resumed, [400, 400])
@@ -387,7 +390,9 @@ async def stranger(peer):
 
 async def session(peer):
     """What only the 2025 revisions have."""
-    equal("GET streams", peer.http.answers.count(("GET", 200)), 1)
+    if peer.http:
+        equal("GET streams", peer.http.answers.count(("GET", 200)), 1)
+        peer.http.resumed.clear()
     await peer.ping()
     equal("test_ping", await peer.call("test_ping", {}), ("The client is there.", False))
     step("client and server ping each other")
@@ -400,10 +405,10 @@ async def session(peer):
         equal(f"log messages at {level}", [level for level, _ in peer.logs], heard)
     step("logging/setLevel says which log messages arrive")
 
-    peer.http.resumed.clear()
     answer = await peer.call("test_reconnection", {})
     equal("test_reconnection", answer, ("Reconnected.", False))
-    equal("reconnections", peer.http.resumed, [200])
+    if peer.http:
+        equal("reconnections", peer.http.resumed, [200])
     step("a call that lets go of its connection is answered all the same")
 
 
@@ -465,14 +470,15 @@ async def two_servers(echo, math):
 
 
 def run(client_name, main):
-    """Runs `main(conformance_url, echo_url, math_url)`; exit status 1 with one clear line on failure."""
+    """Runs `main(conformance_url, echo_url, math_url, command)`, the last of which is a list that runs the
+    conformance server over stdio; exit status 1 with one clear line on failure."""
     global label
     label = client_name
-    if len(sys.argv) != 4:
-        sys.exit(f"usage: {sys.argv[0]} <conformance-url> <echo-url> <math-url>")
+    if len(sys.argv) < 5:
+        sys.exit(f"usage: {sys.argv[0]} <conformance-url> <echo-url> <math-url> <command>...")
     logging.getLogger().addHandler(_Complaints(logging.WARNING))
     try:
-        asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), DEADLINE_SECONDS))
+        asyncio.run(asyncio.wait_for(main(*sys.argv[1:4], sys.argv[4:]), DEADLINE_SECONDS))
         equal("warnings logged by the SDK", complaints, [])
     except BaseException as error:
         sys.exit(f"{label}: FAILED: {_cause(error)}")

@@ -10,6 +10,7 @@ import {
   SdkHttpError,
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import * as checks from './checks.mjs';
 import { equal, outcomeOf, run, setLabel, step, strict, twoServers } from './checks.mjs';
 
@@ -22,7 +23,17 @@ const MODES = [
   { name: 'legacy, 2025-03-26', mode: 'legacy', revision: '2025-03-26', era: 'legacy', old: true },
 ];
 
-async function connect(url, { mode, revision, era }, person) {
+// The transport to a server at a URL, or that a command runs, and what is below it.
+function transportTo(server) {
+  if (Array.isArray(server)) {
+    const [command, ...args] = server;
+    return [new StdioClientTransport({ command, args }), undefined];
+  }
+  const http = new checks.Http();
+  return [new StreamableHTTPClientTransport(server, { fetch: http.fetch }), http];
+}
+
+async function connect(server, { mode, revision, era }, person) {
   const client = new Client(
     { name: 'interop', version: '1.0.0' },
     {
@@ -39,12 +50,11 @@ async function connect(url, { mode, revision, era }, person) {
     logs.push([params.level, params.data]);
   });
   const { errors, close } = strict(client);
-  const http = new checks.Http();
-  const transport = new StreamableHTTPClientTransport(url, { fetch: http.fetch });
+  const [transport, http] = transportTo(server);
   await client.connect(transport);
   equal('negotiated revision', client.getNegotiatedProtocolVersion(), revision);
   equal('era', client.getProtocolEra(), era);
-  equal('has a session', transport.sessionId !== undefined, era === 'legacy');
+  if (http) equal('has a session', transport.sessionId !== undefined, era === 'legacy');
   // The client has no option for this: it is said with each call.
   const _meta = person && era === 'modern' ? { [LOG_LEVEL_META_KEY]: 'info' } : undefined;
   return {
@@ -72,7 +82,7 @@ async function connect(url, { mode, revision, era }, person) {
     setLogLevel: (level) => client.setLoggingLevel(level),
     terminate: () => transport.terminateSession(),
     abandon: () =>
-      fetch(url, { method: 'DELETE', headers: { 'Mcp-Session-Id': transport.sessionId } }),
+      fetch(server, { method: 'DELETE', headers: { 'Mcp-Session-Id': transport.sessionId } }),
     errorCode: (error) => (error instanceof ProtocolError ? error.code : undefined),
     httpStatus: (error) => (error instanceof SdkHttpError ? error.status : undefined),
     revision,
@@ -110,7 +120,7 @@ async function listen(client, era, uri) {
   };
 }
 
-await run('js client 2.x', async (conformanceUrl, echoUrl, mathUrl) => {
+await run('js client 2.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
   for (const mode of MODES) {
     setLabel(`js client 2.x, ${mode.name}`);
     const peer = await connect(conformanceUrl, mode, new checks.Person());
@@ -141,5 +151,23 @@ await run('js client 2.x', async (conformanceUrl, echoUrl, mathUrl) => {
     await twoServers(echo, math);
     await echo.close();
     await math.close();
+
+    setLabel(`js client 2.x, ${mode.name}, stdio`);
+    const launched = await connect(command, mode, new checks.Person());
+    await checks.conformanceServer(launched);
+    if (!mode.old) await checks.questions(launched);
+    await checks.atOnce(launched);
+    await checks.logs(launched);
+    await checks.changes(launched);
+    await checks.cancellation(launched);
+    if (mode.era === 'legacy') {
+      await checks.session(launched);
+    } else {
+      await checks.forgery(launched);
+    }
+    await launched.close();
+    const silent = await connect(command, mode);
+    await checks.stranger(silent);
+    await silent.close();
   }
 });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, on } from 'node:events';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import {
   StreamableHTTPClientTransport,
   StreamableHTTPError,
@@ -19,13 +20,22 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import * as checks from './checks.mjs';
-import { equal, outcomeOf, run, step, strict, twoServers } from './checks.mjs';
+import { equal, outcomeOf, run, setLabel, step, strict, twoServers } from './checks.mjs';
 
 const REVISION = '2025-11-25';
 
-async function connect(url, person) {
-  const logs = [];
+// The transport to a server at a URL, or that a command runs, and what is below it.
+function transportTo(server) {
+  if (Array.isArray(server)) {
+    const [command, ...args] = server;
+    return [new StdioClientTransport({ command, args }), undefined];
+  }
   const http = new checks.Http();
+  return [new StreamableHTTPClientTransport(server, { fetch: http.fetch }), http];
+}
+
+async function connect(server, person) {
+  const logs = [];
   const changes = new EventEmitter();
   const client = new Client(
     { name: 'interop', version: '1.0.0' },
@@ -49,10 +59,12 @@ async function connect(url, person) {
     changes.emit('change', params.uri);
   });
   const { errors, close } = strict(client);
-  const transport = new StreamableHTTPClientTransport(url, { fetch: http.fetch });
+  const [transport, http] = transportTo(server);
   await client.connect(transport);
-  equal('negotiated revision', transport.protocolVersion, REVISION);
-  equal('has a session', transport.sessionId !== undefined, true);
+  if (http) {
+    equal('negotiated revision', transport.protocolVersion, REVISION);
+    equal('has a session', transport.sessionId !== undefined, true);
+  }
   return {
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args, onprogress) =>
@@ -84,7 +96,7 @@ async function connect(url, person) {
     setLogLevel: (level) => client.setLoggingLevel(level),
     terminate: () => transport.terminateSession(),
     abandon: () =>
-      fetch(url, { method: 'DELETE', headers: { 'Mcp-Session-Id': transport.sessionId } }),
+      fetch(server, { method: 'DELETE', headers: { 'Mcp-Session-Id': transport.sessionId } }),
     errorCode: (error) => (error instanceof McpError ? error.code : undefined),
     httpStatus: (error) => (error instanceof StreamableHTTPError ? error.code : undefined),
     revision: REVISION,
@@ -96,7 +108,7 @@ async function connect(url, person) {
   };
 }
 
-await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
+await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
   const peer = await connect(conformanceUrl, new checks.Person());
   step(`connected, ${REVISION}`);
   await checks.conformanceServer(peer);
@@ -118,4 +130,18 @@ await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl) => {
   await twoServers(echo, math);
   await echo.close();
   await math.close();
+
+  setLabel('js sdk 1.x, stdio');
+  const launched = await connect(command, new checks.Person());
+  await checks.conformanceServer(launched);
+  await checks.questions(launched);
+  await checks.atOnce(launched);
+  await checks.logs(launched);
+  await checks.changes(launched);
+  await checks.cancellation(launched);
+  await checks.session(launched);
+  await launched.close();
+  const silent = await connect(command);
+  await checks.stranger(silent);
+  await silent.close();
 });

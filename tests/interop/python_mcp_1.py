@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import checks
 import httpx
 from mcp import ClientSession, McpError, types
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 REVISION = "2025-11-25"
@@ -75,10 +76,8 @@ class Peer:
         return error.error.code if isinstance(error, McpError) else None
 
 
-@asynccontextmanager
-async def connect(url, person=None, abandoned=False):
-    """At the end the SDK ends the session, unless it is to be `abandoned`."""
-    logs, changes, http = [], asyncio.Queue(), checks.Http()
+def callbacks_of(person, logs, changes):
+    """What a session hears, which is kept, and is asked, which the person answers."""
 
     async def log(params):
         logs.append((params.level, params.data))
@@ -93,8 +92,14 @@ async def connect(url, person=None, abandoned=False):
                 changes.put_nowait(str(params.uri))
 
     callbacks = {"logging_callback": log, "message_handler": hear}
-    if person:
-        callbacks |= person.callbacks(types)
+    return callbacks | person.callbacks(types) if person else callbacks
+
+
+@asynccontextmanager
+async def connect(url, person=None, abandoned=False):
+    """At the end the SDK ends the session, unless it is to be `abandoned`."""
+    logs, changes, http = [], asyncio.Queue(), checks.Http()
+    callbacks = callbacks_of(person, logs, changes)
     async with httpx.AsyncClient(timeout=30, event_hooks=http.hooks) as client:
         transport = streamable_http_client(url, http_client=client, terminate_on_close=not abandoned)
         async with transport as (read, write, session_id):
@@ -107,7 +112,19 @@ async def connect(url, person=None, abandoned=False):
             checks.equal("end of the session", http.answers[-1], ("DELETE", 204))
 
 
-async def main(conformance_url, echo_url, math_url):
+@asynccontextmanager
+async def launch(command, person=None):
+    """A session over stdio."""
+    logs, changes = [], asyncio.Queue()
+    server = StdioServerParameters(command=command[0], args=command[1:])
+    async with stdio_client(server) as (read, write):
+        async with ClientSession(read, write, **callbacks_of(person, logs, changes)) as session:
+            answer = await session.initialize()
+            checks.equal("negotiated revision", answer.protocolVersion, REVISION)
+            yield Peer(session, None, None, None, person, logs, changes)
+
+
+async def main(conformance_url, echo_url, math_url, command):
     async with connect(conformance_url, checks.Person()) as peer:
         checks.step(f"connected, {REVISION}")
         await checks.conformance_server(peer)
@@ -123,6 +140,18 @@ async def main(conformance_url, echo_url, math_url):
         await checks.dead_session(peer)
     async with connect(echo_url) as echo, connect(math_url) as math:
         await checks.two_servers(echo, math)
+
+    checks.label = "python mcp 1.x, stdio"
+    async with launch(command, checks.Person()) as peer:
+        await checks.conformance_server(peer)
+        await checks.questions(peer)
+        await checks.at_once(peer)
+        await checks.logs(peer)
+        await checks.cancellation(peer)
+        await checks.changes(peer)
+        await checks.session(peer)
+    async with launch(command) as peer:
+        await checks.stranger(peer)
 
 
 checks.run("python mcp 1.x", main)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import checks
 import httpx2
 from mcp import Client, MCPDeprecationWarning, MCPError, types
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
 
@@ -87,10 +88,9 @@ class Peer:
         return error.error.code if isinstance(error, MCPError) else None
 
 
-@asynccontextmanager
-async def connect(url, mode, person=None, abandoned=False):
-    """At the end the SDK ends the session, if there is one, unless it is to be `abandoned`."""
-    logs, changes, http, options = [], asyncio.Queue(), checks.Http(), {}
+def options_of(mode, person, logs, changes):
+    """What a client hears, which is kept, and is asked, which the person answers."""
+    options = {"mode": mode}
 
     async def log(params):
         logs.append((params.level, params.data))
@@ -105,8 +105,15 @@ async def connect(url, mode, person=None, abandoned=False):
                 changes.put_nowait(params.uri)
 
     if person:
-        options = person.callbacks(types) | {"log_level": "info"}
-    options |= {"mode": mode, "logging_callback": log, "message_handler": hear}
+        options |= person.callbacks(types) | {"log_level": "info"}
+    return options | {"logging_callback": log, "message_handler": hear}
+
+
+@asynccontextmanager
+async def connect(url, mode, person=None, abandoned=False):
+    """At the end the SDK ends the session, if there is one, unless it is to be `abandoned`."""
+    logs, changes, http = [], asyncio.Queue(), checks.Http()
+    options = options_of(mode, person, logs, changes)
     async with httpx2.AsyncClient(timeout=30, event_hooks=http.hooks) as http_client:
         transport = streamable_http_client(url, http_client=http_client, terminate_on_close=not abandoned)
         async with Client(transport, **options) as client:
@@ -117,7 +124,17 @@ async def connect(url, mode, person=None, abandoned=False):
             checks.equal("end of the session", http.answers[-1], ("DELETE", 204))
 
 
-async def main(conformance_url, echo_url, math_url):
+@asynccontextmanager
+async def launch(command, mode, person=None):
+    """A client over stdio."""
+    logs, changes = [], asyncio.Queue()
+    server = StdioServerParameters(command=command[0], args=command[1:])
+    async with Client(stdio_client(server), **options_of(mode, person, logs, changes)) as client:
+        checks.equal("negotiated revision", client.protocol_version, MODES[mode])
+        yield Peer(client, None, None, None, person, logs, changes)
+
+
+async def main(conformance_url, echo_url, math_url, command):
     for mode, revision in MODES.items():
         checks.label = f"python mcp 2.x, {mode}"
         async with connect(conformance_url, mode, checks.Person()) as peer:
@@ -140,6 +157,21 @@ async def main(conformance_url, echo_url, math_url):
                 await checks.dead_session(peer)
         async with connect(echo_url, mode) as echo, connect(math_url, mode) as math:
             await checks.two_servers(echo, math)
+
+        checks.label = f"python mcp 2.x, {mode}, stdio"
+        async with launch(command, mode, checks.Person()) as peer:
+            await checks.conformance_server(peer)
+            await checks.questions(peer)
+            await checks.at_once(peer)
+            await checks.logs(peer)
+            await checks.changes(peer)
+            await checks.cancellation(peer)
+            if mode == "legacy":
+                await checks.session(peer)
+            else:
+                await checks.forgery(peer)
+        async with launch(command, mode) as peer:
+            await checks.stranger(peer)
 
 
 checks.run("python mcp 2.x", main)

@@ -2,14 +2,16 @@
 # Runs the official MCP clients, old and new, against two running servers of this project:
 # the conformance server, and the two_servers example (two MCP servers on one listener).
 #
-#   tests/interop/run.sh <conformance-url> <echo-url> <math-url>
+#   tests/interop/run.sh <conformance-url> <echo-url> <math-url> <command>...
+#
+# The command runs the conformance server over stdio.
 #
 # Needs python3 (3.11 or newer) with venv, node (20 or newer) and npm. The clients are installed once
 # into target/interop, or into $INTEROP_CACHE, and again when a version file here changes.
 set -euo pipefail
 
-if [ $# -ne 3 ]; then
-  echo "usage: $0 <conformance-url> <echo-url> <math-url>" >&2
+if [ $# -lt 4 ]; then
+  echo "usage: $0 <conformance-url> <echo-url> <math-url> <command>..." >&2
   exit 2
 fi
 

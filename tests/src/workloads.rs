@@ -83,6 +83,7 @@ fn unlimited(keeps_sessions: bool) -> Config {
         body: usize::MAX,
         chunk_overhead: usize::MAX,
         batch: usize::MAX,
+        in_flight: usize::MAX,
         json_depth: 64,
         read_ahead: usize::MAX,
         unsent: usize::MAX,

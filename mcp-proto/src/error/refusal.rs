@@ -103,6 +103,16 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A line longer than [`Limits::body`](crate::Limits::body).
+    LineTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// More requests at once than [`Limits::in_flight`](crate::Limits::in_flight).
+    TooManyRequests {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is not UTF-8.
     NotUtf8,
     /// The body is not JSON.
@@ -233,6 +243,12 @@ impl fmt::Display for Refusal {
             }
             Self::BodyTooLarge { limit } => {
                 write!(f, "the request body is larger than {limit} bytes")
+            }
+            Self::LineTooLong { limit } => {
+                write!(f, "the line is longer than {limit} bytes")
+            }
+            Self::TooManyRequests { limit } => {
+                write!(f, "{limit} requests are being served already: try again later")
             }
             Self::NotUtf8 => f.write_str("parse error: the body is not UTF-8"),
             Self::NotJson { reason } => write!(f, "parse error: {reason}"),

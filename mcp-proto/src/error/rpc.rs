@@ -1,6 +1,6 @@
 //! JSON-RPC errors with the codes of MCP.
 
-use super::Excerpt;
+use super::{Excerpt, Refusal};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -52,6 +52,13 @@ pub struct RpcError {
     /// More about it, for a program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
+}
+
+impl From<&Refusal> for RpcError {
+    /// What stands in the answer.
+    fn from(refusal: &Refusal) -> Self {
+        Self::new(refusal.code(), format!("{refusal}"))
+    }
 }
 
 impl RpcError {

@@ -93,7 +93,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => Status::MethodNotAllowed,
             Self::NotAcceptable => Status::NotAcceptable,
             Self::SlowHead | Self::SlowBody => Status::RequestTimeout,
-            Self::BodyTooLarge { .. } => Status::ContentTooLarge,
+            Self::BodyTooLarge { .. } | Self::LineTooLong { .. } => Status::ContentTooLarge,
             Self::TargetTooLong { .. } => Status::UriTooLong,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::UnmetExpectation => Status::ExpectationFailed,
@@ -101,7 +101,9 @@ impl Refusal {
             | Self::TooManyFields { .. }
             | Self::TrailersTooLarge { .. } => Status::RequestHeaderFieldsTooLarge,
             Self::UnknownMethod | Self::UnknownTransferCoding => Status::NotImplemented,
-            Self::TooManySessions { .. } => Status::ServiceUnavailable,
+            Self::TooManySessions { .. } | Self::TooManyRequests { .. } => {
+                Status::ServiceUnavailable
+            }
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
         }
     }

@@ -4,10 +4,9 @@
 //! stream is out, everything else goes into that stream.
 
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::encode::{json_head, write_accepted, write_acknowledged, write_changed};
+use super::encode::{json_head, write_accepted};
 use super::messages::Messages;
 use crate::call::{Call, CallKey, Notification, Reply, ResponseForm};
 use crate::endpoint::Endpoint;
@@ -18,7 +17,6 @@ use crate::limits::Deadlines;
 use crate::media;
 use crate::method::McpMethod;
 use crate::sse;
-use crate::subscription::SubscriptionFilter;
 use crate::time::Instant;
 
 /// What a response needs to know of the calls it answers, and how far it has come.
@@ -26,8 +24,6 @@ pub(crate) struct Answer {
     calls: Calls,
     form: ResponseForm,
     shape: Shape,
-    /// Of a call to `subscriptions/listen`.
-    subscription: Option<Subscription>,
     /// The stream of a session that it reads, once that is known.
     stream: Option<StreamStart>,
     /// The session that begins with it, once that is known.
@@ -41,12 +37,6 @@ enum Calls {
     None,
 }
 
-struct Subscription {
-    filter: Arc<SubscriptionFilter>,
-    /// Whether the client has been told. Nothing else goes out before that.
-    is_acknowledged: bool,
-}
-
 enum Shape {
     /// Nothing has been sent.
     Open { since: Instant },
@@ -57,13 +47,10 @@ enum Shape {
 impl Answer {
     /// The response to one call.
     pub(crate) fn new(call: &Call, now: Instant) -> Self {
-        let subscription = call.request.subscription();
         Self {
             calls: Calls::One(call.key, Messages::new(&call.request)),
             form: call.form,
             shape: Shape::Open { since: now },
-            subscription: subscription
-                .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
             stream: None,
             session: None,
         }
@@ -81,7 +68,6 @@ impl Answer {
             calls: Calls::Batch(calls, ready),
             form,
             shape: Shape::Open { since: now },
-            subscription: None,
             stream: None,
             session: None,
         }
@@ -117,8 +103,8 @@ impl Answer {
 
     /// Whether it is a stream of changes, which goes on until its client leaves or the server shuts
     /// down.
-    pub(crate) const fn is_subscription(&self) -> bool {
-        self.subscription.is_some()
+    pub(crate) fn is_subscription(&self) -> bool {
+        matches!(&self.calls, Calls::One(_, messages) if messages.is_subscription())
     }
 
     /// Whether it is a stream that a client of the 2025 revisions has opened by itself, to listen or
@@ -177,9 +163,6 @@ impl Answer {
         if let Notification::Event(event) = notification {
             return self.send_stream_event(writer, now, event);
         }
-        if self.subscription.is_some() {
-            return self.notify_subscription(writer, now, notification);
-        }
         if self.messages(key).is_some_and(|messages| messages.admit(notification)) {
             let encoding = self.stream(writer, now);
             if let Some(messages) = self.messages(key) {
@@ -187,41 +170,6 @@ impl Answer {
                     sse::write_event(out, None, |out| messages.write(out, notification));
                 });
             }
-        }
-    }
-
-    fn notify_subscription(
-        &mut self,
-        writer: &mut ResponseWriter<'_>,
-        now: Instant,
-        notification: &Notification,
-    ) {
-        let Some(subscription) = &mut self.subscription else {
-            return;
-        };
-        let is_acknowledged = subscription.is_acknowledged;
-        let is_wanted = match notification {
-            Notification::Subscribed => !is_acknowledged,
-            Notification::Changed(change) => {
-                is_acknowledged && subscription.filter.includes(change)
-            }
-            _ => false,
-        };
-        if !is_wanted {
-            return;
-        }
-        subscription.is_acknowledged = true;
-        let encoding = self.stream(writer, now);
-        if let (Some(Subscription { filter, .. }), Calls::One(_, messages)) =
-            (&self.subscription, &self.calls)
-            && let Some(id) = messages.id()
-        {
-            writer.write_piece(encoding, |out| {
-                sse::write_event(out, None, |out| match notification {
-                    Notification::Changed(change) => write_changed(out, id, change),
-                    _ => write_acknowledged(out, id, filter),
-                });
-            });
         }
     }
 
@@ -414,6 +362,8 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use alloc::sync::Arc;
+
     use super::*;
     use crate::call::CallKey;
     use crate::config::Config;

@@ -3,12 +3,11 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Failure;
 use super::incoming::no_message;
-use super::interpret::{Immediate, Meaning, interpret};
+use super::interpret::{Immediate, Meaning, Settled, interpret};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
@@ -32,14 +31,16 @@ pub(crate) enum BatchMember {
 }
 
 /// Reads a batch.
-pub(super) fn read(
+pub(crate) fn read(
     head: &Head,
+    settled: Option<Settled>,
     body: &str,
     endpoint: &Endpoint,
     config: &Config,
 ) -> Result<Vec<BatchMember>, Failure> {
     let is_in_session = endpoint.keeps_sessions && head.session_id().is_some();
-    match VersionField::parse(head.protocol_version()) {
+    let declared = VersionField::parse(head.protocol_version());
+    match settled.map_or(declared, |settled| VersionField::Known(settled.revision)) {
         VersionField::Absent | VersionField::Known(Revision::V2025_03_26) => {}
         // What was settled for a session is known to the hub.
         VersionField::Known(revision) if revision.era() == Era::Legacy && is_in_session => {}
@@ -65,11 +66,13 @@ pub(super) fn read(
     if members.is_empty() {
         return Err(refused(Refusal::EmptyBatch));
     }
-    members.into_iter().map(|json| read_member(head, json, endpoint, depth_limit)).collect()
+    let read = |json| read_member(head, settled, json, endpoint, depth_limit);
+    members.into_iter().map(read).collect()
 }
 
 fn read_member(
     head: &Head,
+    settled: Option<Settled>,
     json: &str,
     endpoint: &Endpoint,
     depth_limit: usize,
@@ -79,7 +82,7 @@ fn read_member(
         let error = "invalid request: each message of a batch must be an object";
         return Ok(failed(None, RpcError::invalid_request(error)));
     };
-    Ok(match interpret(head, &message, json, endpoint) {
+    Ok(match interpret(head, settled, &message, json, endpoint) {
         Ok(Meaning::Call(parts)) if !matches!(parts.method, McpMethod::Initialize) => {
             let request = Request { head: head.clone(), body: json.to_owned(), parts };
             BatchMember::Call(Box::new(request))
@@ -93,8 +96,6 @@ fn read_member(
         }
         Ok(Meaning::Nothing) => BatchMember::Accepted,
         Err(Failure::Rpc { id, error, .. }) => failed(id, error),
-        Err(Failure::Refused(refusal)) => {
-            failed(None, RpcError::new(refusal.code(), format!("{refusal}")))
-        }
+        Err(Failure::Refused(refusal)) => failed(None, RpcError::from(&refusal)),
     })
 }

@@ -41,7 +41,7 @@ pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, re
         },
         ..json_head(refusal.status())
     };
-    let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
+    let error = RpcError::from(refusal);
     writer.write_whole(head, |out| write_error(out, id, &error));
 }
 
@@ -118,10 +118,7 @@ pub(super) fn write_reply(
 ) {
     let id = match (reply, id) {
         (Reply::Error(error), id) => return write_error(out, id, error),
-        (Reply::Refused(refusal), id) => {
-            let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
-            return write_error(out, id, &error);
-        }
+        (Reply::Refused(refusal), id) => return write_error(out, id, &refusal.into()),
         (_, Some(id)) => id,
         (_, None) => return debug_assert!(false, "{reply:?} to what is no request"),
     };

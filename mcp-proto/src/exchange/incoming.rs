@@ -125,12 +125,12 @@ impl Incoming {
         let endpoint = &config.endpoints[self.endpoint];
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
-            let members = batch::read(&self.head, &body, endpoint, config)?;
+            let members = batch::read(&self.head, None, &body, endpoint, config)?;
             return Ok(Outcome::Batch(members, accepts));
         }
         let message = Message::parse(&body, config.limits.json_depth)
             .map_err(|malformed| refused(no_message(&body, malformed)))?;
-        Ok(match interpret(&self.head, &message, &body, endpoint)? {
+        Ok(match interpret(&self.head, None, &message, &body, endpoint)? {
             Meaning::Call(parts) => {
                 let accepts = match parts.method {
                     // A stream by nature, wherever other responses are pinned to.
@@ -149,7 +149,7 @@ impl Incoming {
 
 /// Why a text is no message, or no batch of them. JSON-RPC tells apart what is no JSON and what is
 /// some, but no message (section 5.1).
-pub(super) fn no_message(body: &str, malformed: Malformed) -> Refusal {
+pub(crate) fn no_message(body: &str, malformed: Malformed) -> Refusal {
     if let Malformed::TooDeep { limit } = malformed {
         return Refusal::TooDeep { limit };
     }

@@ -11,6 +11,7 @@ use crate::completion::Completion;
 use crate::endpoint::Endpoint;
 use crate::error::RpcError;
 use crate::http::Head;
+use crate::hub::SessionId;
 use crate::json::{Scanner, decoded, is_object};
 use crate::jsonrpc::{Id, Members, Message, Params};
 use crate::method::{McpMethod, Subject};
@@ -21,7 +22,7 @@ use crate::subscription::SubscriptionFilter;
 
 /// What a message asks for.
 #[expect(clippy::large_enum_variant, reason = "on the stack, while a message is read")]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// Work for the application.
     Call(RequestParts),
     /// A request that the protocol itself answers.
@@ -37,9 +38,18 @@ pub(crate) enum Immediate {
     Ping { id: Id },
 }
 
+/// What the client of a connection has settled with `initialize`, for all that comes by it.
+#[derive(Clone, Copy)]
+pub(crate) struct Settled {
+    /// Where the endpoint keeps any.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) revision: Revision,
+}
+
 /// Finds out what a message means, in the order of the checks that the official suite expects.
-pub(super) fn interpret(
+pub(crate) fn interpret(
     head: &Head,
+    settled: Option<Settled>,
     message: &Message<'_>,
     body: &str,
     endpoint: &Endpoint,
@@ -55,7 +65,7 @@ pub(super) fn interpret(
 
     // Until the id is known, an error goes without one.
     let id = read_id(message).map_err(|error| Failure::Rpc { id: None, era, error })?;
-    let request = Received { head, message, body, endpoint, field, era };
+    let request = Received { head, settled, message, body, endpoint, field, era };
     let meaning = match request.method() {
         Err(error) => Err(error),
         Ok(None) => request.interpret_response(id.as_ref()),
@@ -76,6 +86,7 @@ fn read_id(message: &Message<'_>) -> Result<Option<Id>, RpcError> {
 /// A message and what came with it.
 struct Received<'a> {
     head: &'a Head,
+    settled: Option<Settled>,
     message: &'a Message<'a>,
     body: &'a str,
     endpoint: &'a Endpoint,
@@ -115,16 +126,22 @@ impl<'a> Received<'a> {
 
     /// Whether it came in a session of the 2025 revisions, be it one that is there or not.
     fn is_in_session(&self) -> bool {
-        self.era == Era::Legacy && self.endpoint.keeps_sessions && self.head.session_id().is_some()
+        let has_session = match self.settled {
+            Some(settled) => settled.session.is_some(),
+            None => self.head.session_id().is_some(),
+        };
+        self.era == Era::Legacy && self.endpoint.keeps_sessions && has_session
     }
 
-    /// 2026-07-28 defines no notification that a client sends over HTTP, and none of the 2025 ones
-    /// says anything outside of a session.
+    /// 2026-07-28 defines no notification that a client sends over HTTP, and one that it sends by
+    /// line. None of the 2025 ones says anything else outside of a session.
     fn interpret_notification(&self, method: &str) -> Result<Meaning, RpcError> {
         if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
             modern::check_version(self.head, None)?;
         }
-        if !self.is_in_session() {
+        // Over HTTP, what is no session's is cancelled by a disconnect.
+        let can_cancel = self.head.is_none() && method == "notifications/cancelled";
+        if !self.is_in_session() && !can_cancel {
             return Ok(Meaning::Nothing);
         }
         // A notification gets no answer, so one that is malformed means nothing.
@@ -166,11 +183,16 @@ impl<'a> Received<'a> {
         Ok(self.client_message(ClientMessage::Answer { id, answer }))
     }
 
+    fn legacy_revision(&self) -> Revision {
+        self.settled.map_or_else(|| legacy::revision_of(self.field), |settled| settled.revision)
+    }
+
     fn client_message(&self, message: ClientMessage) -> Meaning {
-        let revision = legacy::revision_of(self.field);
+        let revision = self.legacy_revision();
         Meaning::Call(RequestParts {
             message: Some(Box::new(message)),
             is_of_session: true,
+            session: self.settled.and_then(|settled| settled.session),
             ..RequestParts::new(revision, McpMethod::ClientMessage, None)
         })
     }
@@ -185,7 +207,7 @@ impl<'a> Received<'a> {
             return Err(RpcError::invalid_params("invalid params: `params` must be an object"));
         }
         let revision = match self.era {
-            Era::Legacy => legacy::revision_of(self.field),
+            Era::Legacy => self.legacy_revision(),
             Era::Modern => {
                 modern::check_version(self.head, meta.as_ref())?;
                 modern::check_method(self.head, method)?;
@@ -283,6 +305,7 @@ impl<'a> Received<'a> {
             client_info: meta.client_info.map(part_of),
             client_capabilities: meta.client_capabilities.map(part_of),
             is_of_session: self.is_in_session(),
+            session: self.settled.and_then(|settled| settled.session),
             ..RequestParts::new(revision, method, Some(id))
         })
     }

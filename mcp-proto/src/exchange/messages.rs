@@ -1,8 +1,12 @@
 //! The messages about one call: what its client hears while it is served, and in the end.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::replace;
 
-use super::encode::{write_log, write_progress, write_reply, wrong_kind_of_reply};
+use super::encode::{
+    write_acknowledged, write_changed, write_log, write_progress, write_reply, wrong_kind_of_reply,
+};
 use crate::call::{Notification, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::Status;
@@ -11,6 +15,7 @@ use crate::logging::LogLevel;
 use crate::method::McpMethod;
 use crate::request::Request;
 use crate::revision::{Era, Revision};
+use crate::subscription::SubscriptionFilter;
 
 /// What messages need to know of the request that they are about.
 pub(crate) struct Messages {
@@ -20,6 +25,14 @@ pub(crate) struct Messages {
     progress_token: Option<Id>,
     log_level: Option<LogLevel>,
     last_progress: Option<f64>,
+    subscription: Option<Subscription>,
+}
+
+/// What a client listens to.
+struct Subscription {
+    filter: Arc<SubscriptionFilter>,
+    /// The acknowledgment has to come before anything else.
+    is_acknowledged: bool,
 }
 
 impl Messages {
@@ -31,7 +44,15 @@ impl Messages {
             progress_token: request.progress_token().cloned(),
             log_level: request.log_level(),
             last_progress: None,
+            subscription: request
+                .subscription()
+                .map(|filter| Subscription { filter: filter.clone(), is_acknowledged: false }),
         }
+    }
+
+    /// Whether it goes on until its client leaves.
+    pub(crate) const fn is_subscription(&self) -> bool {
+        self.subscription.is_some()
     }
 
     pub(crate) const fn id(&self) -> Option<&Id> {
@@ -52,8 +73,14 @@ impl Messages {
 
     /// Whether the client wants to hear that, as far as it can be told by anybody.
     pub(crate) fn admit(&mut self, notification: &Notification) -> bool {
-        match notification {
-            Notification::Progress(progress) => {
+        match (notification, &mut self.subscription) {
+            (Notification::Subscribed, Some(subscription)) => {
+                !replace(&mut subscription.is_acknowledged, true)
+            }
+            (Notification::Changed(change), Some(subscription)) => {
+                subscription.is_acknowledged && subscription.filter.includes(change)
+            }
+            (Notification::Progress(progress), None) => {
                 // It must increase each time (2026-07-28, basic/patterns/progress).
                 let has_increased = self.last_progress.is_none_or(|last| progress.progress > last);
                 let is_wanted =
@@ -63,16 +90,25 @@ impl Messages {
                 }
                 is_wanted
             }
-            Notification::Log(log) => self.log_level.is_some_and(|least| log.level >= least),
+            (Notification::Log(log), None) => {
+                self.log_level.is_some_and(|least| log.level >= least)
+            }
             _ => false,
         }
     }
 
-    /// Appends a notification that was admitted.
+    /// Appends a notification that was [admitted](Self::admit).
     pub(crate) fn write(&self, out: &mut Vec<u8>, notification: &Notification) {
-        match (notification, &self.progress_token) {
-            (Notification::Progress(progress), Some(token)) => write_progress(out, token, progress),
-            (Notification::Log(log), _) => write_log(out, log),
+        let subscription = self.id.as_ref().zip(self.subscription.as_ref());
+        match (notification, &self.progress_token, subscription) {
+            (Notification::Progress(progress), Some(token), _) => {
+                write_progress(out, token, progress);
+            }
+            (Notification::Log(log), ..) => write_log(out, log),
+            (Notification::Changed(change), _, Some((id, _))) => write_changed(out, id, change),
+            (Notification::Subscribed, _, Some((id, subscription))) => {
+                write_acknowledged(out, id, &subscription.filter);
+            }
             _ => debug_assert!(false, "{notification:?} was not admitted"),
         }
     }

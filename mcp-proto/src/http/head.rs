@@ -116,25 +116,11 @@ impl Head {
         let line_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |feed| feed + 1);
 
         let mut head = Self {
-            raw: Box::default(),
             method: Method::from_token(request.method.unwrap_or_default()),
             target,
             fields: line_end as u16,
             is_http11,
-            keep_alive: is_http11,
-            expects_continue: false,
-            framing: Framing::Empty,
-            host: None,
-            accept: None,
-            has_more_accepts: false,
-            origin: None,
-            content_type: None,
-            content_encoding: None,
-            protocol_version: None,
-            mcp_method: None,
-            mcp_name: None,
-            session_id: None,
-            last_event_id: None,
+            ..Self::none()
         };
         let mut content_length = None;
         let mut transfer_coding = None;
@@ -252,6 +238,36 @@ impl Head {
 
     pub(crate) fn origin(&self) -> Option<&[u8]> {
         self.value(self.origin)
+    }
+
+    /// That of a request which came by a line, and not by HTTP: it says nothing.
+    pub(crate) fn none() -> Self {
+        Self {
+            raw: Box::default(),
+            method: Method::Post,
+            target: Span { start: 0, end: 0 },
+            fields: 0,
+            is_http11: true,
+            keep_alive: true,
+            expects_continue: false,
+            framing: Framing::Empty,
+            host: None,
+            accept: None,
+            has_more_accepts: false,
+            origin: None,
+            content_type: None,
+            content_encoding: None,
+            protocol_version: None,
+            mcp_method: None,
+            mcp_name: None,
+            session_id: None,
+            last_event_id: None,
+        }
+    }
+
+    /// Whether there is none, as the request came by a line.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.raw.is_empty()
     }
 
     /// The values of all `Accept` fields.

@@ -80,10 +80,10 @@ impl Hub {
         let key = call.key;
         let refused = |refusal| Admission::Reply(key, Reply::Refused(refusal));
         let method = call.request.method();
-        let id = match call.request.session_id() {
+        let id = match call.request.session() {
             None if method == McpMethod::Initialize => return Admission::Initialize(call),
             None => return refused(Refusal::MissingSessionId),
-            Some(text) => match SessionId::parse(text).filter(|id| self.is_of(*id, caller)) {
+            Some(id) => match id.filter(|id| self.is_of(*id, caller)) {
                 None => return refused(Refusal::UnknownSession),
                 Some(id) => id,
             },
@@ -174,6 +174,8 @@ impl Hub {
             // Until it says which, the choice is ours (2025-11-25, server/utilities/logging).
             log_level: endpoint.info().capabilities.logging.as_ref().map(|_| LogLevel::Info),
             is_initialized: false,
+            is_by_line: request.head().is_none(),
+            can_answer: true,
             subscription,
             streams: BTreeMap::new(),
             left: BTreeSet::new(),
@@ -273,6 +275,7 @@ impl Hub {
                     Some(ClientMessage::Answer { id: question, answer }) => {
                         self.answer(id, &question, answer);
                     }
+                    Some(ClientMessage::InputEnded) => self.give_up_questions(now, id),
                     Some(ClientMessage::Other) | None => {}
                 }
             }

@@ -66,6 +66,8 @@ pub enum QuestionFailure {
     Refused(RpcError),
     /// The client has not answered within [`HubDeadlines::answer`](crate::HubDeadlines::answer).
     TimedOut,
+    /// The client has closed its end without an answer.
+    Left,
 }
 
 impl Hub {
@@ -122,7 +124,7 @@ impl Hub {
         let is_reachable = stream.is_some_and(|stream| {
             stream.form.takes_events && (stream.reader.is_some() || stream.is_begun)
         });
-        if !is_reachable {
+        if !is_reachable || !session.can_answer {
             return Err(AskRefused::Unreachable);
         }
         let number = session.last_question + 1;
@@ -191,7 +193,7 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&call.session) else {
             return;
         };
-        if session.client.revision < Revision::V2025_11_25 {
+        if session.client.revision < Revision::V2025_11_25 || session.is_by_line {
             return;
         }
         let stream = session.streams.get_mut(&call.stream);
@@ -319,6 +321,21 @@ impl Hub {
         let question = QuestionKey(u64::try_from(name.as_integer()?).ok()?);
         let key = self.sessions.get(&id)?.questions.get(&question)?;
         Some((question, *key))
+    }
+
+    /// The client can answer no more questions.
+    pub(super) fn give_up_questions(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.can_answer = false;
+        for (question, key) in session.questions.clone() {
+            self.close_question(now, key, question, "there can be no answer any more");
+            if let Some(call) = self.calls.get_mut(&key) {
+                call.answers.push_back((question, Err(QuestionFailure::Left)));
+                self.news.insert(News::Call(key));
+            }
+        }
     }
 
     fn close_questions(&mut self, now: Instant, key: SessionCallKey) {

@@ -27,6 +27,11 @@ pub(super) struct Session {
     pub(super) log_level: Option<LogLevel>,
     /// Whether the client has said so. Before, it is told of no changes.
     pub(super) is_initialized: bool,
+    /// Whether it is that of a connection on which messages go line by line: it ends with it, and
+    /// there is nothing to come back to.
+    pub(super) is_by_line: bool,
+    /// Whether there is a way for its answers. If not, there is no point in questions.
+    pub(super) can_answer: bool,
     /// What its client hears of on streams that it opens.
     pub(super) subscription: SubscriptionKey,
     pub(super) streams: BTreeMap<u32, Stream>,

@@ -116,7 +116,9 @@ impl Session {
         stream.is_begun = true;
         stream.last_event += 1;
         let message = message.into();
-        log.append(now, key, stream.last_event, &message);
+        if !self.is_by_line {
+            log.append(now, key, stream.last_event, &message);
+        }
         Some(StreamEvent { id: EventId { stream: at, number: stream.last_event }, message })
     }
 }
@@ -187,6 +189,9 @@ impl Hub {
         else {
             return;
         };
+        if session.is_by_line {
+            return self.forget_stream(id, at);
+        }
         if stream.has_ended() {
             if stream.is_begun {
                 let since = *stream.left_since.get_or_insert(now);

@@ -31,7 +31,7 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
     if !has_capabilities {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
-    check_mirrored("MCP-Protocol-Version", head.protocol_version(), plain, &declared)?;
+    check_mirrored("MCP-Protocol-Version", head, head.protocol_version(), plain, &declared)?;
     if declared != Revision::V2026_07_28.as_str() {
         return Err(unsupported(&declared));
     }
@@ -40,12 +40,12 @@ pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), 
 
 /// Checks that `Mcp-Method` says what the body says.
 pub(crate) fn check_method(head: &Head, method: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Method", head.mcp_method(), plain, method)
+    check_mirrored("Mcp-Method", head, head.mcp_method(), plain, method)
 }
 
 /// Checks that `Mcp-Name` says what the body says.
 pub(crate) fn check_name(head: &Head, name: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Name", head.mcp_name(), header_value::decode, name)
+    check_mirrored("Mcp-Name", head, head.mcp_name(), header_value::decode, name)
 }
 
 /// A field without the Base64 form.
@@ -56,11 +56,14 @@ fn plain(value: &[u8]) -> Option<Cow<'_, str>> {
 /// `value` is `None` if the field is absent and `Some(None)` if it cannot be decoded.
 fn check_mirrored(
     field: &str,
+    head: &Head,
     value: Option<&[u8]>,
     decode: impl Fn(&[u8]) -> Option<Cow<'_, str>>,
     body: &str,
 ) -> Result<(), RpcError> {
     match value.map(decode) {
+        // There is no header layer (2026-07-28, basic/transports/stdio, "Request Metadata").
+        None if head.is_none() => Ok(()),
         Some(Some(value)) if value == body => Ok(()),
         Some(Some(value)) => Err(RpcError::header_mismatch(format!(
             "header mismatch: {field} is {} and the body says {}",

@@ -8,45 +8,45 @@ use super::Output;
 /// A queue of bytes in one allocation, which goes when the queue runs empty: an idle connection
 /// holds no buffer.
 #[derive(Debug, Default)]
-pub(super) struct ByteQueue {
+pub(crate) struct ByteQueue {
     bytes: Vec<u8>,
     /// Everything before this has left the queue.
     start: usize,
 }
 
 impl ByteQueue {
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.reclaim();
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Lets `write` append to the queue.
-    pub(super) fn append<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub(crate) fn append<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         self.reclaim();
         write(&mut self.bytes)
     }
 
     /// Removes bytes from the front; more than there are is all of them.
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.bytes.len());
         if self.is_empty() {
             self.clear();
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
@@ -62,25 +62,25 @@ impl ByteQueue {
 
 /// What there is to do. Mostly that is one thing at a time, which needs no allocation.
 #[derive(Debug, Default)]
-pub(super) struct Outputs {
+pub(crate) struct Outputs {
     first: Option<Output>,
     /// Nothing, if there is no first.
     others: VecDeque<Output>,
 }
 
 impl Outputs {
-    pub(super) fn push(&mut self, output: Output) {
+    pub(crate) fn push(&mut self, output: Output) {
         match &mut self.first {
             Some(_) => self.others.push_back(output),
             first => *first = Some(output),
         }
     }
 
-    pub(super) fn extend(&mut self, outputs: impl IntoIterator<Item = Output>) {
+    pub(crate) fn extend(&mut self, outputs: impl IntoIterator<Item = Output>) {
         outputs.into_iter().for_each(|output| self.push(output));
     }
 
-    pub(super) fn pop(&mut self) -> Option<Output> {
+    pub(crate) fn pop(&mut self) -> Option<Output> {
         let first = self.first.take()?;
         self.first = self.others.pop_front();
         if self.first.is_none() && self.others.capacity() > 0 {
@@ -89,7 +89,7 @@ impl Outputs {
         Some(first)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 }

@@ -52,6 +52,8 @@ pub enum Lost {
     InHead,
     /// Its body was incomplete.
     InBody,
+    /// Its line was incomplete.
+    InLine,
     /// The application was at work on it.
     InCall,
     /// The answer was ready but not yet written.
@@ -69,6 +71,7 @@ impl fmt::Display for LostRequest {
             (Lost::InBody, None) => {
                 write!(f, "client left within a chunked body, after {received} bytes")
             }
+            (Lost::InLine, _) => write!(f, "client left within a line, after {received} bytes"),
             (Lost::InCall, _) => write!(f, "client left during the call"),
             (Lost::InResponse, _) => write!(f, "client left before the answer was written"),
         }

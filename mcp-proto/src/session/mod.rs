@@ -15,7 +15,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
-use buffers::{ByteQueue, Outputs};
+pub(crate) use buffers::{ByteQueue, Outputs};
 
 use crate::call::{Call, CallKey, Notification, Reply};
 use crate::config::Config;

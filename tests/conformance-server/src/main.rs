@@ -1,7 +1,7 @@
 //! The server that the official conformance suite and the official clients are let loose on.
 //!
-//! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, through
-//! nothing but the public API: an example of all of it, too.
+//! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, and with
+//! `--stdio` on stdin and stdout, through nothing but the public API: an example of all of it, too.
 
 mod media;
 mod prompts;
@@ -31,8 +31,15 @@ type Sleep = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let options = Options::parse()?;
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
-    println!("listening on http://{}/mcp", listener.local_addr()?);
+    let listener = match options.is_stdio {
+        true => None,
+        false => {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+            let listener = TcpListener::bind(address)?;
+            println!("listening on http://{}/mcp", listener.local_addr()?);
+            Some(listener)
+        }
+    };
     match options.runtime.as_str() {
         "smol" => on_smol(listener),
         #[cfg(feature = "tokio")]
@@ -41,29 +48,39 @@ fn main() -> Result<(), BoxError> {
     }
 }
 
-fn on_smol(listener: TcpListener) -> Result<(), BoxError> {
+fn on_smol(listener: Option<TcpListener>) -> Result<(), BoxError> {
     let server = server(|duration| {
         Box::pin(async move {
             mcp_smol::async_io::Timer::after(duration).await;
         })
     });
-    let serve = mcp_smol::serve(listener.try_into()?, Endpoints::new().mount("/mcp", server))
-        .until(mcp_smol::shutdown_signal());
-    mcp_smol::block_on(serve)?;
+    let stop = mcp_smol::shutdown_signal();
+    match listener {
+        Some(listener) => {
+            let endpoints = Endpoints::new().mount("/mcp", server);
+            mcp_smol::block_on(mcp_smol::serve(listener.try_into()?, endpoints).until(stop))?
+        }
+        None => mcp_smol::block_on(mcp_smol::serve_stdio(server).until(stop))?,
+    };
     Ok(())
 }
 
 #[cfg(feature = "tokio")]
-fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
+fn on_tokio(listener: Option<TcpListener>) -> Result<(), BoxError> {
     use mcp_tokio::tokio;
 
     tokio::runtime::Runtime::new()?.block_on(async {
         let server = server(|duration| Box::pin(tokio::time::sleep(duration)));
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        mcp_tokio::serve(listener.into(), Endpoints::new().mount("/mcp", server))
-            .until(mcp_tokio::shutdown_signal())
-            .await?;
+        let stop = mcp_tokio::shutdown_signal();
+        match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true)?;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let endpoints = Endpoints::new().mount("/mcp", server);
+                mcp_tokio::serve(listener.into(), endpoints).until(stop).await?
+            }
+            None => mcp_tokio::serve_stdio(server).until(stop).await?,
+        };
         Ok(())
     })
 }
@@ -71,17 +88,19 @@ fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
 struct Options {
     runtime: String,
     port: u16,
+    is_stdio: bool,
 }
 
 impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut options = Self { runtime: "smol".into(), port: 8000 };
+        let mut options = Self { runtime: "smol".into(), port: 8000, is_stdio: false };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("runtime") => options.runtime = arguments.value()?.string()?,
+                Long("stdio") => options.is_stdio = true,
                 Long("port") => options.port = arguments.value()?.parse()?,
                 _ => return Err(argument.unexpected()),
             }

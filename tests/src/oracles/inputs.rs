@@ -18,6 +18,68 @@ pub fn streams() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// For [`lines`](super::lines).
+pub fn line_scripts() -> impl Strategy<Value = Vec<u8>> {
+    const MODERN: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":{},"progressToken":7}"#;
+    const CLIENT: &str = r#""capabilities":{"roots":{}},"clientInfo":{"name":"a","version":"1"}"#;
+    const ACTS: &[&str] = &[
+        "!r0", "!r1", "!r2", "!e0", "!p0", "!p1", "!q0", "!c", "!w0", "!w2", "!w?", "!w?", "!w?",
+        "!t1", "!t4",
+    ];
+    let modern = MODERN.replace('\n', " ");
+    let request = |id: &str, method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}}}}}"#)
+    };
+    let initialize = |id: &str, revision: &str| {
+        request(id, "initialize", &format!(r#""protocolVersion":"{revision}",{CLIENT}"#))
+    };
+    let notification = |method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","method":"notifications/{method}","params":{{{params}}}}}"#)
+    };
+    let call = r#""name":"a","arguments":{},"_meta":{"progressToken":3}"#;
+    let listen = format!(r#""notifications":{{"toolsListChanged":true}},{modern}"#);
+    let lines = vec![
+        initialize("1", "2025-11-25"),
+        initialize("2", "2025-03-26"),
+        notification("initialized", ""),
+        notification("cancelled", r#""requestId":3"#),
+        notification("cancelled", r#""requestId":"s""#),
+        notification("cancelled", r#""requestId":5"#),
+        notification("progress", r#""progressToken":1,"progress":1"#),
+        request("3", "tools/call", call),
+        request("3", "tools/call", &format!(r#""name":"a",{modern}"#)),
+        request(r#""s""#, "tools/call", &format!(r#""name":"b",{modern}"#)),
+        request("5", "subscriptions/listen", &listen),
+        request("6", "server/discover", &modern),
+        request("7", "ping", ""),
+        request("8", "logging/setLevel", r#""level":"debug""#),
+        request("9", "resources/subscribe", r#""uri":"a:b""#),
+        request("10", "nothing/of/the/kind", ""),
+        format!("[{},{}]", request("3", "tools/call", call), request("7", "ping", "")),
+        r#"{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}"#.into(),
+        r#"{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"no"}}"#.into(),
+        "{".into(),
+        String::new(),
+        "\r".into(),
+        "7".into(),
+        "[]".into(),
+        "\u{0}".into(),
+        format!("\"{}\"", "x".repeat(598)),
+        format!("\"{}\"\r", "x".repeat(598)),
+        format!("\"{}\"\r", "x".repeat(599)),
+        "y".repeat(2000),
+    ];
+    let end = select(&["", "", "", "", "", "", "~"][..]);
+    let line = prop_oneof![
+        10 => (select(lines), end).prop_map(|(line, end)| line + end),
+        10 => select(ACTS).prop_map(ToOwned::to_owned),
+        1 => select(&["!f", "!x", "!s"][..]).prop_map(ToOwned::to_owned),
+    ];
+    let script = vec(line, 0..30).prop_map(|lines| lines.join("\n").into_bytes());
+    prop_oneof![3 => script.clone(), 1 => broken(script)]
+}
+
 /// For [`head`](super::head).
 pub fn heads() -> impl Strategy<Value = Vec<u8>> {
     const LINES: &[&str] = &[

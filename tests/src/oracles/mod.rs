@@ -11,6 +11,7 @@ pub mod guards;
 pub mod head;
 pub mod inputs;
 pub mod json;
+pub mod lines;
 pub mod messages;
 pub mod request_state;
 pub mod sse;

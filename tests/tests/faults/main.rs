@@ -12,6 +12,7 @@ mod handlers;
 mod races;
 mod signals;
 mod stages;
+mod stdio;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use mcp_tests::generate::config;
 use mcp_tests::oracles::{
-    bytes, chunks, guards, head, inputs, messages, request_state, sse, uri_template,
+    bytes, chunks, guards, head, inputs, lines, messages, request_state, sse, uri_template,
 };
 use proptest::prelude::*;
 
@@ -42,6 +42,11 @@ proptest! {
     #[test]
     fn templates_match_what_they_could_have_made(input in inputs::templates()) {
         uri_template::check(&input);
+    }
+
+    #[test]
+    fn a_client_is_served_line_by_line_whatever_happens(input in inputs::line_scripts()) {
+        lines::check(&input);
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! Where lines end, in bytes that come in pieces.
+
+use alloc::vec::Vec;
+
+use crate::session::ByteQueue;
+
+/// Bytes on their way to being lines.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: ByteQueue,
+    /// How many bytes at the front are known to hold no line feed.
+    scanned: usize,
+    /// Whether what comes belongs to a line that was too long.
+    is_skipping: bool,
+}
+
+/// A line, without its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Text(Vec<u8>),
+    /// It is longer than the limit. The rest of it is thrown away as it comes.
+    TooLong,
+}
+
+impl Lines {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        if self.is_skipping {
+            let Some(end) = memchr::memchr(b'\n', bytes) else {
+                return;
+            };
+            self.is_skipping = false;
+            bytes = &bytes[end + 1..];
+        }
+        self.bytes.push(bytes);
+    }
+
+    /// Takes the next line, of `limit` bytes at most.
+    pub(super) fn next(&mut self, limit: usize) -> Option<Line> {
+        let bytes = self.bytes.as_slice();
+        let Some(end) = memchr::memchr(b'\n', &bytes[self.scanned..]) else {
+            self.scanned = bytes.len();
+            // What may yet be the end of the line does not count.
+            if without_return(bytes).len() <= limit {
+                return None;
+            }
+            self.clear();
+            self.is_skipping = true;
+            return Some(Line::TooLong);
+        };
+        let end = self.scanned + end;
+        let line = without_return(&bytes[..end]);
+        let line = match line.len() > limit {
+            true => Line::TooLong,
+            false => Line::Text(line.to_vec()),
+        };
+        self.bytes.consume(end + 1);
+        self.scanned = 0;
+        Some(line)
+    }
+
+    /// Takes what there is of a line without an end. Nothing, if its beginning was thrown away.
+    pub(super) fn take_rest(&mut self) -> Vec<u8> {
+        let rest = without_return(self.bytes.as_slice()).to_vec();
+        self.clear();
+        self.is_skipping = false;
+        rest
+    }
+
+    /// How many bytes wait to be lines.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.scanned = 0;
+    }
+}
+
+/// Windows ends lines with two characters.
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of `bytes`, which come in pieces of `size`, and what is left.
+    fn lines(bytes: &[u8], size: usize, limit: usize) -> (Vec<Line>, Vec<u8>) {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        for piece in bytes.chunks(size) {
+            lines.push(piece);
+            found.extend(core::iter::from_fn(|| lines.next(limit)));
+            assert!(lines.len() <= limit + 1, "no more is kept than a line");
+        }
+        (found, lines.take_rest())
+    }
+
+    #[test]
+    fn lines_are_found_however_they_come() {
+        let text = |line: &str| Line::Text(line.as_bytes().to_vec());
+        for (bytes, expected, rest) in [
+            ("", Vec::new(), ""),
+            ("a\nbc\n", Vec::from([text("a"), text("bc")]), ""),
+            ("a\r\n\n\r\nb", Vec::from([text("a"), text(""), text("")]), "b"),
+            ("1234\n1234\r\n123\r4\n", Vec::from([text("1234"), text("1234"), Line::TooLong]), ""),
+            ("12345\nok\n", Vec::from([Line::TooLong, text("ok")]), ""),
+            ("1234567\r\nok\nab\r", Vec::from([Line::TooLong, text("ok")]), "ab"),
+            ("1234\r", Vec::new(), "1234"),
+            ("123456789", Vec::from([Line::TooLong]), ""),
+        ] {
+            for size in 1..=bytes.len().max(1) {
+                let found = lines(bytes.as_bytes(), size, 4);
+                assert_eq!(found, (expected.clone(), rest.into()), "{bytes:?} by {size}");
+            }
+        }
+    }
+}

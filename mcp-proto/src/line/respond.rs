@@ -1,0 +1,95 @@
+//! From replies to lines.
+
+use alloc::vec::Vec;
+
+use super::{LineSession, Phase};
+use crate::call::{CallKey, Notification, Reply};
+use crate::method::McpMethod;
+use crate::revision::Revision;
+use crate::session::{ByteQueue, Event, Output};
+
+impl LineSession {
+    pub(super) fn reply(&mut self, key: CallKey, reply: Reply) {
+        if self.phase == Phase::EndSession(key) {
+            return self.close();
+        }
+        self.answer(key, reply);
+        self.advance();
+    }
+
+    pub(super) fn answer(&mut self, key: CallKey, reply: Reply) {
+        if matches!(reply, Reply::SubscriptionEnded) {
+            // The acknowledgment is the first message, even of one that ends as it begins.
+            self.notify(key, &Notification::Subscribed);
+        }
+        let Some(open) = self.take(key) else {
+            return;
+        };
+        let reply = open.messages.fitting(reply);
+        if !matches!(reply, Reply::NoResponse) && open.messages.id().is_some() {
+            let config = self.config.clone();
+            self.write_line(|out| open.messages.write_reply(out, &config.endpoints[0], &reply));
+        }
+        match reply {
+            Reply::Initialized(session) => {
+                self.settle(session, open.messages.revision());
+                self.open_stream();
+            }
+            Reply::Refused(refusal) => {
+                self.outputs.push(Output::Event(Event::Refused { endpoint: Some(0), refusal }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Listens to what a client would hear on a GET. A session to which somebody listens is not
+    /// idle.
+    fn open_stream(&mut self) {
+        if let Some(request) = self.request_of_session(McpMethod::OpenStream, None) {
+            self.begin_call(request, 0);
+        }
+    }
+
+    pub(super) fn notify(&mut self, key: CallKey, notification: &Notification) {
+        let Some(open) = self.open.get_mut(&key) else {
+            return;
+        };
+        if let Notification::Event(event) = notification {
+            let message = event.message.clone();
+            return self.write_line(|out| out.extend_from_slice(message.as_bytes()));
+        }
+        if open.messages.admit(notification) {
+            write_line(&mut self.out, |out| open.messages.write(out, notification));
+        }
+    }
+
+    pub(super) fn admit(&mut self, key: CallKey, revision: Revision) {
+        if let Some(open) = self.open.get_mut(&key) {
+            open.messages.set_revision(revision);
+        }
+    }
+
+    pub(super) fn write_line(&mut self, message: impl FnOnce(&mut Vec<u8>)) {
+        write_line(&mut self.out, message);
+    }
+
+    pub(super) fn written(&mut self, count: usize) {
+        self.out.consume(count);
+        self.advance();
+    }
+}
+
+/// Appends a message, which has a line of its own whatever the application has put into it.
+fn write_line(queue: &mut ByteQueue, message: impl FnOnce(&mut Vec<u8>)) {
+    queue.append(|out| {
+        let start = out.len();
+        message(out);
+        // In JSON, these stand between tokens only, where a space is as good.
+        for byte in &mut out[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        out.push(b'\n');
+    });
+}

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mcp_proto::{
     Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
     MemoryLog, Now, Origins,
 };
 
+use crate::clock::{Clock, ManualClock};
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::live::Live;
@@ -37,6 +38,7 @@ pub struct Endpoints {
     hub_limits: HubLimits,
     hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
+    clock: Option<ManualClock>,
 }
 
 impl Endpoints {
@@ -94,6 +96,16 @@ impl Endpoints {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Takes the time from a clock that a test moves. Default: the clocks of the machine.
+    ///
+    /// For connections that are driven by hand, with timers that go by the same clock;
+    /// [`Serve`](crate::Serve) has timers of its own.
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
         self
     }
 
@@ -165,7 +177,7 @@ impl Endpoints {
                 config: Arc::new(config),
                 mounts,
                 registry: Arc::new(Registry::new()),
-                started: std::time::Instant::now(),
+                clock: Clock::start(self.clock),
             }),
             on_stop,
         })
@@ -213,8 +225,7 @@ pub(crate) struct Shared {
     /// In the order of the endpoints in `config`.
     pub(crate) mounts: Vec<Mount>,
     pub(crate) registry: Arc<Registry>,
-    /// The origin of the sessions' clock.
-    started: std::time::Instant,
+    clock: Clock,
 }
 
 pub(crate) struct Mount {
@@ -264,17 +275,12 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now::new(Instant::from_micros(micros), unix.as_secs())
+        self.clock.now()
     }
 
-    /// The same instant on the clock of the machine.
+    /// The same instant as the runtime's timers know it.
     pub(crate) fn to_std(&self, instant: Instant) -> std::time::Instant {
-        let since_start = Duration::from_micros(instant.as_micros());
-        // Past the end of time, a day is as good as never.
-        let day = Duration::from_secs(86_400);
-        self.started.checked_add(since_start).unwrap_or_else(|| std::time::Instant::now() + day)
+        self.clock.to_std(instant)
     }
 }
 

@@ -27,6 +27,9 @@ mod arguments;
 #[doc(hidden)]
 pub use arguments::Described;
 
+mod clock;
+pub use clock::ManualClock;
+
 mod completions;
 pub use completions::Completions;
 

@@ -19,6 +19,8 @@ use crate::registry::{Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
 use crate::runtime::Timer;
 use crate::server::{BoxError, InitializeHook, Server, StopHook};
+use crate::sight::SpanHook;
+use crate::trace_context::TraceContext;
 
 /// Servers and the paths they are mounted at.
 ///
@@ -29,7 +31,7 @@ use crate::server::{BoxError, InitializeHook, Server, StopHook};
 ///     .mount("/echo/mcp", Server::new("echo", "1.0.0"))
 ///     .mount("/math/mcp", Server::new("math", "1.0.0"));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Endpoints {
     mounts: Vec<(String, Server)>,
     hosts: Hosts,
@@ -39,6 +41,7 @@ pub struct Endpoints {
     hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
     clock: Option<ManualClock>,
+    on_span: Option<SpanHook>,
 }
 
 impl Endpoints {
@@ -106,6 +109,28 @@ impl Endpoints {
     #[must_use]
     pub fn clock(mut self, clock: ManualClock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Hands each span that is recorded to `look`, before it is entered, with the trace that its
+    /// request belongs to. There, whoever exports spans to OpenTelemetry sets their parent:
+    ///
+    /// ```ignore
+    /// endpoints.on_span(|span, trace| {
+    ///     let fields = trace.fields().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    ///     let fields: HashMap<_, _> = fields.collect();
+    ///     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&fields));
+    ///     let _ = span.set_parent(parent); // tracing_opentelemetry::OpenTelemetrySpanExt
+    /// })
+    /// ```
+    ///
+    /// See [the log](crate#the-log) for what is in a span.
+    #[must_use]
+    pub fn on_span(
+        mut self,
+        look: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_span = Some(Arc::new(look));
         self
     }
 
@@ -178,6 +203,7 @@ impl Endpoints {
                 mounts,
                 registry: Arc::new(Registry::new()),
                 clock: Clock::start(self.clock),
+                on_span: self.on_span,
             }),
             on_stop,
         })
@@ -199,6 +225,16 @@ impl Endpoints {
     /// The path and name of each server.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.mounts.iter().map(|(path, server)| (&**path, &*server.info.name))
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("mounts", &self.mounts)
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
     }
 }
 
@@ -226,6 +262,7 @@ pub(crate) struct Shared {
     pub(crate) mounts: Vec<Mount>,
     pub(crate) registry: Arc<Registry>,
     clock: Clock,
+    pub(crate) on_span: Option<SpanHook>,
 }
 
 pub(crate) struct Mount {

@@ -204,6 +204,10 @@ impl Call {
 
     /// Whether the call has neither ended nor asked anything when nothing more happens by itself: its
     /// handler waits for something else.
+    ///
+    /// # Errors
+    ///
+    /// If the server sends what is no HTTP or JSON-RPC.
     pub fn is_waiting(&mut self) -> Result<bool, Error> {
         self.client.settle();
         self.update()?;

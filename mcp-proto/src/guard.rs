@@ -7,6 +7,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::error::Refusal;
 use crate::http::Head;
@@ -46,6 +47,17 @@ impl Hosts {
                 .any(|name| name.eq_ignore_ascii_case(authority.host))
         };
         self.any || is_loopback() || self.allowed.iter().any(|host| authority.is(host))
+    }
+}
+
+/// Those that are served, as a list for people.
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.any {
+            return f.write_str("all");
+        }
+        f.write_str("localhost, 127.0.0.1, [::1]")?;
+        self.allowed.iter().try_for_each(|host| write!(f, ", {host}"))
     }
 }
 
@@ -96,6 +108,17 @@ impl Origins {
         self.any
             || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
             || is_same().unwrap_or(false)
+    }
+}
+
+/// Those that are let in, as a list for people.
+impl fmt::Display for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.any {
+            return f.write_str("all");
+        }
+        f.write_str("the same")?;
+        self.allowed.iter().try_for_each(|origin| write!(f, ", {origin}"))
     }
 }
 

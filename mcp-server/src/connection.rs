@@ -29,6 +29,7 @@ use crate::registry::Entry;
 use crate::request_state::random;
 use crate::runtime::Timer;
 use crate::session_call::{Reading, SessionCall};
+use crate::sight::Sight;
 use crate::subscription::Subscription;
 
 /// The size of a read. One buffer serves all connections of a thread: none is held by a
@@ -159,28 +160,31 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     fn begin_call(&mut self, now: Now, call: Call) {
         let key = call.key();
         let mount = &self.shared.mounts[call.endpoint()];
+        let endpoint = &self.shared.config.endpoints[call.endpoint()];
+        let mut sight = Sight::begin(&call, endpoint, self.peer, self.shared.on_span.as_ref());
         if call.request().is_of_session() {
-            return self.begin_in_session(now, call);
+            return self.begin_in_session(now, call, sight);
         }
         if let Some(filter) = call.request().subscription() {
             let live = mount.live.clone();
             let subscription = Subscription::new(live, &call, filter, &mount.counters);
-            return self.begin_subscription(now, key, subscription);
+            return self.begin_subscription(now, key, subscription, &mut sight);
         }
-        self.serve(now, call, None);
+        self.serve(now, call, None, sight);
     }
 
     /// Has a call served, in a session or without.
-    fn serve(&mut self, now: Now, call: Call, session: Option<SessionCall>) {
+    fn serve(&mut self, now: Now, call: Call, session: Option<SessionCall>, mut sight: Sight) {
         let key = call.key();
         let mount = &self.shared.mounts[call.endpoint()];
         let reply = match mount.live.answer(&call) {
             Answered::Already(reply) => reply,
             Answered::By(handler) => match mount.rounds.open(now, call.request()) {
                 Ok(asking) => {
+                    sight.finds(&call);
                     let counted = mount.counters.count_call();
                     let begin = Begin { call, asking };
-                    self.calls.push(InFlight::start(&*handler, begin, session, counted));
+                    self.calls.push(InFlight::start(&*handler, begin, session, sight, counted));
                     return;
                 }
                 Err(error) => Reply::Error(error),
@@ -193,6 +197,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 "internal error: there is no function behind what is asked for",
             )),
         };
+        sight.end(&reply);
         match session {
             Some(session) => {
                 let reply = session.reply(now.instant, reply);
@@ -203,12 +208,16 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     }
 
     /// Brings a call of the 2025 revisions to its session.
-    fn begin_in_session(&mut self, now: Now, call: Call) {
+    fn begin_in_session(&mut self, now: Now, call: Call, mut sight: Sight) {
         let (key, endpoint) = (call.key(), call.endpoint());
         let mount = &self.shared.mounts[endpoint];
         let principal = match mount.rounds.principal_of(call.request()) {
             Ok(principal) => principal,
-            Err(error) => return self.handle(now, Input::Reply(key, Reply::Error(error))),
+            Err(error) => {
+                let reply = Reply::Error(error);
+                sight.end(&reply);
+                return self.handle(now, Input::Reply(key, reply));
+            }
         };
         let caller = Caller {
             principal: principal.as_deref(),
@@ -219,15 +228,19 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         let is_opened = call.request().method() == McpMethod::OpenStream;
         let hub = &mount.live.hub;
         match hub.with(|hub| hub.admit(now.instant, call, reader, caller)) {
-            Admission::Reply(key, reply) => self.handle(now, Input::Reply(key, reply)),
+            Admission::Reply(key, reply) => {
+                sight.end(&reply);
+                self.handle(now, Input::Reply(key, reply));
+            }
             Admission::Initialize(call) => match &mount.on_initialize {
                 Some(hook) => {
                     let begin = Begin { call, asking: Asking::default() };
                     let counted = mount.counters.count_call();
-                    self.calls.push(InFlight::start(&**hook, begin, None, counted));
+                    self.calls.push(InFlight::start(&**hook, begin, None, sight, counted));
                 }
                 None => {
                     let reply = self.open_session(now, endpoint, Some(call.request()));
+                    sight.end(&reply);
                     self.handle(now, Input::Reply(key, reply));
                 }
             },
@@ -240,7 +253,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 self.read(endpoint, reader, call.key(), None);
                 self.handle(now, Input::Admit(call.key(), start));
                 let session = SessionCall::new(self.shared.clone(), endpoint, key);
-                self.serve(now, call, Some(session));
+                self.serve(now, call, Some(session), sight);
             }
         }
     }
@@ -352,15 +365,22 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         now: Now,
         key: CallKey,
         subscription: Result<Subscription, SubscribeError>,
+        sight: &mut Sight,
     ) {
         let input = match subscription {
             Ok(subscription) => {
                 // Mostly there is one.
                 self.subscriptions.reserve_exact(1);
                 self.subscriptions.push(subscription);
+                // What counts is how long it takes until it is there, not how long the client listens.
+                sight.end(&Reply::SubscriptionEnded);
                 Input::Notify(key, Notification::Subscribed)
             }
-            Err(error) => Input::Reply(key, Reply::Error(error.into())),
+            Err(error) => {
+                let reply = Reply::Error(error.into());
+                sight.end(&reply);
+                Input::Reply(key, reply)
+            }
         };
         self.handle(now, input);
     }
@@ -435,6 +455,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             // It cannot go on before the client has answered, and that is another call.
             let rounds = &self.shared.mounts[endpoint].rounds;
             let reply = context.asking(|asking| rounds.close(now, context.request(), asking));
+            call.sight.end(&reply);
             polled = Poll::Ready(reply);
         }
         let mut happened = false;
@@ -543,6 +564,11 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         is_over
     }
 
+    #[cfg(feature = "metrics")]
+    fn server_name(&self, endpoint: Option<usize>) -> Option<&str> {
+        Some(&self.shared.config.endpoints.get(endpoint?)?.info().name)
+    }
+
     fn log(&self, event: &Event) {
         let path = |endpoint: Option<usize>| {
             let endpoint = endpoint.and_then(|at| self.shared.config.endpoints.get(at));
@@ -554,6 +580,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 if let Some(mount) = lost.endpoint.and_then(|at| self.shared.mounts.get(at)) {
                     mount.counters.count_lost_request();
                 }
+                #[cfg(feature = "metrics")]
+                crate::meters::lost(lost, self.server_name(lost.endpoint));
                 // Still there: what becomes of the call is said after this.
                 let call = self.calls.iter().next().filter(|_| lost.stage == Lost::InCall);
                 tracing::warn!(
@@ -566,9 +594,15 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 );
             }
             Event::Refused { endpoint, refusal } => {
+                #[cfg(feature = "metrics")]
+                crate::meters::refused(refusal, self.server_name(*endpoint));
                 let hint = match refusal {
-                    Refusal::ForeignHost { .. } => "to allow it: Endpoints::hosts",
-                    Refusal::ForeignOrigin { .. } => "to allow it: Endpoints::origins",
+                    Refusal::ForeignHost { host } => {
+                        format!("to allow it: Endpoints::hosts(Hosts::loopback().allow({host:?}))")
+                    }
+                    Refusal::ForeignOrigin { origin } => format!(
+                        "to allow it: Endpoints::origins(Origins::same().allow({origin:?}))"
+                    ),
                     _ => {
                         tracing::debug!(peer, endpoint = path(*endpoint), "refused: {refusal}");
                         return;

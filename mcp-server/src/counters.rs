@@ -11,6 +11,9 @@ pub struct Counters {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Who is counted for.
+    #[cfg(feature = "metrics")]
+    server: Arc<str>,
     open_connections: AtomicUsize,
     calls_in_flight: AtomicUsize,
     open_subscriptions: AtomicUsize,
@@ -20,6 +23,15 @@ struct Inner {
 }
 
 impl Counters {
+    /// Those of a server of that name.
+    pub(crate) fn new(server: &str) -> Self {
+        #[cfg(feature = "metrics")]
+        let inner = Inner { server: server.into(), ..Inner::default() };
+        #[cfg(not(feature = "metrics"))]
+        let (inner, _) = (Inner::default(), server);
+        Self { inner: Arc::new(inner) }
+    }
+
     /// Connections that are open on listeners where the server is mounted.
     #[must_use]
     pub fn open_connections(&self) -> usize {
@@ -58,23 +70,41 @@ impl Counters {
     }
 
     pub(crate) fn count_connection(&self) -> Counted {
-        Counted::new(self.clone(), |inner| &inner.open_connections)
+        Counted::new(
+            self.clone(),
+            Which::new("mcp.server.active_connections", |inner| &inner.open_connections),
+        )
     }
 
     pub(crate) fn count_call(&self) -> Counted {
-        Counted::new(self.clone(), |inner| &inner.calls_in_flight)
+        Counted::new(
+            self.clone(),
+            Which::new("mcp.server.active_calls", |inner| &inner.calls_in_flight),
+        )
     }
 
     pub(crate) fn count_subscription(&self) -> Counted {
-        Counted::new(self.clone(), |inner| &inner.open_subscriptions)
+        Counted::new(
+            self.clone(),
+            Which::new("mcp.server.active_subscriptions", |inner| &inner.open_subscriptions),
+        )
     }
 
     pub(crate) fn count_stream(&self) -> Counted {
-        Counted::new(self.clone(), |inner| &inner.open_streams)
+        Counted::new(
+            self.clone(),
+            Which::new("mcp.server.active_streams", |inner| &inner.open_streams),
+        )
     }
 
     pub(crate) fn set_sessions(&self, sessions: usize) {
         self.inner.open_sessions.store(sessions, Ordering::Release);
+    }
+
+    /// Has metrics follow, when no lock is held any more.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn follow_sessions(&self, change: f64) {
+        crate::meters::add("mcp.server.active_sessions", &self.inner.server, change);
     }
 
     pub(crate) fn count_lost_request(&self) {
@@ -85,18 +115,42 @@ impl Counters {
 /// Counts for as long as it lives.
 pub(crate) struct Counted {
     counters: Counters,
-    which: fn(&Inner) -> &AtomicUsize,
+    which: Which,
+}
+
+/// One of the counters that go up and down.
+struct Which {
+    #[cfg(feature = "metrics")]
+    name: &'static str,
+    of: fn(&Inner) -> &AtomicUsize,
+}
+
+impl Which {
+    /// Under the name that it has for whoever collects metrics.
+    const fn new(name: &'static str, of: fn(&Inner) -> &AtomicUsize) -> Self {
+        #[cfg(not(feature = "metrics"))]
+        let _ = name;
+        Self {
+            #[cfg(feature = "metrics")]
+            name,
+            of,
+        }
+    }
 }
 
 impl Counted {
-    fn new(counters: Counters, which: fn(&Inner) -> &AtomicUsize) -> Self {
-        which(&counters.inner).fetch_add(1, Ordering::AcqRel);
+    fn new(counters: Counters, which: Which) -> Self {
+        (which.of)(&counters.inner).fetch_add(1, Ordering::AcqRel);
+        #[cfg(feature = "metrics")]
+        crate::meters::add(which.name, &counters.inner.server, 1.0);
         Self { counters, which }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        (self.which)(&self.counters.inner).fetch_sub(1, Ordering::AcqRel);
+        (self.which.of)(&self.counters.inner).fetch_sub(1, Ordering::AcqRel);
+        #[cfg(feature = "metrics")]
+        crate::meters::add(self.which.name, &self.counters.inner.server, -1.0);
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mcp_proto::{
     Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
     LineSession, MemoryLog, Now, Origins,
 };
 
+use crate::clock::{Clock, ManualClock};
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::live::Live;
@@ -18,6 +19,8 @@ use crate::registry::{Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
 use crate::runtime::Timer;
 use crate::server::{BoxError, InitializeHook, Server, StopHook};
+use crate::sight::SpanHook;
+use crate::trace_context::TraceContext;
 
 /// Servers and the paths they are mounted at.
 ///
@@ -28,7 +31,7 @@ use crate::server::{BoxError, InitializeHook, Server, StopHook};
 ///     .mount("/echo/mcp", Server::new("echo", "1.0.0"))
 ///     .mount("/math/mcp", Server::new("math", "1.0.0"));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Endpoints {
     mounts: Vec<(String, Server)>,
     hosts: Hosts,
@@ -38,6 +41,8 @@ pub struct Endpoints {
     hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
     by_line: bool,
+    clock: Option<ManualClock>,
+    on_span: Option<SpanHook>,
 }
 
 /// A server alone, at the root.
@@ -102,6 +107,38 @@ impl Endpoints {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// Takes the time from a clock that a test moves. Default: the clocks of the machine.
+    ///
+    /// For connections that are driven by hand, with timers that go by the same clock;
+    /// [`Serve`](crate::Serve) has timers of its own.
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Hands each span that is recorded to `look`, before it is entered, with the trace that its
+    /// request belongs to. There, whoever exports spans to OpenTelemetry sets their parent:
+    ///
+    /// ```ignore
+    /// endpoints.on_span(|span, trace| {
+    ///     let fields = trace.fields().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    ///     let fields: HashMap<_, _> = fields.collect();
+    ///     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&fields));
+    ///     let _ = span.set_parent(parent); // tracing_opentelemetry::OpenTelemetrySpanExt
+    /// })
+    /// ```
+    ///
+    /// See [the log](crate#the-log) for what is in a span.
+    #[must_use]
+    pub fn on_span(
+        mut self,
+        look: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_span = Some(Arc::new(look));
         self
     }
 
@@ -178,7 +215,8 @@ impl Endpoints {
                 config: Arc::new(config),
                 mounts,
                 registry: Arc::new(Registry::new()),
-                started: std::time::Instant::now(),
+                clock: Clock::start(self.clock),
+                on_span: self.on_span,
             }),
             on_stop,
         })
@@ -214,6 +252,16 @@ impl Endpoints {
     }
 }
 
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("mounts", &self.mounts)
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Stops in the reverse order of the start.
 async fn run_stop_hooks(hooks: Vec<Vec<StopHook>>) {
     for hook in hooks.into_iter().flatten().rev() {
@@ -237,8 +285,8 @@ pub(crate) struct Shared {
     /// In the order of the endpoints in `config`.
     pub(crate) mounts: Vec<Mount>,
     pub(crate) registry: Arc<Registry>,
-    /// The origin of the sessions' clock.
-    started: std::time::Instant,
+    clock: Clock,
+    pub(crate) on_span: Option<SpanHook>,
 }
 
 pub(crate) struct Mount {
@@ -298,17 +346,12 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now::new(Instant::from_micros(micros), unix.as_secs())
+        self.clock.now()
     }
 
-    /// The same instant on the clock of the machine.
+    /// The same instant as the runtime's timers know it.
     pub(crate) fn to_std(&self, instant: Instant) -> std::time::Instant {
-        let since_start = Duration::from_micros(instant.as_micros());
-        // Past the end of time, a day is as good as never.
-        let day = Duration::from_secs(86_400);
-        self.started.checked_add(since_start).unwrap_or_else(|| std::time::Instant::now() + day)
+        self.clock.to_std(instant)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::counters::Counted;
 use crate::handler::{Begin, Started};
 use crate::runtime::BoxFuture;
 use crate::session_call::SessionCall;
+use crate::sight::Sight;
 
 /// A handler's future with what belongs to it. To drop it is to cancel the call.
 pub(crate) struct InFlight {
@@ -22,6 +23,7 @@ pub(crate) struct InFlight {
     context: Option<Context>,
     /// What stands for it in its session, if it is in one.
     pub(crate) session: Option<SessionCall>,
+    pub(crate) sight: Sight,
     _counted: Counted,
 }
 
@@ -76,18 +78,20 @@ impl InFlight {
         handler: &(dyn Fn(Begin) -> Started + Send + Sync),
         mut begin: Begin,
         session: Option<SessionCall>,
+        sight: Sight,
         counted: Counted,
     ) -> Self {
         let key = begin.call.key();
         let endpoint = begin.call.endpoint();
         let name = begin.call.request().name().to_owned();
         begin.asking.is_in_session = session.is_some();
-        let started = catch_unwind(AssertUnwindSafe(|| handler(begin))).ok();
+        let started =
+            sight.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| handler(begin)))).ok();
         let (future, context) = match started {
             Some(started) => (Some(started.future), started.context),
             None => (None, None),
         };
-        Self { key, endpoint, name, future, context, session, _counted: counted }
+        Self { key, endpoint, name, future, context, session, sight, _counted: counted }
     }
 
     /// The name of the tool or prompt, or the URI of the resource.
@@ -102,19 +106,21 @@ impl InFlight {
         if let Some(context) = &self.context {
             context.register(cx.waker());
         }
-        let polled = match &mut self.future {
+        let polled = self.sight.span.in_scope(|| match &mut self.future {
             Some(future) => catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))).ok(),
             None => None,
-        };
-        match polled {
-            Some(Poll::Ready(reply)) => Poll::Ready(reply),
-            Some(Poll::Pending) => Poll::Pending,
+        });
+        let reply = match polled {
+            Some(Poll::Ready(reply)) => reply,
+            Some(Poll::Pending) => return Poll::Pending,
             None => {
                 tracing::warn!(call = self.name, "a handler panicked");
                 let error = format!("internal error: the handler of {:?} failed", self.name);
-                Poll::Ready(Reply::Error(RpcError::internal(error)))
+                Reply::Error(RpcError::internal(error))
             }
-        }
+        };
+        self.sight.end(&reply);
+        Poll::Ready(reply)
     }
 
     /// Goes on with a call in a session, and carries what it says to the hub.
@@ -177,7 +183,8 @@ impl Drop for InFlight {
         }
         // What a handler owns may panic when it is dropped, and must not take others along.
         let future = self.future.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+        let dropped = || catch_unwind(AssertUnwindSafe(|| drop(future)));
+        if self.sight.span.in_scope(dropped).is_err() {
             tracing::warn!(call = self.name, "a handler panicked when it was dropped");
         }
     }

@@ -16,8 +16,32 @@
 //! # The log
 //!
 //! Through `tracing`: a warning for each request whose client left before its answer was out, and
-//! for each handler that panics; at info level, what is served and which `Host` or `Origin` was
-//! refused; other refusals at debug level. What clients do is never an error.
+//! for each handler that panics; at info level, what is served, which hosts and origins are let in,
+//! and which were refused, with the setting that would let them in; other refusals at debug level.
+//! What clients do is never an error.
+//!
+//! # Spans
+//!
+//! Each request is a span `mcp` at info level, of the target `mcp_server::sight`. Its handler runs
+//! in it, so that what it logs can be told apart. Fields have the names of the OpenTelemetry
+//! conventions for MCP: `mcp.method.name`, `gen_ai.tool.name`, `error.type` and the like; `otel.name`,
+//! `otel.kind` and `otel.status_code` are for `tracing-opentelemetry`. `traceparent`, `tracestate` and
+//! `baggage` are those of the client, from `_meta` or the HTTP request, if they are well-formed:
+//! [`Endpoints::on_span`] has the span exported as a child of the client's.
+//!
+//! In place of the id of a session, which is secret, `mcp.session.id` is a hash of it. What the session
+//! answers by itself, such as `server/discover`, has no span. Where nobody records spans, they cost a
+//! look at a flag.
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, through the facade of that name: `mcp.server.operation.duration` (a
+//! histogram in seconds, by method, tool or prompt, revision and `error.type`, as in those
+//! conventions), the gauges `mcp.server.active_connections`, `mcp.server.active_calls`,
+//! `mcp.server.active_sessions`, `mcp.server.active_streams` and `mcp.server.active_subscriptions`, and
+//! the counters `mcp.server.requests.lost` (by how far the request had come) and
+//! `mcp.server.refusals` (by reason). All have `mcp.server.name`, as far as it is known. No label is
+//! what a client says, so that there are never more series than the server offers.
 #![forbid(unsafe_code)]
 
 mod ask;
@@ -26,6 +50,9 @@ pub use ask::{Ask, AskError, Elicited};
 mod arguments;
 #[doc(hidden)]
 pub use arguments::Described;
+
+mod clock;
+pub use clock::ManualClock;
 
 mod completions;
 pub use completions::Completions;
@@ -59,6 +86,9 @@ mod live;
 pub use live::ServerHandle;
 
 mod machine;
+
+#[cfg(feature = "metrics")]
+mod meters;
 
 mod methods;
 pub use methods::Methods;
@@ -96,10 +126,15 @@ mod session_call;
 
 mod shared_hub;
 
+mod sight;
+
 mod stdio;
 pub use stdio::ServeStdio;
 
 mod subscription;
+
+mod trace_context;
+pub use trace_context::TraceContext;
 
 mod tools;
 pub use tools::{IntoToolResult, Structured, Tools};

@@ -81,6 +81,12 @@ impl<R: Runtime> Serve<R> {
             for (path, name) in names {
                 tracing::info!(server = name, "serving http://{address}{path}");
             }
+            let config = &service.shared().config;
+            tracing::info!(
+                hosts = %config.hosts,
+                origins = %config.origins,
+                "let in; for others: Endpoints::hosts, Endpoints::origins"
+            );
             let _guard = EndsConnections(service.shared().clone());
             accept_until(&runtime, listener, service.shared(), stop, max_connections).await;
             let report = service.stop(drain).await;

@@ -74,8 +74,10 @@ impl Server {
     /// A server that offers nothing yet.
     #[must_use]
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        let info = ServerInfo::new(name, version);
         Self {
-            info: ServerInfo::new(name, version),
+            counters: Counters::new(&info.name),
+            info,
             live: Arc::default(),
             methods: Vec::new(),
             state_keys: None,
@@ -88,7 +90,6 @@ impl Server {
             on_stop: Vec::new(),
             response_mode: ResponseMode::default(),
             answer_half_closed: false,
-            counters: Counters::default(),
         }
     }
 

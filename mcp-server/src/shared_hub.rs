@@ -96,7 +96,12 @@ impl SharedHub {
     fn with_inner<R>(&self, with: impl FnOnce(&mut Inner) -> R) -> R {
         let mut inner = self.inner();
         let result = with(&mut inner);
-        inner.counters.set_sessions(inner.hub.sessions());
+        let sessions = inner.hub.sessions();
+        #[cfg(feature = "metrics")]
+        let change = sessions as f64 - inner.counters.open_sessions() as f64;
+        #[cfg(feature = "metrics")]
+        let counters = (change != 0.0).then(|| inner.counters.clone());
+        inner.counters.set_sessions(sessions);
         let mut wakers = Vec::new();
         let is_earlier = |at: Instant| inner.next_look.is_none_or(|look| at < look);
         if inner.hub.poll_timeout().is_some_and(is_earlier) {
@@ -106,6 +111,8 @@ impl SharedHub {
             wakers.extend(inner.wakers.remove(&news));
         }
         drop(inner);
+        #[cfg(feature = "metrics")]
+        counters.into_iter().for_each(|counters| counters.follow_sessions(change));
         wakers.into_iter().for_each(Waker::wake);
         result
     }

@@ -6,6 +6,7 @@ const README: &str = include_str!("../../README.md");
 fn examples_are_shown_as_they_are() {
     for (name, example) in [
         ("bookshop.rs", include_str!("../../mcp-smol/examples/bookshop.rs")),
+        ("orders.rs", include_str!("../../mcp-smol/tests/orders.rs")),
         ("blocking.rs", include_str!("../../mcp-proto/examples/blocking.rs")),
     ] {
         assert!(README.contains(example), "copy {name} into README.md");

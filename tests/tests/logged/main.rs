@@ -5,7 +5,10 @@ mod common;
 
 mod changes;
 mod hang_up;
+mod metrics;
 mod sessions_chaos;
+mod spans;
+mod startup;
 mod subscriptions;
 mod validation;
 

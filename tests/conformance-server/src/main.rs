@@ -1,7 +1,8 @@
 //! The server that the official conformance suite and the official clients are let loose on.
 //!
 //! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, through
-//! nothing but the public API: an example of all of it, too.
+//! nothing but the public API: an example of all of it, too. Web pages of other sites may use it if
+//! `--origin https://app.example.com` says so.
 
 mod media;
 mod prompts;
@@ -15,7 +16,7 @@ mod waiting;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use mcp_smol::{BoxError, Endpoints, Server};
+use mcp_smol::{BoxError, Endpoints, Origins, Server};
 
 fn server(sleep: fn(Duration) -> Sleep) -> Server {
     let mut server = Server::new("conformance", "1.0.0").logging();
@@ -33,35 +34,36 @@ fn main() -> Result<(), BoxError> {
     let options = Options::parse()?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)))?;
     println!("listening on http://{}/mcp", listener.local_addr()?);
+    let endpoints = Endpoints::new().origins(options.origins);
     match options.runtime.as_str() {
-        "smol" => on_smol(listener),
+        "smol" => on_smol(listener, endpoints),
         #[cfg(feature = "tokio")]
-        "tokio" => on_tokio(listener),
+        "tokio" => on_tokio(listener, endpoints),
         other => Err(format!("unknown runtime {other:?}").into()),
     }
 }
 
-fn on_smol(listener: TcpListener) -> Result<(), BoxError> {
+fn on_smol(listener: TcpListener, endpoints: Endpoints) -> Result<(), BoxError> {
     let server = server(|duration| {
         Box::pin(async move {
             mcp_smol::async_io::Timer::after(duration).await;
         })
     });
-    let serve = mcp_smol::serve(listener.try_into()?, Endpoints::new().mount("/mcp", server))
+    let serve = mcp_smol::serve(listener.try_into()?, endpoints.mount("/mcp", server))
         .until(mcp_smol::shutdown_signal());
     mcp_smol::block_on(serve)?;
     Ok(())
 }
 
 #[cfg(feature = "tokio")]
-fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
+fn on_tokio(listener: TcpListener, endpoints: Endpoints) -> Result<(), BoxError> {
     use mcp_tokio::tokio;
 
     tokio::runtime::Runtime::new()?.block_on(async {
         let server = server(|duration| Box::pin(tokio::time::sleep(duration)));
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        mcp_tokio::serve(listener.into(), Endpoints::new().mount("/mcp", server))
+        mcp_tokio::serve(listener.into(), endpoints.mount("/mcp", server))
             .until(mcp_tokio::shutdown_signal())
             .await?;
         Ok(())
@@ -71,18 +73,22 @@ fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
 struct Options {
     runtime: String,
     port: u16,
+    origins: Origins,
 }
 
 impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut options = Self { runtime: "smol".into(), port: 8000 };
+        let mut options = Self { runtime: "smol".into(), port: 8000, origins: Origins::default() };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("runtime") => options.runtime = arguments.value()?.string()?,
                 Long("port") => options.port = arguments.value()?.parse()?,
+                Long("origin") => {
+                    options.origins = options.origins.allow(arguments.value()?.string()?);
+                }
                 _ => return Err(argument.unexpected()),
             }
         }

@@ -64,6 +64,8 @@ impl fmt::Display for Hosts {
 /// Which web origins may use the server.
 ///
 /// A request without `Origin` does not come from a page on another site and is not asked for one.
+/// To pages of origins that are let in, browsers are told to show what they are answered (WHATWG
+/// Fetch, "CORS protocol").
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     any: bool,
@@ -84,30 +86,17 @@ impl Origins {
         Self { any: true, allowed: Vec::new() }
     }
 
-    /// Lets pages of `origin` in too, such as `https://app.example.com`.
+    /// Lets pages of `origin` in too, such as `https://app.example.com`: as a browser writes it, with
+    /// its port unless that is the default one, and without a path.
     #[must_use]
     pub fn allow(mut self, origin: impl Into<String>) -> Self {
         self.allowed.push(origin.into());
         self
     }
 
-    fn admit(&self, origin: &str, host: Option<&Authority<'_>>) -> bool {
-        let is_same = || {
-            let (scheme, authority) = origin.split_once("://")?;
-            let default_port = match scheme {
-                "http" => "80",
-                "https" => "443",
-                _ => return None,
-            };
-            let (origin, host) = (Authority::parse(authority.as_bytes())?, host?);
-            let port =
-                |authority: &Authority<'_>| authority.port.is_none_or(|port| port == default_port);
-            let same_port = origin.port == host.port || (port(&origin) && port(host));
-            Some(origin.host.eq_ignore_ascii_case(host.host) && same_port)
-        };
-        self.any
-            || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            || is_same().unwrap_or(false)
+    /// Whether `origin` is let in whatever the request is for.
+    fn allows(&self, origin: &str) -> bool {
+        self.any || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -122,6 +111,20 @@ impl fmt::Display for Origins {
     }
 }
 
+/// Whether a page of `origin` comes from the host and port that the request is for.
+fn is_same(origin: &str, host: Option<&Authority<'_>>) -> Option<bool> {
+    let (scheme, authority) = origin.split_once("://")?;
+    let default_port = match scheme {
+        "http" => "80",
+        "https" => "443",
+        _ => return None,
+    };
+    let (origin, host) = (Authority::parse(authority.as_bytes())?, host?);
+    let port = |authority: &Authority<'_>| authority.port.is_none_or(|port| port == default_port);
+    let same_port = origin.port == host.port || (port(&origin) && port(host));
+    Some(origin.host.eq_ignore_ascii_case(host.host) && same_port)
+}
+
 /// The `Host` field. One that is malformed is refused with 400, whatever else the request asks for
 /// (RFC 9112 section 3.2).
 pub(crate) fn parse_host(head: &Head) -> Result<Option<Authority<'_>>, Refusal> {
@@ -129,13 +132,14 @@ pub(crate) fn parse_host(head: &Head) -> Result<Option<Authority<'_>>, Refusal> 
     head.host().map(parse).transpose()
 }
 
-/// Checks the host and the `Origin` of a request.
-pub(crate) fn check(
-    head: &Head,
+/// Checks the host and the `Origin` of a request. Returns the origin if it is let in as another
+/// than ours: its browser wants to be [told](crate::cors).
+pub(crate) fn check<'a>(
+    head: &'a Head,
     host: Option<&Authority<'_>>,
     hosts: &Hosts,
     origins: &Origins,
-) -> Result<(), Refusal> {
+) -> Result<Option<&'a str>, Refusal> {
     match host {
         Some(authority) if !hosts.admit(authority) => {
             return Err(Refusal::ForeignHost { host: readable(head.host()) });
@@ -144,13 +148,17 @@ pub(crate) fn check(
         None if !hosts.any => return Err(Refusal::MissingHost),
         _ => {}
     }
-    if let Some(origin) = head.origin() {
-        let admitted = core::str::from_utf8(origin).is_ok_and(|origin| origins.admit(origin, host));
-        if !admitted {
-            return Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) });
+    let Some(origin) = head.origin() else {
+        return Ok(None);
+    };
+    match core::str::from_utf8(origin) {
+        // What browsers send is ASCII (Fetch, "Origin header"), and so are response heads.
+        Ok(origin) if origins.allows(origin) => {
+            Ok(Some(origin).filter(|origin| is_all(origin, |byte| byte.is_ascii_graphic())))
         }
+        Ok(origin) if is_same(origin, host) == Some(true) => Ok(None),
+        _ => Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) }),
     }
-    Ok(())
 }
 
 fn readable(value: Option<&[u8]>) -> String {
@@ -217,7 +225,7 @@ mod tests {
         let version = if fields.contains("Host") { "1.1" } else { "1.0" };
         let head = format!("POST / HTTP/{version}\r\n{fields}\r\n");
         let head = Head::parse(head.as_bytes(), &Limits::default()).unwrap();
-        check(&head, parse_host(&head)?.as_ref(), &hosts, &origins)
+        check(&head, parse_host(&head)?.as_ref(), &hosts, &origins).map(|_| ())
     }
 
     fn host(value: &str, hosts: Hosts) -> Result<(), Refusal> {

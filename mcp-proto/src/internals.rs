@@ -121,12 +121,16 @@ impl ChunkedDecoder {
     }
 }
 
-/// Checks `Host` and `Origin`.
+/// Checks `Host` and `Origin`. Returns the origin if it is let in as another than ours.
 ///
 /// # Errors
 ///
 /// If one of them is not served.
-pub fn check_guards(head: &Head, hosts: &Hosts, origins: &Origins) -> Result<(), Refusal> {
+pub fn check_guards<'a>(
+    head: &'a Head,
+    hosts: &Hosts,
+    origins: &Origins,
+) -> Result<Option<&'a str>, Refusal> {
     let host = guard::parse_host(head)?;
     guard::check(head, host.as_ref(), hosts, origins)
 }

@@ -70,6 +70,8 @@ pub use config::Config;
 mod content;
 pub use content::{Content, EmbeddedResource, MediaContent, ResourceContents, TextContent};
 
+mod cors;
+
 mod elicitation;
 pub use elicitation::{
     ElicitAction, ElicitChoice, ElicitChoices, ElicitFormat, ElicitProperty, ElicitRequest,

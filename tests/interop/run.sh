@@ -33,30 +33,11 @@ install_python() {
   cp "$versions" "$venv/installed.txt"
 }
 
-# npm ci installs exactly the lock file, hash by hash, and --ignore-scripts runs no package's scripts.
-install_js() {
-  local js=$cache/js
-  mkdir -p "$js"
-  if ! cmp -s "$here/package-lock.json" "$js/installed.json"; then
-    echo "installing the JavaScript clients"
-    rm -f "$js/installed.json"
-    cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$js/"
-    (cd "$js" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-    cp "$here/package-lock.json" "$js/installed.json"
-  fi
-  # Node looks for packages beside the importing file, so the clients run from beside node_modules.
-  cp "$here"/*.mjs "$js/"
-}
-
-# A lock file with download addresses would tie every user to the registry of whoever wrote it.
-if grep -q '"resolved"' "$here/package-lock.json"; then
-  echo "package-lock.json names a registry: write it again with the .npmrc beside it" >&2
-  exit 1
-fi
-
 install_python python_mcp_1
 install_python python_mcp_2
-install_js
+js=$("$here/install_js.sh")
+# Node looks for packages beside the importing file, so the clients run from beside node_modules.
+cp "$here"/*.mjs "$js/"
 
 # All clients run, even after one failed: which ones fail says where to look.
 export PYTHONDONTWRITEBYTECODE=1
@@ -65,7 +46,7 @@ for client in python_mcp_1 python_mcp_2; do
   "$cache/$client/bin/python" "$here/$client.py" "$@" || failed+=("$client")
 done
 for client in js_sdk_1 js_client_2; do
-  node "$cache/js/$client.mjs" "$@" || failed+=("$client")
+  node "$js/$client.mjs" "$@" || failed+=("$client")
 done
 
 if [ ${#failed[@]} -ne 0 ]; then

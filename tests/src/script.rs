@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mcp_proto::{
     CompletionsCapability, Config, Deadlines, Endpoint, ExtensionMethod, HubDeadlines, HubLimits,
-    Limits, LoggingCapability, Offer, Prompt, PromptArgument, PromptsCapability, Resource,
+    Limits, LoggingCapability, Offer, Origins, Prompt, PromptArgument, PromptsCapability, Resource,
     ResourceTemplate, ResponseMode, ServerInfo, Tool,
 };
 use serde_json::json;
@@ -217,6 +217,9 @@ pub enum News {
     Log,
 }
 
+/// The origin of a page on another site that may use the server.
+pub const PAGE: &str = "https://app.example.com";
+
 thread_local! {
     /// To make a configuration takes longer than most scripts.
     static CONFIGS: RefCell<Vec<(Setup, Arc<Config>)>> = const { RefCell::new(Vec::new()) };
@@ -262,6 +265,7 @@ impl Setup {
         let mut config = Config::new([first, other]);
         config.limits = self.size.limits();
         config.deadlines = self.pace.deadlines();
+        config.origins = Origins::same().allow(PAGE);
         config
     }
 }

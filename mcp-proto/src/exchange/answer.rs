@@ -239,7 +239,7 @@ impl Answer {
                 self.finish_batch(writer, now);
             }
         } else if let (Reply::Done, McpMethod::EndSession) = (&reply, messages.method()) {
-            writer.write_empty(Status::NoContent);
+            writer.write_empty(ResponseHead::new(Status::NoContent, None));
         } else if let (Reply::Done, McpMethod::ClientMessage) = (&reply, messages.method()) {
             write_accepted(writer);
         } else if is_streaming || is_pinned || !self.form.takes_json || is_silent {

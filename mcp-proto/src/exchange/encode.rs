@@ -22,13 +22,18 @@ use crate::subscription::{Change, SubscriptionFilter};
 use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
-pub(super) const fn json_head(status: Status) -> ResponseHead {
+pub(super) const fn json_head(status: Status) -> ResponseHead<'static> {
     ResponseHead::new(status, Some(media::JSON))
 }
 
 /// Answers a notification.
 pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
-    writer.write_empty(Status::Accepted);
+    writer.write_empty(ResponseHead::new(Status::Accepted, None));
+}
+
+/// Answers a browser that asks what it may send.
+pub(crate) fn write_preflight(writer: &mut ResponseWriter<'_>, fields: &str) {
+    writer.write_empty(ResponseHead { fields, ..ResponseHead::new(Status::NoContent, None) });
 }
 
 /// Answers a request that was refused, of which the id may be known.

@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 use super::batch::{self, BatchMember};
 use super::interpret::{Immediate, Meaning, interpret};
 use crate::config::Config;
+use crate::cors;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
@@ -27,6 +28,28 @@ use crate::revision::{Era, VersionField, legacy};
 
 /// The first allocation for a body that is announced but not there yet; it grows with what comes.
 const FIRST_RESERVATION: usize = 16 * 1024;
+
+/// Where a request is let in.
+pub(crate) struct Admitted {
+    /// The position of the endpoint it is for.
+    pub(crate) endpoint: usize,
+    /// The origin of the page that it comes from, if that is not ours.
+    pub(crate) cors_origin: Option<Box<str>>,
+}
+
+/// Finds out where a request is for, and whether it may go there.
+pub(crate) fn admit(config: &Config, head: &Head) -> Result<Admitted, (Option<usize>, Refusal)> {
+    let host = guard::parse_host(head).map_err(|refusal| (None, refusal))?;
+    // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
+    // CONNECT is not even a path (RFC 9112 section 3.2.3).
+    if matches!(head.method(), Method::Unknown | Method::Connect) {
+        return Err((None, Refusal::UnknownMethod));
+    }
+    let endpoint = endpoint::find(&config.endpoints, head).map_err(|refusal| (None, refusal))?;
+    let cors_origin = guard::check(head, host.as_ref(), &config.hosts, &config.origins)
+        .map_err(|refusal| (Some(endpoint), refusal))?;
+    Ok(Admitted { endpoint, cors_origin: cors_origin.map(Box::from) })
+}
 
 /// A request whose head has been accepted and whose body is on its way.
 pub(crate) struct Incoming {
@@ -47,6 +70,8 @@ pub(crate) enum Outcome {
     Accepted,
     /// Several messages at once.
     Batch(Vec<BatchMember>, Accepts),
+    /// A browser that asks what it may send, with the fields of the answer.
+    Preflight(String),
 }
 
 /// Why a complete request was not served.
@@ -61,28 +86,18 @@ pub(crate) enum Failure {
 }
 
 impl Incoming {
-    /// Checks all that a head can tell.
-    pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
-        let host = guard::parse_host(&head).map_err(|refusal| (None, refusal))?;
-        // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
-        // CONNECT is not even a path (RFC 9112 section 3.2.3).
-        if matches!(head.method(), Method::Unknown | Method::Connect) {
-            return Err((None, Refusal::UnknownMethod));
-        }
-        let endpoint =
-            endpoint::find(&config.endpoints, &head).map_err(|refusal| (None, refusal))?;
-        guard::check(&head, host.as_ref(), &config.hosts, &config.origins)
-            .and_then(|()| Self::at_endpoint(config, head, endpoint))
-            .map_err(|refusal| (Some(endpoint), refusal))
-    }
-
-    fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
+    /// Checks what else a head can tell.
+    pub(crate) fn new(config: &Config, head: Head, admitted: &Admitted) -> Result<Self, Refusal> {
+        let endpoint = admitted.endpoint;
         let accepts = match head.method() {
             Method::Post => {
                 media::check_content_type(&head)?;
                 let accepts = Accepts::parse(&head)?;
                 accepts.pinned(config.endpoints[endpoint].response_mode)?;
                 accepts
+            }
+            Method::Options if admitted.cors_origin.is_some() && cors::is_preflight(&head) => {
+                Accepts { json: false, event_stream: false }
             }
             method => {
                 check_session_method(&head, method, &config.endpoints[endpoint])?;
@@ -117,9 +132,16 @@ impl Incoming {
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
-        if self.head.method() != Method::Post {
-            let request = request_of_session(self.head);
-            return Ok(Outcome::Call(Box::new(request), self.accepts));
+        match self.head.method() {
+            Method::Post => {}
+            Method::Options => {
+                let endpoint = &config.endpoints[self.endpoint];
+                return Ok(Outcome::Preflight(cors::preflight_fields(&self.head, endpoint)));
+            }
+            _ => {
+                let request = request_of_session(self.head);
+                return Ok(Outcome::Call(Box::new(request), self.accepts));
+            }
         }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
         let endpoint = &config.endpoints[self.endpoint];

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::date::imf_fixdate;
+use crate::cors;
 use crate::error::Status;
 use crate::hub::SessionId;
 
@@ -16,18 +17,18 @@ pub(crate) enum BodyEncoding {
 
 /// What stands in the head of a response besides its length.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ResponseHead {
+pub(crate) struct ResponseHead<'a> {
     pub(crate) status: Status,
     pub(crate) content_type: Option<&'static str>,
     /// Further field lines, each ending in CR LF.
-    pub(crate) fields: &'static str,
+    pub(crate) fields: &'a str,
     /// The `Allow` field.
     pub(crate) allow: Option<&'static str>,
     /// The `Mcp-Session-Id` field.
     pub(crate) session: Option<SessionId>,
 }
 
-impl ResponseHead {
+impl ResponseHead<'_> {
     pub(crate) const fn new(status: Status, content_type: Option<&'static str>) -> Self {
         Self { status, content_type, fields: "", allow: None, session: None }
     }
@@ -44,6 +45,8 @@ pub(crate) struct ResponseWriter<'a> {
     pub(crate) keep_alive: bool,
     /// Whether the request was a HEAD, whose answer has no body.
     pub(crate) omit_body: bool,
+    /// The page's origin, if the request came from one that is not ours and is let in.
+    pub(crate) cors_origin: Option<&'a str>,
 }
 
 impl ResponseWriter<'_> {
@@ -54,7 +57,7 @@ impl ResponseWriter<'_> {
 
     /// A complete response. Head and body end up side by side, to leave in one write: apart, the
     /// second waits for the peer's delayed ACK of the first.
-    pub(crate) fn write_whole(&mut self, head: ResponseHead, body: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn write_whole(&mut self, head: ResponseHead<'_>, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
         // For nearly all heads, and what is around a result.
         self.out.reserve(512);
@@ -72,9 +75,8 @@ impl ResponseWriter<'_> {
     }
 
     /// A response without content, such as 202.
-    pub(crate) fn write_empty(&mut self, status: Status) {
-        let head = ResponseHead::new(status, None);
-        if status == Status::NoContent {
+    pub(crate) fn write_empty(&mut self, head: ResponseHead<'_>) {
+        if head.status == Status::NoContent {
             // It has no length either (RFC 9110 section 8.6).
             self.write_head(head);
             self.out.extend_from_slice(b"\r\n");
@@ -84,7 +86,7 @@ impl ResponseWriter<'_> {
     }
 
     /// The head of a response whose body follows in pieces.
-    pub(crate) fn begin_stream(&mut self, head: ResponseHead) -> BodyEncoding {
+    pub(crate) fn begin_stream(&mut self, head: ResponseHead<'_>) -> BodyEncoding {
         self.keep_alive &= self.is_http11;
         self.out.reserve(512);
         self.write_head(head);
@@ -129,7 +131,7 @@ impl ResponseWriter<'_> {
         self.out[start..].rotate_right(inserted);
     }
 
-    fn write_head(&mut self, head: ResponseHead) {
+    fn write_head(&mut self, head: ResponseHead<'_>) {
         let out = &mut *self.out;
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(head.status.line().as_bytes());
@@ -155,6 +157,9 @@ impl ResponseWriter<'_> {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(head.fields.as_bytes());
+        if let Some(origin) = self.cors_origin {
+            cors::write_fields(out, origin);
+        }
         if !self.keep_alive {
             out.extend_from_slice(b"Connection: close\r\n");
         } else if !self.is_http11 {
@@ -185,11 +190,12 @@ mod tests {
             is_http11,
             keep_alive,
             omit_body: false,
+            cors_origin: None,
         });
         String::from_utf8(out).unwrap()
     }
 
-    const JSON: ResponseHead = ResponseHead::new(Status::Ok, Some("application/json"));
+    const JSON: ResponseHead<'_> = ResponseHead::new(Status::Ok, Some("application/json"));
 
     #[test]
     fn a_whole_response_is_one_piece() {

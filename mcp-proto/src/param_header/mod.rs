@@ -22,7 +22,7 @@ use crate::revision::header_value;
 const ANNOTATION: &str = "x-mcp-header";
 
 /// What the names of such fields begin with.
-const PREFIX: &str = "Mcp-Param-";
+pub(crate) const PREFIX: &str = "Mcp-Param-";
 
 /// The largest integer that every double-precision number up to it can express: 2^53 - 1.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;

@@ -201,6 +201,7 @@ impl Outgoing {
                 is_http11: exchange.is_http11,
                 keep_alive: exchange.keep_alive,
                 omit_body: exchange.omit_body,
+                cors_origin: exchange.cors_origin.as_deref(),
             };
             write(&mut writer);
             exchange.keep_alive = writer.keep_alive;
@@ -209,7 +210,6 @@ impl Outgoing {
 }
 
 /// What a response has to know of the request it answers.
-#[derive(Clone, Copy)]
 struct Exchange {
     endpoint: Option<usize>,
     received: u64,
@@ -217,6 +217,8 @@ struct Exchange {
     is_http11: bool,
     keep_alive: bool,
     omit_body: bool,
+    /// The origin of the page that it comes from, if that is not ours.
+    cors_origin: Option<Box<str>>,
 }
 
 impl Default for Exchange {
@@ -229,6 +231,7 @@ impl Default for Exchange {
             is_http11: true,
             keep_alive: false,
             omit_body: false,
+            cors_origin: None,
         }
     }
 }

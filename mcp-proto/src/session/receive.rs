@@ -8,7 +8,7 @@ use crate::call::{Call, CallKey, ResponseForm};
 use crate::endpoint::ResponseMode;
 use crate::error::Refusal;
 use crate::exchange::{
-    Answer, BatchMember, Incoming, Outcome, write_error, write_immediate_message,
+    Answer, BatchMember, Incoming, Outcome, admit, write_error, write_immediate_message,
 };
 use crate::http::{BodyDecoder, Framing, Head, HeadScan, Method, Progress, ResponseWriter};
 use crate::media::Accepts;
@@ -108,10 +108,22 @@ impl Session {
             is_http11: head.is_http11(),
             keep_alive: head.keep_alive() && self.shutdown.is_none(),
             omit_body: head.method() == Method::Head,
+            cors_origin: None,
         };
-        match Incoming::new(&self.config, head) {
+        let incoming = match admit(&self.config, &head) {
+            Ok(admitted) => {
+                self.out.exchange.endpoint = Some(admitted.endpoint);
+                let incoming = Incoming::new(&self.config, head, &admitted);
+                self.out.exchange.cors_origin = admitted.cors_origin;
+                incoming
+            }
+            Err((endpoint, refusal)) => {
+                self.out.exchange.endpoint = endpoint;
+                Err(refusal)
+            }
+        };
+        match incoming {
             Ok(mut incoming) => {
-                self.out.exchange.endpoint = Some(incoming.endpoint());
                 if framing == Framing::Empty {
                     return self.finish_request(now, incoming);
                 }
@@ -129,8 +141,7 @@ impl Session {
                     Err(refusal) => self.refuse_and_close(now, refusal),
                 }
             }
-            Err((endpoint, refusal)) => {
-                self.out.exchange.endpoint = endpoint;
+            Err(refusal) => {
                 // A body that nobody will read still has to pass before the next request could.
                 self.out.exchange.keep_alive &= framing == Framing::Empty;
                 self.refuse(now, refusal);
@@ -187,6 +198,7 @@ impl Session {
             }
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
+            Ok(Outcome::Preflight(fields)) => self.answer_preflight(now, &fields),
             Err(failure) => self.answer_failure(now, &failure),
         }
     }

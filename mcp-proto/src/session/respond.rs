@@ -5,7 +5,8 @@ use crate::call::{CallKey, Notification, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::Refusal;
 use crate::exchange::{
-    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_refusal,
+    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_preflight,
+    write_refusal,
 };
 use crate::http::ResponseWriter;
 use crate::hub::StreamStart;
@@ -64,6 +65,11 @@ impl Session {
     pub(super) fn answer_accepted(&mut self, now: Now) {
         self.begin_flush(false);
         self.out.write(now, write_accepted);
+    }
+
+    pub(super) fn answer_preflight(&mut self, now: Now, fields: &str) {
+        self.begin_flush(false);
+        self.out.write(now, |writer| write_preflight(writer, fields));
     }
 
     pub(super) fn answer_failure(&mut self, now: Now, failure: &Failure) {

@@ -2,6 +2,7 @@
 //!
 //! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, and with
 //! `--stdio` on stdin and stdout, through nothing but the public API: an example of all of it, too.
+//! Web pages of other sites may use it if `--origin https://app.example.com` says so.
 
 mod media;
 mod prompts;
@@ -15,7 +16,7 @@ mod waiting;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use mcp_smol::{BoxError, Endpoints, Server};
+use mcp_smol::{BoxError, Endpoints, Origins, Server};
 
 fn server(sleep: fn(Duration) -> Sleep) -> Server {
     let mut server = Server::new("conformance", "1.0.0").logging();
@@ -40,15 +41,16 @@ fn main() -> Result<(), BoxError> {
             Some(listener)
         }
     };
+    let endpoints = Endpoints::new().origins(options.origins);
     match options.runtime.as_str() {
-        "smol" => on_smol(listener),
+        "smol" => on_smol(listener, endpoints),
         #[cfg(feature = "tokio")]
-        "tokio" => on_tokio(listener),
+        "tokio" => on_tokio(listener, endpoints),
         other => Err(format!("unknown runtime {other:?}").into()),
     }
 }
 
-fn on_smol(listener: Option<TcpListener>) -> Result<(), BoxError> {
+fn on_smol(listener: Option<TcpListener>, endpoints: Endpoints) -> Result<(), BoxError> {
     let server = server(|duration| {
         Box::pin(async move {
             mcp_smol::async_io::Timer::after(duration).await;
@@ -57,7 +59,7 @@ fn on_smol(listener: Option<TcpListener>) -> Result<(), BoxError> {
     let stop = mcp_smol::shutdown_signal();
     match listener {
         Some(listener) => {
-            let endpoints = Endpoints::new().mount("/mcp", server);
+            let endpoints = endpoints.mount("/mcp", server);
             mcp_smol::block_on(mcp_smol::serve(listener.try_into()?, endpoints).until(stop))?
         }
         None => mcp_smol::block_on(mcp_smol::serve_stdio(server).until(stop))?,
@@ -66,7 +68,7 @@ fn on_smol(listener: Option<TcpListener>) -> Result<(), BoxError> {
 }
 
 #[cfg(feature = "tokio")]
-fn on_tokio(listener: Option<TcpListener>) -> Result<(), BoxError> {
+fn on_tokio(listener: Option<TcpListener>, endpoints: Endpoints) -> Result<(), BoxError> {
     use mcp_tokio::tokio;
 
     tokio::runtime::Runtime::new()?.block_on(async {
@@ -76,7 +78,7 @@ fn on_tokio(listener: Option<TcpListener>) -> Result<(), BoxError> {
             Some(listener) => {
                 listener.set_nonblocking(true)?;
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let endpoints = Endpoints::new().mount("/mcp", server);
+                let endpoints = endpoints.mount("/mcp", server);
                 mcp_tokio::serve(listener.into(), endpoints).until(stop).await?
             }
             None => mcp_tokio::serve_stdio(server).until(stop).await?,
@@ -89,19 +91,28 @@ struct Options {
     runtime: String,
     port: u16,
     is_stdio: bool,
+    origins: Origins,
 }
 
 impl Options {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut options = Self { runtime: "smol".into(), port: 8000, is_stdio: false };
+        let mut options = Self {
+            runtime: "smol".into(),
+            port: 8000,
+            is_stdio: false,
+            origins: Origins::default(),
+        };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("runtime") => options.runtime = arguments.value()?.string()?,
                 Long("stdio") => options.is_stdio = true,
                 Long("port") => options.port = arguments.value()?.parse()?,
+                Long("origin") => {
+                    options.origins = options.origins.allow(arguments.value()?.string()?);
+                }
                 _ => return Err(argument.unexpected()),
             }
         }

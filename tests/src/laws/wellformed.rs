@@ -4,7 +4,7 @@
 use super::exchanges::Exchanges;
 use crate::http::{Framing, Response};
 use crate::messages::{self, Ending};
-use crate::script::{Mode, Script, Step, With};
+use crate::script::{Mode, PAGE, Script, Step, With};
 use crate::sent::Sent;
 use crate::simulation::{Manners, Simulation, Trace};
 
@@ -88,10 +88,44 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
         "x-accel-buffering",
         "mcp-session-id",
     ];
+    let of_cors = check_cors(response, request);
     for (name, _) in &response.fields {
-        assert!(known.contains(&name.as_str()), "an unknown field {name}");
+        assert!(
+            of_cors.contains(&name.as_str()) || known.contains(&name.as_str()),
+            "an unknown field {name}"
+        );
     }
     let refused = [400, 403, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503, 505];
     let is_known = [200, 202, 204].contains(&response.status) || refused.contains(&response.status);
     assert!(is_known, "an unknown status {}", response.status);
+}
+
+/// What a browser is told of pages on other sites (WHATWG Fetch, "CORS protocol"): which page may read
+/// the response, and to a preflight, what it may send. Returns the names of the fields.
+fn check_cors(response: &Response, request: &Sent) -> &'static [&'static str] {
+    let origin = request.field("origin").filter(|origin| *origin == PAGE);
+    let told = response.field("access-control-allow-origin");
+    assert!(told.is_none() || told == origin, "{told:?} to a page of {origin:?}");
+    assert_eq!(response.field("vary"), told.map(|_| "Origin"));
+    // What stands before the origin is looked at is not told to anybody.
+    let is_let_in = !matches!(response.status, 400 | 403 | 404 | 408 | 431 | 501);
+    assert!(told.is_some() || origin.is_none() || !is_let_in, "a page is not told");
+    let is_answer = response.field("access-control-allow-methods").is_some();
+    let asks = request.field("access-control-request-method").is_some();
+    let is_preflight = request.method == "OPTIONS" && asks && response.status == 204;
+    assert_eq!(is_answer, is_preflight, "the answer to a preflight");
+    match (told, is_answer) {
+        (None, _) => &[],
+        (Some(_), false) => {
+            &["access-control-allow-origin", "access-control-expose-headers", "vary"]
+        }
+        (Some(_), true) => &[
+            "access-control-allow-origin",
+            "access-control-expose-headers",
+            "access-control-allow-methods",
+            "access-control-allow-headers",
+            "access-control-max-age",
+            "vary",
+        ],
+    }
 }

@@ -155,9 +155,19 @@ fn authority(value: &[u8]) -> Option<(String, Option<String>)> {
 fn check_host_and_origin(head: &Head, host: Option<&[u8]>, origin: Option<&[u8]>) {
     let expected = guarded(host, origin);
     let found = check_guards(head, &FIXTURE.hosts, &FIXTURE.origins);
-    let status =
-        |result: &Result<(), Refusal>| result.as_ref().map_err(std::mem::discriminant).copied();
-    assert_eq!(status(&found), status(&expected), "{found:?}, and not {expected:?}");
+    let status = |result: &Result<_, Refusal>| match result {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(std::mem::discriminant(refusal)),
+    };
+    assert_eq!(
+        status(&found.clone().map(|_| ())),
+        status(&expected),
+        "{found:?}, and not {expected:?}"
+    );
+    if let Ok(told) = found {
+        let other = |origin: &&[u8]| origin.eq_ignore_ascii_case(ALLOWED_ORIGIN.as_bytes());
+        assert_eq!(told.map(str::as_bytes), origin.filter(other), "who is told");
+    }
 }
 
 fn guarded(host: Option<&[u8]>, origin: Option<&[u8]>) -> Result<(), Refusal> {

@@ -16,6 +16,8 @@ use proptest::sample::select;
 use invalid::{invalid, mutation};
 use sessions::session;
 
+use crate::script::PAGE;
+
 /// A request that the server accepts.
 pub fn valid() -> impl Strategy<Value = Vec<u8>> {
     (message(), http(), session())
@@ -36,6 +38,7 @@ pub fn any_request() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         9 => valid(),
         1 => bodyless(),
+        1 => preflight(),
         1 => invalid(),
         1 => refused_batch(),
         5 => in_session(),
@@ -51,6 +54,18 @@ pub fn bodyless() -> impl Strategy<Value = Vec<u8>> {
         ["GET /mcp HTTP/1.1", "DELETE /mcp HTTP/1.1", "HEAD /mcp HTTP/1.1", "GET / HTTP/1.1"];
     select(lines.to_vec()).prop_map(|line| {
         format!("{line}\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").into_bytes()
+    })
+}
+
+/// What the browser of a page on another site asks before it sends a request.
+fn preflight() -> impl Strategy<Value = Vec<u8>> {
+    let names = select(vec!["", "Access-Control-Request-Headers: mcp-param-n,x\r\n"]);
+    (select(vec!["/mcp", "/other/mcp", "/"]), names).prop_map(|(path, names)| {
+        format!(
+            "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {PAGE}\r\n\
+             Access-Control-Request-Method: POST\r\n{names}\r\n"
+        )
+        .into_bytes()
     })
 }
 
@@ -344,6 +359,7 @@ fn http() -> impl Strategy<Value = Http> {
         "Connection: keep-alive\r\n",
         "Expect: 100-continue\r\n",
         "Origin: http://localhost\r\n",
+        "Origin: https://app.example.com\r\n",
         "X-Empty:\r\nX-Other: \t a b \r\n",
     ];
     let chunks = prop_oneof![3 => Just(Vec::new()), 2 => vec(1..200_usize, 1..4)];

@@ -26,7 +26,7 @@ const EVERYTHING: &str = "
     session, priming event, stream of a session, resumed stream, question in a session,
     question taken back, log, change in a session,
     resource in a session, refused UnknownSession, refused SessionExists, refused UnknownEvent,
-    refused MissingSessionId, status 204,
+    refused MissingSessionId, status 204, page of another origin, preflight,
     framing Chunked, framing UntilClose, 100 Continue, four responses,
     status 200, status 202, status 400, status 404, status 405, status 408, status 413, status 431
 ";
@@ -94,6 +94,12 @@ fn happenings(trace: &Trace, script: &Script) -> Vec<String> {
         all.push(format!("framing {:?}", response.framing));
         if response.interim > 0 {
             all.push("100 Continue".into());
+        }
+        for (field, what) in [
+            ("access-control-allow-origin", "page of another origin"),
+            ("access-control-max-age", "preflight"),
+        ] {
+            all.extend(response.field(field).map(|_| what.into()));
         }
         if response.messages().iter().any(|json| json.contains("notifications/progress")) {
             all.push("progress".into());

@@ -5,6 +5,7 @@
 mod bodies;
 mod chunked;
 mod connection;
+mod cors;
 mod floods;
 mod format;
 mod framing;
@@ -20,8 +21,8 @@ mod streams;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Config, Endpoint, Input, Instant, Limits, Now, Output, PeerClosed, Revision, ServerInfo,
-    Session, ToolsCapability,
+    Config, Endpoint, Input, Instant, Limits, Now, Origins, Output, PeerClosed, Revision,
+    ServerInfo, Session, ToolsCapability,
 };
 use mcp_tests::http::read_responses;
 use mcp_tests::schema;
@@ -115,6 +116,7 @@ fn every_row() -> Vec<Row> {
         format::rows(),
         request_line::rows(),
         host::rows(),
+        cors::rows(),
         framing::rows(),
         chunked::rows(),
         connection::rows(),
@@ -174,6 +176,7 @@ fn config_with(limits: Limits) -> Arc<Config> {
     info.capabilities.tools = Some(ToolsCapability::default());
     let mut config = Config::new([Endpoint::new("/mcp", info).unwrap()]);
     config.limits = limits;
+    config.origins = Origins::same().allow("https://app.example.com");
     Arc::new(config)
 }
 

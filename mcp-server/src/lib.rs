@@ -40,7 +40,7 @@ mod counters;
 pub use counters::Counters;
 
 mod endpoints;
-pub use endpoints::{Endpoints, Service, StartError};
+pub use endpoints::{Acceptor, Endpoints, Service, StartError};
 
 mod failure;
 
@@ -48,6 +48,8 @@ mod handler;
 pub use handler::Handler;
 #[doc(hidden)]
 pub use handler::{Arguments, Begin, IntoReply, Kind, NoArguments, Started, form};
+
+mod housekeeping;
 
 mod in_flight;
 

@@ -5,11 +5,12 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::endpoints::{Endpoints, Shared, StartError};
+use crate::housekeeping::Housekeeping;
 use crate::registry::Report;
 use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
 
@@ -20,9 +21,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The least time between two warnings of that: at the limit, connections come and go all the time.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-
-/// The least time between two looks at what is over, which may be much at once.
-const SHORTEST_REST: Duration = Duration::from_millis(100);
 
 /// Serves endpoints on a listener. Await it; it is done when it has been told to stop and the
 /// last connection is closed. Dropped before that, it ends its connections and cancels their work,
@@ -74,11 +72,9 @@ impl<R: Runtime> Serve<R> {
         let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let names: Vec<_> =
-                endpoints.names().map(|(path, name)| (path.to_owned(), name.to_owned())).collect();
             let service =
                 endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
-            for (path, name) in names {
+            for (path, name) in service.mounts() {
                 tracing::info!(server = name, "serving http://{address}{path}");
             }
             let _guard = EndsConnections(service.shared().clone());
@@ -122,7 +118,7 @@ async fn accept_until<R: Runtime>(
     let mut pause = None;
     let mut is_pausing = false;
     let mut warned_at: Option<Instant> = None;
-    let mut housekeeping = Housekeeping { timer: runtime.timer(), timer_at: None };
+    let mut housekeeping = Housekeeping::new(runtime.timer());
     loop {
         let accepted = poll_fn(|cx| {
             housekeeping.poll(cx, service);
@@ -160,35 +156,6 @@ async fn accept_until<R: Runtime>(
                 pause = Some(next);
                 is_pausing = true;
             }
-        }
-    }
-}
-
-/// Ends sessions that have been idle for too long, though nobody comes.
-struct Housekeeping<T> {
-    timer: T,
-    /// What the timer is set to, if it is.
-    timer_at: Option<Instant>,
-}
-
-impl<T: Timer> Housekeeping<T> {
-    fn poll(&mut self, cx: &mut Context<'_>, service: &Arc<Shared>) {
-        loop {
-            let now = service.now().instant;
-            let hubs = service.mounts.iter().map(|mount| &mount.live.hub);
-            let next = hubs.filter_map(|hub| hub.poll_housekeeping(cx, now)).min();
-            let Some(next) = next.map(|next| service.to_std(next)) else {
-                return;
-            };
-            if self.timer_at.is_none_or(|at| next < at) {
-                let next = next.max(Instant::now() + SHORTEST_REST);
-                self.timer.reset(next);
-                self.timer_at = Some(next);
-            }
-            if self.timer.poll(cx).is_pending() {
-                return;
-            }
-            self.timer_at = None;
         }
     }
 }

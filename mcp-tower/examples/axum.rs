@@ -48,7 +48,8 @@ fn main() -> Result<(), BoxError> {
     let endpoints = Endpoints::new().mount("/echo/mcp", echo).mount("/math/mcp", math);
 
     tokio::runtime::Runtime::new()?.block_on(async {
-        // Whatever is mounted is started here, and stopped below.
+        // Whatever is mounted is started here, and stopped below. The paths are what a client asks
+        // for: routes do not change them.
         let mcp = Mcp::start(Tokio::default(), endpoints).await?;
         let app = Router::new()
             .route("/", get(|| async { "An application, with MCP inside.\n" }))
@@ -56,7 +57,9 @@ fn main() -> Result<(), BoxError> {
             .route_service("/math/mcp", mcp.service());
 
         let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
-        println!("listening on http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        println!("listening on http://{address}/echo/mcp");
+        println!("listening on http://{address}/math/mcp");
         axum::serve(listener, app)
             .with_graceful_shutdown(async {
                 mcp_tokio::shutdown_signal().await;

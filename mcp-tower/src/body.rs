@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn to_drop_it_is_to_leave_unless_it_is_complete() {
-        for (bytes, has_left) in [(&b"3\r\nabc\r\n0\r\n\r\n"[..], false), (b"3\r\nabc\r\n0", true)] {
+        for (bytes, has_left) in [(&b"3\r\nabc\r\n0\r\n\r\n"[..], false), (b"3\r\nabc\r\n0", true)]
+        {
             let (writer, reader) = pipe();
             let mut body = Body::new(reader, Bytes::from_static(bytes), CHUNKS);
             block_on(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))).unwrap().unwrap();

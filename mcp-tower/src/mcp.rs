@@ -35,16 +35,6 @@ impl<R: Runtime> Mcp<R> {
         Ok(Self { running, service })
     }
 
-    /// How many requests may be in flight at once, counting those whose work goes on without their
-    /// client. Further ones are answered with 503 and `Retry-After`: they hold a connection of the
-    /// application's by then, so to let them wait would bound nothing. Default: 10,000.
-    ///
-    /// Holds for services that are made from here on.
-    pub fn max_requests(mut self, max_requests: usize) -> Self {
-        self.service.max_requests = max_requests;
-        self
-    }
-
     /// What the application routes requests to. Cheap to clone; all clones are one service.
     pub fn service(&self) -> McpService<R> {
         self.service.clone()

@@ -48,11 +48,7 @@ impl Writer {
     /// # Errors
     ///
     /// If the reader has gone.
-    pub(crate) fn poll_write(
-        &self,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = lock(&self.0);
         if state.is_gone {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));

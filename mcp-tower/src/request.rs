@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderName, Request};
 use http_body::Body;
@@ -317,7 +315,9 @@ mod tests {
             .header("Accept", "c/d");
         assert_eq!(
             read(100, request(builder, [], Some(0))).0,
-            format!("{HEAD}x-user: kept\r\naccept: a/b\r\naccept: c/d\r\nconnection: close\r\n\r\n")
+            format!(
+                "{HEAD}x-user: kept\r\naccept: a/b\r\naccept: c/d\r\nconnection: close\r\n\r\n"
+            )
         );
     }
 

@@ -129,10 +129,7 @@ mod tests {
             let fields: Vec<_> = response.headers().iter().collect();
             let value = |text| HeaderValue::from_static(text);
             let (a, length) = (HeaderName::from_static("a"), CONTENT_LENGTH);
-            assert_eq!(
-                fields,
-                [(&a, &value("b")), (&a, &value("c")), (&length, &value("2"))]
-            );
+            assert_eq!(fields, [(&a, &value("b")), (&a, &value("c")), (&length, &value("2"))]);
             assert_eq!(response.body().size_hint().exact(), Some(2));
         }
     }

@@ -20,16 +20,13 @@ use crate::request::RequestBytes;
 use crate::response::{Incoming, unavailable};
 use crate::stream::Stream;
 
-/// The default of how many requests may be in flight at once.
-const MAX_REQUESTS: usize = 10_000;
-
 /// MCP as a [`tower_service::Service`], for axum's `Router`, anything of tower's, and hyper by way
 /// of `hyper_util::service::TowerToHyperService`. Cheap to clone; always ready.
 ///
 /// Made by [`Mcp::service`](crate::Mcp::service).
 pub struct McpService<R> {
     shared: Arc<Shared<R>>,
-    pub(crate) max_requests: usize,
+    max_requests: usize,
 }
 
 struct Shared<R> {
@@ -41,7 +38,16 @@ struct Shared<R> {
 impl<R: Runtime> McpService<R> {
     pub(crate) fn new(runtime: R, acceptor: Acceptor) -> Self {
         let shared = Shared { runtime, acceptor, in_flight: Arc::default() };
-        Self { shared: Arc::new(shared), max_requests: MAX_REQUESTS }
+        Self { shared: Arc::new(shared), max_requests: 10_000 }
+    }
+
+    /// How many requests may be in flight at once, on all clones, counting those whose work goes on
+    /// without their client. Past it, this one answers with 503 and `Retry-After`: the application
+    /// has accepted a request by then, so to let it wait would bound nothing. Default: 10,000.
+    #[must_use]
+    pub fn max_requests(mut self, max_requests: usize) -> Self {
+        self.max_requests = max_requests;
+        self
     }
 }
 

@@ -1,7 +1,8 @@
 //! The server that the official conformance suite and the official clients are let loose on.
 //!
-//! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, through
-//! nothing but the public API: an example of all of it, too.
+//! `conformance-server --runtime smol|tokio|axum --port P` serves the suite's fixture at `/mcp`, through
+//! nothing but the public API: an example of all of it, too. With `axum` it is inside an axum
+//! application, on tokio.
 
 mod media;
 mod prompts;
@@ -37,6 +38,8 @@ fn main() -> Result<(), BoxError> {
         "smol" => on_smol(listener),
         #[cfg(feature = "tokio")]
         "tokio" => on_tokio(listener),
+        #[cfg(feature = "axum")]
+        "axum" => in_axum(listener),
         other => Err(format!("unknown runtime {other:?}").into()),
     }
 }
@@ -63,6 +66,26 @@ fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         mcp_tokio::serve(listener.into(), Endpoints::new().mount("/mcp", server))
             .until(mcp_tokio::shutdown_signal())
+            .await?;
+        Ok(())
+    })
+}
+
+#[cfg(feature = "axum")]
+fn in_axum(listener: TcpListener) -> Result<(), BoxError> {
+    use mcp_tokio::{Tokio, tokio};
+
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let server = server(|duration| Box::pin(tokio::time::sleep(duration)));
+        let endpoints = Endpoints::new().mount("/mcp", server);
+        let mcp = mcp_tower::Mcp::start(Tokio::default(), endpoints).await?;
+        let app = axum::Router::new().route_service("/mcp", mcp.service());
+        listener.set_nonblocking(true)?;
+        axum::serve(tokio::net::TcpListener::from_std(listener)?, app)
+            .with_graceful_shutdown(async {
+                mcp_tokio::shutdown_signal().await;
+                mcp.stop(Duration::from_secs(10)).await;
+            })
             .await?;
         Ok(())
     })

@@ -149,7 +149,7 @@ fn a_server_that_is_dropped_closes_its_connections() {
         let (address, drop_it) = match on {
             On::Smol => serve_and_drop_on_smol(endpoints),
             #[cfg(feature = "tokio")]
-            On::Tokio => serve_and_drop_on_tokio(endpoints),
+            _ => serve_and_drop_on_tokio(endpoints),
         };
         let mut idle = connect(address);
         wait_until("the connection", || counters.open_connections() == 1);

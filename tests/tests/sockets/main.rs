@@ -23,3 +23,5 @@ mod sessions_replay;
 mod sessions_stall;
 mod sessions_streams;
 mod shutdown;
+#[cfg(feature = "axum")]
+mod tower;

@@ -98,6 +98,9 @@ mod shared_hub;
 
 mod subscription;
 
+#[cfg(feature = "tls")]
+pub mod tls;
+
 mod tools;
 pub use tools::{IntoToolResult, Structured, Tools};
 

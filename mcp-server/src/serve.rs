@@ -26,18 +26,18 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 /// last connection is closed. Dropped before that, it ends its connections and cancels their work,
 /// and the shut-down hooks do not run.
 #[must_use = "nothing is served until this is awaited"]
-pub struct Serve<R: Runtime> {
+pub struct Serve<R, L> {
     runtime: R,
-    listener: R::Listener,
+    listener: L,
     endpoints: Endpoints,
     stop: BoxFuture<'static, ()>,
     drain: Duration,
     max_connections: usize,
 }
 
-impl<R: Runtime> Serve<R> {
+impl<R: Runtime, L: Listener> Serve<R, L> {
     /// Serves for ever, with the defaults for all else.
-    pub fn new(runtime: R, listener: R::Listener, endpoints: Endpoints) -> Self {
+    pub fn new(runtime: R, listener: L, endpoints: Endpoints) -> Self {
         Self {
             runtime,
             listener,
@@ -72,10 +72,11 @@ impl<R: Runtime> Serve<R> {
         let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
+            let scheme = if listener.is_encrypted() { "https" } else { "http" };
             let service =
                 endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
             for (path, name) in service.mounts() {
-                tracing::info!(server = name, "serving http://{address}{path}");
+                tracing::info!(server = name, "serving {scheme}://{address}{path}");
             }
             let _guard = EndsConnections(service.shared().clone());
             accept_until(&runtime, listener, service.shared(), stop, max_connections).await;
@@ -87,7 +88,7 @@ impl<R: Runtime> Serve<R> {
     }
 }
 
-impl<R: Runtime> IntoFuture for Serve<R> {
+impl<R: Runtime, L: Listener> IntoFuture for Serve<R, L> {
     type Output = Result<Report, ServeError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
@@ -108,7 +109,7 @@ impl Drop for EndsConnections {
 /// Accepts connections until `stop` is done, then closes the listener.
 async fn accept_until<R: Runtime>(
     runtime: &R,
-    mut listener: R::Listener,
+    mut listener: impl Listener,
     service: &Arc<Shared>,
     stop: BoxFuture<'static, ()>,
     max_connections: usize,

@@ -72,7 +72,7 @@ fn bind_one(address: SocketAddr) -> io::Result<Socket> {
 
 /// Serves `endpoints` on the thread that awaits it, with the defaults of [`Serve`]. A handler that
 /// blocks holds up all clients; [`Smol::threads`] gives it more threads.
-pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
+pub fn serve<L: runtime::Listener>(listener: L, endpoints: Endpoints) -> Serve<Smol, L> {
     Smol::new().serve(listener, endpoints)
 }
 
@@ -127,7 +127,7 @@ impl Smol {
     }
 
     /// Serves `endpoints`.
-    pub fn serve(self, listener: Listener, endpoints: Endpoints) -> Serve<Self> {
+    pub fn serve<L: runtime::Listener>(self, listener: L, endpoints: Endpoints) -> Serve<Self, L> {
         Serve::new(self, listener, endpoints)
     }
 }
@@ -139,7 +139,6 @@ impl Default for Smol {
 }
 
 impl Runtime for Smol {
-    type Listener = Listener;
     type Timer = Timer;
 
     fn timer(&self) -> Timer {

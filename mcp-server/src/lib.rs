@@ -2,8 +2,9 @@
 //!
 //! A [`Server`] is a name and what it offers: tools, which are functions. [`Endpoints`] mounts
 //! servers at paths. To serve them, take the crate of your runtime, `mcp-smol` or `mcp-tokio`,
-//! which re-exports everything here; to bring another runtime, implement
-//! [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each [`Connection`] yourself.
+//! which re-exports everything here, or `mcp-tower` inside an axum or tower application; to bring
+//! another runtime, implement [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each
+//! [`Connection`] yourself.
 //!
 //! The protocol is in the crate `mcp-proto`. This one adds futures, and no runtime.
 //!

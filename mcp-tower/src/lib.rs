@@ -58,8 +58,8 @@
 //!
 //! # The log
 //!
-//! It has the address of a client if the application puts one, a [`SocketAddr`](std::net::SocketAddr),
-//! into the extensions of its requests.
+//! It has the address of a client if the application puts one into the extensions of its requests,
+//! as a [`SocketAddr`](std::net::SocketAddr).
 #![forbid(unsafe_code)]
 
 mod body;

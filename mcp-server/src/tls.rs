@@ -4,7 +4,7 @@
 //! use mcp_server::runtime::Listener;
 //! use mcp_server::tls::{self, TlsListener};
 //!
-//! /// Takes what `mcp_smol::bind` or `mcp_tokio::bind` makes, and makes what `serve` takes.
+//! /// Takes what `mcp_smol::bind` or `mcp_tokio::bind` makes, and makes what `Serve::new` takes.
 //! fn secure(listener: impl Listener) -> Result<impl Listener, tls::ConfigError> {
 //!     let config = tls::config_from_pem_files("certificates.pem", "key.pem")?;
 //!     Ok(TlsListener::new(listener, config))

@@ -72,7 +72,7 @@ fn bind_one(address: SocketAddr) -> io::Result<Socket> {
 
 /// Serves `endpoints` on the thread that awaits it, with the defaults of [`Serve`]. A handler that
 /// blocks holds up all clients; [`Smol::threads`] gives it more threads.
-pub fn serve<L: runtime::Listener>(listener: L, endpoints: Endpoints) -> Serve<Smol, L> {
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol, Listener> {
     Smol::new().serve(listener, endpoints)
 }
 
@@ -127,7 +127,7 @@ impl Smol {
     }
 
     /// Serves `endpoints`.
-    pub fn serve<L: runtime::Listener>(self, listener: L, endpoints: Endpoints) -> Serve<Self, L> {
+    pub fn serve(self, listener: Listener, endpoints: Endpoints) -> Serve<Self, Listener> {
         Serve::new(self, listener, endpoints)
     }
 }

@@ -43,7 +43,7 @@ pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
 }
 
 /// Serves `endpoints` with the defaults of [`Serve`], in tasks of the runtime that awaits it.
-pub fn serve<L: runtime::Listener>(listener: L, endpoints: Endpoints) -> Serve<Tokio, L> {
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio, Listener> {
     Serve::new(Tokio::default(), listener, endpoints)
 }
 

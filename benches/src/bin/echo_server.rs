@@ -62,7 +62,7 @@ fn main() -> Result<(), BoxError> {
 fn on_smol(listener: TcpListener, threads: usize, endpoints: Endpoints) -> Result<(), BoxError> {
     let serve = mcp_smol::Smol::new()
         .threads(threads)
-        .serve(mcp_smol::Listener::try_from(listener)?, endpoints)
+        .serve(listener.try_into()?, endpoints)
         .until(mcp_smol::shutdown_signal());
     mcp_smol::block_on(serve)?;
     Ok(())
@@ -80,9 +80,7 @@ fn on_tokio(listener: TcpListener, threads: usize, endpoints: Endpoints) -> Resu
     runtime.worker_threads(threads).enable_all().build()?.block_on(async {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        mcp_tokio::serve(mcp_tokio::Listener::from(listener), endpoints)
-            .until(mcp_tokio::shutdown_signal())
-            .await?;
+        mcp_tokio::serve(listener.into(), endpoints).until(mcp_tokio::shutdown_signal()).await?;
         Ok(())
     })
 }

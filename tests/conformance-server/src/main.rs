@@ -50,8 +50,7 @@ fn on_smol(listener: TcpListener) -> Result<(), BoxError> {
             mcp_smol::async_io::Timer::after(duration).await;
         })
     });
-    let listener = mcp_smol::Listener::try_from(listener)?;
-    let serve = mcp_smol::serve(listener, Endpoints::new().mount("/mcp", server))
+    let serve = mcp_smol::serve(listener.try_into()?, Endpoints::new().mount("/mcp", server))
         .until(mcp_smol::shutdown_signal());
     mcp_smol::block_on(serve)?;
     Ok(())
@@ -65,12 +64,9 @@ fn on_tokio(listener: TcpListener) -> Result<(), BoxError> {
         let server = server(|duration| Box::pin(tokio::time::sleep(duration)));
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        mcp_tokio::serve(
-            mcp_tokio::Listener::from(listener),
-            Endpoints::new().mount("/mcp", server),
-        )
-        .until(mcp_tokio::shutdown_signal())
-        .await?;
+        mcp_tokio::serve(listener.into(), Endpoints::new().mount("/mcp", server))
+            .until(mcp_tokio::shutdown_signal())
+            .await?;
         Ok(())
     })
 }

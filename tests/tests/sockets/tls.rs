@@ -10,7 +10,7 @@ use mcp_smol::tls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
 };
 use mcp_smol::tls::{TlsListener, config_from_pem_files};
-use mcp_smol::{Context, Counters, Deadlines, Endpoints, Server};
+use mcp_smol::{Context, Counters, Deadlines, Endpoints, Serve, Server};
 use rcgen::CertifiedKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -100,7 +100,8 @@ impl Fixture {
                 On::Smol => {
                     let listener = mcp_smol::Listener::try_from(listener).unwrap();
                     let listener = TlsListener::new(listener, config);
-                    mcp_smol::block_on(mcp_smol::serve(listener, endpoints).until(until))
+                    let serve = Serve::new(mcp_smol::Smol::new(), listener, endpoints);
+                    mcp_smol::block_on(serve.until(until))
                 }
                 #[cfg(feature = "tokio")]
                 _ => {
@@ -110,7 +111,8 @@ impl Fixture {
                         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                         let listener = mcp_tokio::Listener::from(listener);
                         let listener = TlsListener::new(listener, config);
-                        mcp_tokio::serve(listener, endpoints).until(until).await
+                        let tokio = mcp_tokio::Tokio::default();
+                        Serve::new(tokio, listener, endpoints).until(until).await
                     })
                 }
             }

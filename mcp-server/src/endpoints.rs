@@ -1,8 +1,10 @@
 //! Many servers under one roof: what is mounted where, and its common life.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use mcp_proto::{
@@ -13,6 +15,7 @@ use mcp_proto::{
 use crate::clock::{Clock, ManualClock};
 use crate::connection::Connection;
 use crate::counters::Counters;
+use crate::housekeeping::Housekeeping;
 use crate::live::Live;
 use crate::offered::OfferError;
 use crate::registry::{Registry, Report};
@@ -245,11 +248,6 @@ impl Endpoints {
         }
         self
     }
-
-    /// The path and name of each server.
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.mounts.iter().map(|(path, server)| (&**path, &*server.info.name))
-    }
 }
 
 impl fmt::Debug for Endpoints {
@@ -305,7 +303,30 @@ impl Service {
         timer: T,
         peer: Option<SocketAddr>,
     ) -> Connection<S, T> {
-        Connection::new(self.shared.clone(), stream, timer, peer)
+        self.acceptor().connection(stream, timer, peer)
+    }
+
+    /// Takes connections for the service wherever they are accepted, for as long as it runs.
+    #[must_use]
+    pub fn acceptor(&self) -> Acceptor {
+        Acceptor { shared: self.shared.clone() }
+    }
+
+    /// Ends sessions that have been idle for too long, though nobody comes, until the service is
+    /// stopped. Run it beside the connections; [`Serve`](crate::Serve) does so by itself.
+    pub fn housekeeping<T: Timer>(&self, timer: T) -> impl Future<Output = ()> + Send + use<T> {
+        let (shared, mut entry) = (self.shared.clone(), self.shared.registry.enter());
+        let mut housekeeping = Housekeeping::new(timer);
+        poll_fn(move |cx| {
+            housekeeping.poll(cx, &shared);
+            entry.poll_shutdown(cx).map_or(Poll::Pending, |_| Poll::Ready(()))
+        })
+    }
+
+    /// The path and name of each server.
+    pub fn mounts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let endpoints = self.shared.config.endpoints.iter();
+        endpoints.map(|endpoint| (endpoint.path(), &*endpoint.info().name))
     }
 
     /// Serves one client with which messages go line by line, each a JSON-RPC message, as over stdio:
@@ -337,6 +358,32 @@ impl Service {
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+/// The way in to a [`Service`]. Cheap to clone.
+///
+/// When the service is stopped, what comes in by this is closed before it is served.
+#[derive(Clone)]
+pub struct Acceptor {
+    shared: Arc<Shared>,
+}
+
+impl Acceptor {
+    /// Serves one connection, as [`Service::connection`] does.
+    pub fn connection<S, T: Timer>(
+        &self,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Connection<S, T> {
+        Connection::new(self.shared.clone(), stream, timer, peer)
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A [`Server`] is a name and what it offers: tools, which are functions. [`Endpoints`] mounts
 //! servers at paths. To serve them, take the crate of your runtime, `mcp-smol` or `mcp-tokio`,
-//! which re-exports everything here; to bring another runtime, implement
-//! [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each [`Connection`] yourself.
+//! which re-exports everything here, or `mcp-tower` inside an axum or tower application; to bring
+//! another runtime, implement [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each
+//! [`Connection`] yourself.
 //!
 //! The protocol is in the crate `mcp-proto`. This one adds futures, and no runtime.
 //!
@@ -67,7 +68,7 @@ mod counters;
 pub use counters::Counters;
 
 mod endpoints;
-pub use endpoints::{Endpoints, Service, StartError};
+pub use endpoints::{Acceptor, Endpoints, Service, StartError};
 
 mod failure;
 
@@ -75,6 +76,8 @@ mod handler;
 pub use handler::Handler;
 #[doc(hidden)]
 pub use handler::{Arguments, Begin, IntoReply, Kind, NoArguments, Started, form};
+
+mod housekeeping;
 
 mod in_flight;
 
@@ -132,6 +135,9 @@ mod stdio;
 pub use stdio::ServeStdio;
 
 mod subscription;
+
+#[cfg(feature = "tls")]
+pub mod tls;
 
 mod trace_context;
 pub use trace_context::TraceContext;

@@ -14,8 +14,6 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// An async runtime.
 pub trait Runtime: Send + Sync + 'static {
-    /// What accepts its connections.
-    type Listener: Listener;
     /// Its way to wait.
     type Timer: Timer;
 
@@ -52,6 +50,11 @@ pub trait Listener: Send + 'static {
     ///
     /// Those of `getsockname(2)`.
     fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Whether its connections speak TLS. Default: no.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
 }
 
 /// The error of [`Listener::poll_accept`] for a connection that was lost while it was set up: its

@@ -5,11 +5,12 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::endpoints::{Endpoints, Shared, StartError};
+use crate::housekeeping::Housekeeping;
 use crate::registry::Report;
 use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
 
@@ -21,25 +22,22 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The least time between two warnings of that: at the limit, connections come and go all the time.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// The least time between two looks at what is over, which may be much at once.
-const SHORTEST_REST: Duration = Duration::from_millis(100);
-
 /// Serves endpoints on a listener. Await it; it is done when it has been told to stop and the
 /// last connection is closed. Dropped before that, it ends its connections and cancels their work,
 /// and the shut-down hooks do not run.
 #[must_use = "nothing is served until this is awaited"]
-pub struct Serve<R: Runtime> {
+pub struct Serve<R, L> {
     runtime: R,
-    listener: R::Listener,
+    listener: L,
     endpoints: Endpoints,
     stop: BoxFuture<'static, ()>,
     drain: Duration,
     max_connections: usize,
 }
 
-impl<R: Runtime> Serve<R> {
+impl<R: Runtime, L: Listener> Serve<R, L> {
     /// Serves for ever, with the defaults for all else.
-    pub fn new(runtime: R, listener: R::Listener, endpoints: Endpoints) -> Self {
+    pub fn new(runtime: R, listener: L, endpoints: Endpoints) -> Self {
         Self {
             runtime,
             listener,
@@ -74,12 +72,11 @@ impl<R: Runtime> Serve<R> {
         let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let names: Vec<_> =
-                endpoints.names().map(|(path, name)| (path.to_owned(), name.to_owned())).collect();
+            let scheme = if listener.is_encrypted() { "https" } else { "http" };
             let service =
                 endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
-            for (path, name) in names {
-                tracing::info!(server = name, "serving http://{address}{path}");
+            for (path, name) in service.mounts() {
+                tracing::info!(server = name, "serving {scheme}://{address}{path}");
             }
             let config = &service.shared().config;
             tracing::info!(
@@ -97,7 +94,7 @@ impl<R: Runtime> Serve<R> {
     }
 }
 
-impl<R: Runtime> IntoFuture for Serve<R> {
+impl<R: Runtime, L: Listener> IntoFuture for Serve<R, L> {
     type Output = Result<Report, ServeError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
@@ -118,7 +115,7 @@ impl Drop for EndsConnections {
 /// Accepts connections until `stop` is done, then closes the listener.
 async fn accept_until<R: Runtime>(
     runtime: &R,
-    mut listener: R::Listener,
+    mut listener: impl Listener,
     service: &Arc<Shared>,
     stop: BoxFuture<'static, ()>,
     max_connections: usize,
@@ -128,7 +125,7 @@ async fn accept_until<R: Runtime>(
     let mut pause = None;
     let mut is_pausing = false;
     let mut warned_at: Option<Instant> = None;
-    let mut housekeeping = Housekeeping { timer: runtime.timer(), timer_at: None };
+    let mut housekeeping = Housekeeping::new(runtime.timer());
     loop {
         let accepted = poll_fn(|cx| {
             housekeeping.poll(cx, service);
@@ -166,35 +163,6 @@ async fn accept_until<R: Runtime>(
                 pause = Some(next);
                 is_pausing = true;
             }
-        }
-    }
-}
-
-/// Ends sessions that have been idle for too long, though nobody comes.
-struct Housekeeping<T> {
-    timer: T,
-    /// What the timer is set to, if it is.
-    timer_at: Option<Instant>,
-}
-
-impl<T: Timer> Housekeeping<T> {
-    fn poll(&mut self, cx: &mut Context<'_>, service: &Arc<Shared>) {
-        loop {
-            let now = service.now().instant;
-            let hubs = service.mounts.iter().map(|mount| &mount.live.hub);
-            let next = hubs.filter_map(|hub| hub.poll_housekeeping(cx, now)).min();
-            let Some(next) = next.map(|next| service.to_std(next)) else {
-                return;
-            };
-            if self.timer_at.is_none_or(|at| next < at) {
-                let next = next.max(Instant::now() + SHORTEST_REST);
-                self.timer.reset(next);
-                self.timer_at = Some(next);
-            }
-            if self.timer.poll(cx).is_pending() {
-                return;
-            }
-            self.timer_at = None;
         }
     }
 }

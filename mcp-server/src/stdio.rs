@@ -60,9 +60,8 @@ impl<R: Runtime> ServeStdio<R> {
     async fn run(self) -> Result<Report, ServeError> {
         let Self { runtime, endpoints, stop, drain } = self;
         let main = async {
-            let names: Vec<_> = endpoints.names().map(|(_, name)| name.to_owned()).collect();
             let service = endpoints.start_by_line().await.map_err(ServeError::Start)?;
-            for name in names {
+            for (_, name) in service.mounts() {
                 tracing::info!(server = name, "serving on stdin and stdout");
             }
             let shared = service.shared().clone();

@@ -72,7 +72,7 @@ fn bind_one(address: SocketAddr) -> io::Result<Socket> {
 
 /// Serves `endpoints` on the thread that awaits it, with the defaults of [`Serve`]. A handler that
 /// blocks holds up all clients; [`Smol::threads`] gives it more threads.
-pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol> {
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Smol, Listener> {
     Smol::new().serve(listener, endpoints)
 }
 
@@ -143,7 +143,7 @@ impl Smol {
     }
 
     /// Serves `endpoints`.
-    pub fn serve(self, listener: Listener, endpoints: Endpoints) -> Serve<Self> {
+    pub fn serve(self, listener: Listener, endpoints: Endpoints) -> Serve<Self, Listener> {
         Serve::new(self, listener, endpoints)
     }
 }
@@ -155,7 +155,6 @@ impl Default for Smol {
 }
 
 impl Runtime for Smol {
-    type Listener = Listener;
     type Timer = Timer;
 
     fn timer(&self) -> Timer {

@@ -43,7 +43,7 @@ pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Listener> {
 }
 
 /// Serves `endpoints` with the defaults of [`Serve`], in tasks of the runtime that awaits it.
-pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio> {
+pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio, Listener> {
     Serve::new(Tokio::default(), listener, endpoints)
 }
 
@@ -107,7 +107,6 @@ pub async fn shutdown_signal() {
 pub struct Tokio {}
 
 impl Runtime for Tokio {
-    type Listener = Listener;
     type Timer = Timer;
 
     fn timer(&self) -> Timer {

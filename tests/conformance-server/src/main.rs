@@ -1,8 +1,9 @@
 //! The server that the official conformance suite and the official clients are let loose on.
 //!
-//! `conformance-server --runtime smol|tokio --port P` serves the suite's fixture at `/mcp`, and with
+//! `conformance-server --runtime smol|tokio|axum --port P` serves the suite's fixture at `/mcp`, and with
 //! `--stdio` on stdin and stdout, through nothing but the public API: an example of all of it, too.
-//! Web pages of other sites may use it if `--origin https://app.example.com` says so.
+//! With `axum` it is inside an axum application, on tokio. Web pages of other sites may use it if
+//! `--origin https://app.example.com` says so.
 
 mod media;
 mod prompts;
@@ -46,6 +47,8 @@ fn main() -> Result<(), BoxError> {
         "smol" => on_smol(listener, endpoints),
         #[cfg(feature = "tokio")]
         "tokio" => on_tokio(listener, endpoints),
+        #[cfg(feature = "axum")]
+        "axum" => in_axum(listener, endpoints),
         other => Err(format!("unknown runtime {other:?}").into()),
     }
 }
@@ -83,6 +86,27 @@ fn on_tokio(listener: Option<TcpListener>, endpoints: Endpoints) -> Result<(), B
             }
             None => mcp_tokio::serve_stdio(server).until(stop).await?,
         };
+        Ok(())
+    })
+}
+
+#[cfg(feature = "axum")]
+fn in_axum(listener: Option<TcpListener>, endpoints: Endpoints) -> Result<(), BoxError> {
+    use mcp_tokio::{Tokio, tokio};
+
+    let listener = listener.ok_or("an axum application has no stdio")?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let server = server(|duration| Box::pin(tokio::time::sleep(duration)));
+        let endpoints = endpoints.mount("/mcp", server);
+        let mcp = mcp_tower::Mcp::start(Tokio::default(), endpoints).await?;
+        let app = axum::Router::new().route_service("/mcp", mcp.service());
+        listener.set_nonblocking(true)?;
+        axum::serve(tokio::net::TcpListener::from_std(listener)?, app)
+            .with_graceful_shutdown(async {
+                mcp_tokio::shutdown_signal().await;
+                mcp.stop(Duration::from_secs(10)).await;
+            })
+            .await?;
         Ok(())
     })
 }

@@ -1,6 +1,8 @@
 //! What the socket tests share: servers in the background, a raw client, the log.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod client;
 pub mod fixture;
 pub mod log;
@@ -23,6 +25,9 @@ pub enum On {
     Smol,
     #[cfg(feature = "tokio")]
     Tokio,
+    /// Inside an axum application, on tokio.
+    #[cfg(feature = "axum")]
+    Axum,
 }
 
 impl On {
@@ -32,6 +37,16 @@ impl On {
         Self::Tokio,
     ];
 
+    /// And inside an application, where what comes before a request and after its response is not
+    /// ours.
+    pub const AND_INSIDE: &[Self] = &[
+        Self::Smol,
+        #[cfg(feature = "tokio")]
+        Self::Tokio,
+        #[cfg(feature = "axum")]
+        Self::Axum,
+    ];
+
     /// Waits on this runtime.
     pub fn sleep(self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         match self {
@@ -39,7 +54,9 @@ impl On {
                 mcp_smol::async_io::Timer::after(duration).await;
             }),
             #[cfg(feature = "tokio")]
-            Self::Tokio => Box::pin(async move { mcp_tokio::tokio::time::sleep(duration).await }),
+            Self::Tokio => Box::pin(mcp_tokio::tokio::time::sleep(duration)),
+            #[cfg(feature = "axum")]
+            Self::Axum => Self::Tokio.sleep(duration),
         }
     }
 
@@ -53,17 +70,7 @@ impl On {
     }
 
     pub fn serve_at(self, listener: TcpListener, endpoints: Endpoints, drain: Duration) -> Running {
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = async_channel::bounded::<()>(1);
-        let until = async move {
-            let _ = stopped.recv().await;
-        };
-        let writer = log::Writer::begin();
-        let thread = std::thread::spawn(move || {
-            let _writer = writer;
-            self.run(listener, endpoints, drain, until)
-        });
-        Running { address, stop, thread }
+        Running::start(listener, move |listener, until| self.run(listener, endpoints, drain, until))
     }
 
     /// Serves on this thread and one more until `stop` is done.
@@ -96,6 +103,8 @@ impl On {
                         .await
                 })
             }
+            #[cfg(feature = "axum")]
+            Self::Axum => axum::run(listener, endpoints, drain, stop),
         }
     }
 
@@ -105,6 +114,8 @@ impl On {
             Self::Smol => Box::pin(mcp_smol::shutdown_signal()),
             #[cfg(feature = "tokio")]
             Self::Tokio => Box::pin(mcp_tokio::shutdown_signal()),
+            #[cfg(feature = "axum")]
+            Self::Axum => Self::Tokio.shutdown_signal(),
         }
     }
 }
@@ -124,7 +135,28 @@ pub struct Running {
     thread: JoinHandle<Result<Report, ServeError>>,
 }
 
+/// Done when the server is to stop.
+pub type Until = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Running {
+    /// Runs a server on a thread of its own.
+    pub fn start(
+        listener: TcpListener,
+        run: impl FnOnce(TcpListener, Until) -> Result<Report, ServeError> + Send + 'static,
+    ) -> Self {
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let until = Box::pin(async move {
+            let _ = stopped.recv().await;
+        });
+        let writer = log::Writer::begin();
+        let thread = std::thread::spawn(move || {
+            let _writer = writer;
+            run(listener, until)
+        });
+        Self { address, stop, thread }
+    }
+
     /// Begins a shutdown.
     pub fn begin_stop(&self) {
         self.stop.close();

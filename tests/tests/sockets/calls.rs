@@ -78,7 +78,7 @@ fn call(
 
 #[test]
 fn handlers_return_what_they_like() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let (running, _) = start(on);
         for wire in [Wire::Modern, Wire::Legacy] {
             let result = |tool, arguments| {
@@ -155,7 +155,7 @@ fn errors_have_the_status_of_their_era() {
 
 #[test]
 fn a_panic_is_the_end_of_one_call_only() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let (running, counters) = start(on);
         // On one connection, which stays usable.
         let mut stream = connect(running.address);
@@ -178,7 +178,7 @@ fn a_panic_is_the_end_of_one_call_only() {
 
 #[test]
 fn twelve_calls_with_one_id_get_their_own_answers() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let (running, counters) = start(on);
         for wire in [Wire::Modern, Wire::Legacy] {
             let barrier = Arc::new(Barrier::new(12));
@@ -215,7 +215,7 @@ fn ids_are_echoed_as_they_came() {
 
 #[test]
 fn progress_makes_a_stream_and_only_ever_increases() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let (running, _) = start(on);
         for wire in [Wire::Modern, Wire::Legacy] {
             let response = call(&running, wire, "progress", json!({}));
@@ -254,7 +254,7 @@ fn a_pinned_server_keeps_to_its_shape() {
 
 #[test]
 fn a_silent_handler_is_kept_alive() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let deadlines = Deadlines {
             stream_after: Duration::from_millis(100),
             keep_alive: Duration::from_millis(100),

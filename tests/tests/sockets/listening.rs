@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::common::client::{Response, ToolCall, Wire, connect};
 use crate::common::{On, wait_until};
-use mcp_smol::runtime::{BoxFuture, Listener, Runtime};
-use mcp_smol::{Endpoints, Hosts, Serve, Server, Smol, Timer};
+use mcp_smol::runtime::Listener;
+use mcp_smol::{Endpoints, Hosts, Serve, Server, Smol};
 use serde_json::json;
 
 fn server() -> Server {
@@ -21,31 +21,10 @@ fn call() -> ToolCall {
     ToolCall::new(Wire::Modern, "hello", json!({}))
 }
 
-/// smol, with a listener that fails as often as it is told to before it works.
-struct Failing {
-    smol: Smol,
-}
-
+/// Fails as often as it is told to before it works.
 struct FailingListener {
     inner: mcp_smol::Listener,
     failures: Arc<AtomicUsize>,
-}
-
-impl Runtime for Failing {
-    type Listener = FailingListener;
-    type Timer = Timer;
-
-    fn timer(&self) -> Timer {
-        self.smol.timer()
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.smol.spawn(task);
-    }
-
-    fn run<'a, T: Send + 'a>(&'a self, main: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
-        self.smol.run(main)
-    }
 }
 
 impl Listener for FailingListener {
@@ -77,7 +56,7 @@ fn out_of_descriptors_is_a_pause_and_not_the_end() {
     let listener = FailingListener { inner, failures: failures.clone() };
     let (stop, stopped) = async_channel::bounded::<()>(1);
     let endpoints = Endpoints::new().mount("/mcp", server());
-    let serve = Serve::new(Failing { smol: Smol::new() }, listener, endpoints).until(async move {
+    let serve = Serve::new(Smol::new(), listener, endpoints).until(async move {
         let _ = stopped.recv().await;
     });
     let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
@@ -149,7 +128,7 @@ fn a_server_that_is_dropped_closes_its_connections() {
         let (address, drop_it) = match on {
             On::Smol => serve_and_drop_on_smol(endpoints),
             #[cfg(feature = "tokio")]
-            On::Tokio => serve_and_drop_on_tokio(endpoints),
+            _ => serve_and_drop_on_tokio(endpoints),
         };
         let mut idle = connect(address);
         wait_until("the connection", || counters.open_connections() == 1);

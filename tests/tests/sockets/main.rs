@@ -23,3 +23,6 @@ mod sessions_replay;
 mod sessions_stall;
 mod sessions_streams;
 mod shutdown;
+mod tls;
+#[cfg(feature = "axum")]
+mod tower;

@@ -53,7 +53,7 @@ fn server(gate: &Gate) -> Server {
 /// The two kinds of clients whose batches are read: those with a session of 2025-03-26, and those
 /// without one that name no other revision.
 fn for_each_client(test: impl Fn(&Fixture, &Client)) {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let stranger = Client { revision: Revision::V2025_03_26, ..fixture.stranger() };
         let named =
@@ -174,7 +174,7 @@ fn what_a_member_has_to_tell_makes_a_stream() {
 
 #[test]
 fn a_member_of_a_batch_may_ask() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let revision = Revision::V2025_03_26;
         let client = Client { revision, ..fixture.stranger() }.begin();
@@ -261,7 +261,7 @@ fn a_member_that_is_wrong_is_told_so() {
 /// again like all else.
 #[test]
 fn a_batch_of_all_kinds_can_be_come_back_to() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
         let batch = json!([
@@ -285,7 +285,7 @@ fn a_batch_of_all_kinds_can_be_come_back_to() {
 
 #[test]
 fn a_batch_that_is_wrong_as_a_whole_is_refused() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let limits = Limits { batch: 3, ..Limits::default() };
         let fixture = Fixture::start_with(on, server, |endpoints| endpoints.limits(limits));
         let stranger = Client { revision: Revision::V2025_03_26, ..fixture.stranger() };
@@ -320,7 +320,7 @@ fn a_batch_that_is_wrong_as_a_whole_is_refused() {
 
 #[test]
 fn the_other_revisions_have_no_batches() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let batch = json!([ping(json!(1)), ping(json!(2))]);
         for revision in REVISIONS {
@@ -352,7 +352,7 @@ fn the_other_revisions_have_no_batches() {
 /// The session is what it is, whatever the field says.
 #[test]
 fn a_session_has_batches_whatever_the_field_says() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let client = Client { revision: Revision::V2025_03_26, ..fixture.stranger() }.begin();
         for revision in REVISIONS {
@@ -397,7 +397,7 @@ fn a_batch_begins_no_session() {
 
 #[test]
 fn a_batch_cannot_ask_where_nobody_answers() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let revision = Revision::V2025_03_26;
         let stranger = Client { revision, ..fixture.stranger() };

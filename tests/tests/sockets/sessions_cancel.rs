@@ -46,7 +46,7 @@ fn server(gate: &Gate) -> Server {
 }
 
 fn on_all_runtimes(test: impl Fn(&Fixture)) {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         test(&fixture);
         fixture.stop();
@@ -255,7 +255,7 @@ fn to_cancel_too_late_does_nothing() {
 
 #[test]
 fn initialize_cannot_be_cancelled() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let gate = Gate::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let hook = {

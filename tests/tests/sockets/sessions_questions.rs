@@ -114,7 +114,7 @@ fn server(gate: &Gate) -> Server {
 }
 
 fn on_all_runtimes(test: impl Fn(&Fixture)) {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         test(&fixture);
         fixture.stop();
@@ -245,7 +245,7 @@ fn a_question_is_a_request_on_the_stream_of_its_call() {
 
 #[test]
 fn a_handler_finds_out_whether_its_client_is_there() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = with_deadline(on, Duration::from_millis(300));
         for revision in REVISIONS {
             // Whatever it can be asked: everybody knows ping.
@@ -326,7 +326,7 @@ fn what_users_and_clients_refuse() {
 
 #[test]
 fn a_client_that_does_not_answer_is_waited_for_so_long() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let ask = Duration::from_millis(400);
         let fixture = with_deadline(on, ask);
         let client = fixture.client();
@@ -483,7 +483,7 @@ fn older_clients_are_asked_in_their_own_words() {
 
 #[test]
 fn where_nobody_can_be_asked_that_is_known_at_once() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let mut pieces: Vec<(Fixture, Option<&'static str>)> = vec![
             (Fixture::start(on, |gate| server(gate).response_mode(ResponseMode::Json)), None),
             (Fixture::start(on, |gate| server(gate).stateless()), None),
@@ -590,7 +590,7 @@ fn a_client_that_was_cut_off_is_still_asked() {
 
 #[test]
 fn a_question_waits_for_no_deadline_but_its_own() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let keep_alive = Duration::from_millis(100);
         let fixture = Fixture::start_with(on, server, |endpoints| {
             endpoints

@@ -184,7 +184,7 @@ fn measure(
 
 #[test]
 fn who_does_not_read_holds_up_nobody_else() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let reports = Arc::new(AtomicUsize::new(0));
         let mut server = server(&reports);
         let (handle, counters) = (server.handle(), server.counters());
@@ -224,7 +224,7 @@ fn who_does_not_read_holds_up_nobody_else() {
 /// The connection is dead, and nobody has told the server yet.
 #[test]
 fn who_has_stalled_can_come_back() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let reports = Arc::new(AtomicUsize::new(0));
         let server = server(&reports);
         let counters = server.counters();
@@ -251,7 +251,7 @@ fn who_has_stalled_can_come_back() {
 fn a_session_that_takes_long_to_begin_holds_up_nobody_else() {
     const LONG: Duration = Duration::from_secs(2);
     const SHORT: Duration = Duration::from_millis(500);
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let begun = Arc::new(AtomicUsize::new(0));
         let hook = {
             let begun = begun.clone();

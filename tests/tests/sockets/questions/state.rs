@@ -38,7 +38,7 @@ fn what_was_kept_is_told_to_nobody() {
 
 #[test]
 fn a_server_with_the_same_keys_goes_on_after_a_restart() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let keyed = |key| Fixture::start_with(on, |it| it.state_keys(StateKeys::new([key; 32])));
         let starts: [(&dyn Fn() -> Fixture, bool); 3] =
             [(&|| keyed(1), true), (&|| keyed(2), false), (&|| Fixture::start(on), false)];
@@ -117,7 +117,7 @@ fn the_server_says_who_is_who() {
 
 #[test]
 fn a_caller_who_cannot_be_told_ends_one_call_only() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start_with(on, |server| {
             server.principal(|head| Some(head.field("x-user").expect("a user").len().to_string()))
         });

@@ -190,7 +190,7 @@ fn levels_of_logging_are_those_of_the_session() {
 
 #[test]
 fn what_a_server_has_not_declared_is_not_found() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let server = Server::new("bare", "1.0.0").tool("hello", "Says hello", || "hello");
         let running = on.serve(Endpoints::new().mount("/mcp", server));
         let stranger = Client::new(running.address);
@@ -211,7 +211,7 @@ fn what_a_server_has_not_declared_is_not_found() {
 
 #[test]
 fn stateless_servers_keep_no_sessions() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, |gate| server(gate).stateless());
         for revision in REVISIONS {
             let client = Client { revision, ..fixture.stranger() };
@@ -244,7 +244,7 @@ fn stateless_servers_keep_no_sessions() {
 
 #[test]
 fn a_server_may_refuse_to_begin_a_session() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let asked = Arc::new(AtomicUsize::new(0));
         let hook = {
             let asked = asked.clone();
@@ -280,7 +280,7 @@ fn a_server_may_refuse_to_begin_a_session() {
 
 #[test]
 fn who_leaves_before_the_answer_leaves_no_session() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let gate = Gate::default();
         // Two here, and one with each hook that runs.
         let running = Arc::new(());

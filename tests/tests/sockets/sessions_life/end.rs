@@ -45,7 +45,7 @@ fn a_client_ends_its_session() {
 
 #[test]
 fn idle_sessions_end_and_busy_ones_do_not() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let session_idle = Duration::from_millis(400);
         let deadlines = HubDeadlines { session_idle, ..HubDeadlines::default() };
         let fixture =
@@ -92,7 +92,7 @@ fn idle_sessions_end_and_busy_ones_do_not() {
 
 #[test]
 fn idle_sessions_end_though_nobody_comes_for_one() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let session_idle = Duration::from_millis(200);
         let deadlines = HubDeadlines { session_idle, ..HubDeadlines::default() };
         let fixture =
@@ -113,7 +113,7 @@ fn idle_sessions_end_though_nobody_comes_for_one() {
 
 #[test]
 fn the_longest_idle_makes_room_for_another() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let limits = HubLimits { sessions: 3, ..HubLimits::default() };
         let fixture = Fixture::start_with(on, server, |endpoints| endpoints.hub_limits(limits));
         let [first, second, third] = [fixture.client(), fixture.client(), fixture.client()];
@@ -156,7 +156,7 @@ fn the_longest_idle_makes_room_for_another() {
 
 #[test]
 fn what_a_session_keeps_of_its_client_is_bounded() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let limits =
             HubLimits { client_bytes: 1024, filter_bytes: 2 * 256 + 20, ..HubLimits::default() };
         let fixture = Fixture::start_with(on, server, |endpoints| endpoints.hub_limits(limits));
@@ -187,7 +187,7 @@ fn what_a_session_keeps_of_its_client_is_bounded() {
 
 #[test]
 fn a_shutdown_ends_sessions() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         let client = fixture.client();
         let mut stream = client.get();

@@ -64,7 +64,7 @@ fn server(gate: &Gate) -> Server {
 }
 
 fn on_all_runtimes(test: impl Fn(&Fixture)) {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, server);
         test(&fixture);
         fixture.stop();
@@ -151,7 +151,7 @@ fn ids_that_name_no_session_are_not_found() {
 
 #[test]
 fn a_session_is_known_at_its_own_server_only() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start_with(on, server, |endpoints| {
             let mut another = server(&Gate::default());
             another.handle();
@@ -184,7 +184,7 @@ fn a_session_is_good_for_who_began_it() {
 #[test]
 fn a_server_says_what_makes_a_principal() {
     let principal = |head: &Head| Some(String::from_utf8_lossy(head.field("x-user")?).into_owned());
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start(on, |gate| server(gate).principal(principal));
         let user = |name: &str, token: &str| Client {
             fields: format!("X-User: {name}\r\nAuthorization: Bearer {token}\r\n"),

@@ -230,7 +230,7 @@ fn short_logs() -> [HubLimits; 2] {
 
 #[test]
 fn what_is_kept_is_bounded_and_holds_up_nobody() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         for limits in short_logs() {
             let fixture = start_with(on, HubDeadlines::default(), limits);
             let client = fixture.client();
@@ -260,7 +260,7 @@ fn what_is_kept_is_bounded_and_holds_up_nobody() {
 
 #[test]
 fn as_many_streams_are_kept_as_the_limit() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let limits = HubLimits { streams: 2, ..HubLimits::default() };
         let fixture = start_with(on, HubDeadlines::default(), limits);
         let (client, other) = (fixture.client(), fixture.client());
@@ -291,7 +291,7 @@ fn as_many_streams_are_kept_as_the_limit() {
 /// A late answer is better than none, if the client has missed some progress on the way.
 #[test]
 fn who_has_missed_what_is_no_longer_kept_gets_the_rest() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         for limits in short_logs() {
             let fixture = start_with(on, HubDeadlines::default(), limits);
             let client = fixture.client();
@@ -306,7 +306,7 @@ fn who_has_missed_what_is_no_longer_kept_gets_the_rest() {
 
 #[test]
 fn who_has_missed_the_answer_is_told_so() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let limits = HubLimits { replay_bytes: 100, ..HubLimits::default() };
         let fixture = start_with(on, HubDeadlines::default(), limits);
         let client = fixture.client();
@@ -318,7 +318,7 @@ fn who_has_missed_the_answer_is_told_so() {
 
 #[test]
 fn what_is_kept_is_not_kept_for_ever() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let replay = Duration::from_millis(300);
         let deadlines = HubDeadlines { replay, ..HubDeadlines::default() };
         let fixture = start_with(on, deadlines, HubLimits::default());

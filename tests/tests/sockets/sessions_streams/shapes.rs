@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn what_comes_first_decides_the_shape() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let fixture = Fixture::start_with(on, server, |endpoints| {
             let stream_after = Duration::from_millis(200);
             let keep_alive = Duration::from_millis(100);
@@ -45,7 +45,7 @@ fn what_comes_first_decides_the_shape() {
 
 #[test]
 fn a_server_that_is_pinned_to_json_has_no_streams() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let pinned = |gate: &Gate| server(gate).response_mode(ResponseMode::Json);
         let fixture = Fixture::start(on, pinned);
         let answer = fixture.client().call("count", json!({"to": 3}));
@@ -57,7 +57,7 @@ fn a_server_that_is_pinned_to_json_has_no_streams() {
 
 #[test]
 fn a_server_that_is_pinned_to_streams_has_sessions() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let pinned = |gate: &Gate| server(gate).response_mode(ResponseMode::EventStream);
         let fixture = Fixture::start(on, pinned);
         let answer = fixture.client().call("hello", json!({}));
@@ -69,7 +69,7 @@ fn a_server_that_is_pinned_to_streams_has_sessions() {
 
 #[test]
 fn streams_are_primed_where_clients_know_that() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         for (retry, milliseconds) in [(None, 1_000), (Some(Duration::from_millis(250)), 250)] {
             let mut deadlines = HubDeadlines::default();
             deadlines.retry = retry.unwrap_or(deadlines.retry);
@@ -147,7 +147,7 @@ fn who_may_have_a_stream_that_belongs_to_no_call() {
 
 #[test]
 fn where_nothing_can_change_only_streams_of_calls_are_resumed() {
-    for &on in On::ALL {
+    for &on in On::AND_INSIDE {
         let server = server(&Gate::default());
         let running = on.serve(Endpoints::new().mount("/mcp", server));
         let client = Client::new(running.address).begin();

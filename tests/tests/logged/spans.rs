@@ -29,8 +29,11 @@ type Fields = BTreeMap<String, String>;
 #[derive(Clone, Default)]
 struct Spans {
     ended: Arc<Mutex<Vec<Fields>>>,
-    events: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    events: Arc<Mutex<Vec<Heard>>>,
 }
+
+/// What an event says, and the name of the span that it is in.
+type Heard = (String, Option<String>);
 
 struct Visitor<'a>(&'a mut Fields);
 
@@ -96,7 +99,7 @@ impl Spans {
         self.ended.lock().unwrap().clear();
     }
 
-    fn events(&self) -> Vec<(String, Option<String>)> {
+    fn events(&self) -> Vec<Heard> {
         std::mem::take(&mut *self.events.lock().unwrap())
     }
 }

@@ -1,6 +1,6 @@
 //! Servers that speak TLS: what holds on plain sockets, behind a handshake that may go wrong.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -224,8 +224,7 @@ fn handshakes_that_fail_are_their_own_affair() {
         assert!(!received.starts_with(b"HTTP"), "{received:?}");
         // Who speaks another protocol behind it finds nobody who does.
         let mut stream = client(fixture.running.address, &["h2"]);
-        let error = stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        assert!(stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").is_err(), "{on:?}");
         drop((plain, stream));
         fixture.check();
         assert_eq!(fixture.counters.requests_lost(), 0);

@@ -39,6 +39,8 @@ fn serve_stdio() {
             let serve = mcp_tokio::serve_stdio(endpoints).until(on.shutdown_signal());
             serve.drain_deadline(drain).await
         }),
+        #[cfg(feature = "axum")]
+        On::Axum => unreachable!("an application has no stdio"),
     };
     report.unwrap();
     // So that the harness has nothing more to say.

@@ -16,6 +16,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod fairly;
 mod listener;
 mod stream;
 mod timer;
@@ -167,7 +168,7 @@ impl Runtime for Smol {
 
     fn run<'a, T: Send + 'a>(&'a self, main: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
         if self.threads <= 1 {
-            return Box::pin(self.executor.run(main));
+            return Box::pin(fairly::run(&self.executor, main));
         }
         let threads = Threads::start(&self.executor, self.threads);
         Box::pin(async move {
@@ -192,7 +193,7 @@ impl Threads {
             let (executor, stopped) = (executor.clone(), stopped.clone());
             std::thread::spawn(move || {
                 // Only closing the channel ends this.
-                let _ = block_on(executor.run(stopped.recv()));
+                let _ = block_on(fairly::run(&executor, stopped.recv()));
             })
         });
         Self { handles: handles.collect(), stop: Some(stop) }

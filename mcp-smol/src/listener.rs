@@ -13,6 +13,8 @@ use crate::stream::Stream;
 #[derive(Debug)]
 pub struct Listener {
     inner: Async<TcpListener>,
+    /// Whether there was nobody to accept, so that the reactor has to be asked first.
+    is_drained: bool,
 }
 
 impl Listener {
@@ -30,7 +32,7 @@ impl TryFrom<TcpListener> for Listener {
     type Error = io::Error;
 
     fn try_from(listener: TcpListener) -> io::Result<Self> {
-        Ok(Self { inner: Async::new(listener)? })
+        Ok(Self { inner: Async::new(listener)?, is_drained: false })
     }
 }
 
@@ -42,14 +44,16 @@ impl mcp_server::runtime::Listener for Listener {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
         loop {
+            if self.is_drained {
+                ready!(self.inner.poll_readable(cx))?;
+                self.is_drained = false;
+            }
             match self.inner.get_ref().accept() {
                 Ok((stream, peer)) => {
                     stream.set_nodelay(true).map_err(aborted)?;
                     return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, peer)));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.inner.poll_readable(cx))?;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }

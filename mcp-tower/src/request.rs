@@ -154,7 +154,7 @@ fn head(parts: &Parts, framing: &Framing) -> Vec<u8> {
         push_field(&mut head, HOST.as_str(), authority.as_str().as_bytes());
     }
     for (name, value) in &parts.headers {
-        let is_replaced = authority.is_some() && name == HOST;
+        let is_replaced = name == HOST && authority.is_some();
         if !is_replaced && !OF_THE_CONNECTION.contains(name) {
             push_field(&mut head, name.as_str(), value.as_bytes());
         }

@@ -334,7 +334,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Unexpected`] if the server does not tell of all that, as it has no
+    /// [`Error::Unexpected`] if the server does not tell of changes, as it has no
     /// [handle](mcp_server::Server::handle); others if there is no answer.
     pub fn listen(&self, changes: impl IntoIterator<Item = Change>) -> Result<Listening, Error> {
         Listening::begin(self.clone(), &Vec::from_iter(changes))

@@ -87,9 +87,14 @@ impl<S, T: Timer> Connection<S, T> {
 
 impl<S, T: Timer> Connection<S, T, LineSession> {
     /// A connection on which messages go line by line.
-    pub(crate) fn by_line(shared: Arc<Shared>, stream: S, timer: T) -> Self {
+    pub(crate) fn by_line(
+        shared: Arc<Shared>,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Self {
         let session = LineSession::new(shared.config.clone());
-        Self::with(session, shared, stream, timer, None)
+        Self::with(session, shared, stream, timer, peer)
     }
 }
 

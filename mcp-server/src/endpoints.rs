@@ -336,7 +336,7 @@ impl Service {
         stream: S,
         timer: T,
     ) -> Connection<S, T, LineSession> {
-        Connection::by_line(self.shared.clone(), stream, timer)
+        Connection::by_line(self.shared.clone(), stream, timer, None)
     }
 
     /// Ends every connection: idle ones at once, the others when what is in flight is done, or

@@ -139,6 +139,12 @@ mod subscription;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+#[doc(hidden)]
+pub use unix::SocketFile;
+
 mod trace_context;
 pub use trace_context::TraceContext;
 

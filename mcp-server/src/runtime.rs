@@ -1,8 +1,10 @@
 //! What an async runtime has to provide: sockets, a timer, tasks. Nothing here knows HTTP or MCP.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -34,7 +36,7 @@ pub trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Accepts the next connection. The streams must not delay small writes (`TCP_NODELAY`).
+    /// Accepts the next connection, with the address of the client if it has one. The streams must not delay small writes (`TCP_NODELAY`).
     ///
     /// # Errors
     ///
@@ -42,18 +44,37 @@ pub trait Listener: Send + 'static {
     fn poll_accept(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+    ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>>;
 
     /// Where it listens.
     ///
     /// # Errors
     ///
     /// Those of `getsockname(2)`.
-    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn local_addr(&self) -> io::Result<Address>;
 
     /// Whether its connections speak TLS. Default: no.
     fn is_encrypted(&self) -> bool {
         false
+    }
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Address {
+    /// At an address of the internet.
+    Ip(SocketAddr),
+    /// At a path, as a Unix socket.
+    Path(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Path(path) => path.display().fmt(f),
+        }
     }
 }
 

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
-use crate::endpoints::{Endpoints, Shared, StartError};
+use crate::endpoints::{Endpoints, Service, Shared, StartError};
 use crate::housekeeping::Housekeeping;
 use crate::registry::Report;
-use crate::runtime::{BoxFuture, Listener, Runtime, Timer};
+use crate::runtime::{Address, BoxFuture, Listener, Runtime, Timer};
 
 /// Pauses between attempts to accept when the system lacks something, such as file descriptors:
 /// the first, and the longest after doubling.
@@ -33,6 +34,7 @@ pub struct Serve<R, L> {
     stop: BoxFuture<'static, ()>,
     drain: Duration,
     max_connections: usize,
+    by_line: bool,
 }
 
 impl<R: Runtime, L: Listener> Serve<R, L> {
@@ -45,7 +47,16 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
             stop: Box::pin(std::future::pending()),
             drain: Duration::from_secs(10),
             max_connections: 10_000,
+            by_line: false,
         }
+    }
+
+    /// Serves messages line by line, each a JSON-RPC message, as over stdio, and no HTTP: for the
+    /// clients of a Unix socket. There must be one server in the endpoints. Nothing guards it: who
+    /// can connect is let in.
+    pub const fn by_line(mut self) -> Self {
+        self.by_line = true;
+        self
     }
 
     /// Stops when `stop` is done: accepts no more connections, closes the idle ones, and waits
@@ -69,23 +80,23 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
     }
 
     async fn run(self) -> Result<Report, ServeError> {
-        let Self { runtime, listener, endpoints, stop, drain, max_connections } = self;
+        let Self { runtime, listener, endpoints, stop, drain, max_connections, by_line } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let scheme = if listener.is_encrypted() { "https" } else { "http" };
-            let service =
-                endpoints.listening_at(address).start().await.map_err(ServeError::Start)?;
-            for (path, name) in service.mounts() {
-                tracing::info!(server = name, "serving {scheme}://{address}{path}");
-            }
-            let config = &service.shared().config;
-            tracing::info!(
-                hosts = %config.hosts,
-                origins = %config.origins,
-                "let in; for others: Endpoints::hosts, Endpoints::origins"
-            );
+            let endpoints = match &address {
+                Address::Ip(address) => endpoints.listening_at(*address),
+                Address::Path(_) => endpoints,
+            };
+            let service = match by_line {
+                true => endpoints.start_by_line().await,
+                false => endpoints.start().await,
+            };
+            let service = service.map_err(ServeError::Start)?;
+            say_what_is_served(&service, &address, listener.is_encrypted(), by_line);
             let _guard = EndsConnections(service.shared().clone());
-            accept_until(&runtime, listener, service.shared(), stop, max_connections).await;
+            let protocol = if by_line { serve_lines::<R, L> } else { serve_http::<R, L> };
+            let shared = service.shared();
+            accept_until(&runtime, listener, shared, stop, max_connections, protocol).await;
             let report = service.stop(drain).await;
             tracing::info!(finished = report.finished, cut = report.cut, "stopped");
             Ok(report)
@@ -103,6 +114,51 @@ impl<R: Runtime, L: Listener> IntoFuture for Serve<R, L> {
     }
 }
 
+fn say_what_is_served(service: &Service, address: &Address, is_encrypted: bool, by_line: bool) {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    for (path, name) in service.mounts() {
+        match address {
+            _ if by_line => tracing::info!(server = name, "serving line by line at {address}"),
+            Address::Ip(address) => {
+                tracing::info!(server = name, "serving {scheme}://{address}{path}");
+            }
+            Address::Path(_) => {
+                tracing::info!(server = name, "serving {scheme}://localhost{path} at {address}");
+            }
+        }
+    }
+    if !by_line {
+        let config = &service.shared().config;
+        tracing::info!(
+            hosts = %config.hosts,
+            origins = %config.origins,
+            "let in; for others: Endpoints::hosts, Endpoints::origins"
+        );
+    }
+}
+
+/// What becomes of a stream that was accepted.
+type Protocol<R, L> =
+    fn(&R, &Arc<Shared>, <L as Listener>::Stream, Option<SocketAddr>) -> BoxFuture<'static, ()>;
+
+fn serve_http<R: Runtime, L: Listener>(
+    runtime: &R,
+    service: &Arc<Shared>,
+    stream: L::Stream,
+    peer: Option<SocketAddr>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(Connection::new(service.clone(), stream, runtime.timer(), peer))
+}
+
+fn serve_lines<R: Runtime, L: Listener>(
+    runtime: &R,
+    service: &Arc<Shared>,
+    stream: L::Stream,
+    peer: Option<SocketAddr>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(Connection::by_line(service.clone(), stream, runtime.timer(), peer))
+}
+
 /// Ends the connections of a service that is dropped before it was stopped.
 struct EndsConnections(Arc<Shared>);
 
@@ -113,12 +169,13 @@ impl Drop for EndsConnections {
 }
 
 /// Accepts connections until `stop` is done, then closes the listener.
-async fn accept_until<R: Runtime>(
+async fn accept_until<R: Runtime, L: Listener>(
     runtime: &R,
-    mut listener: impl Listener,
+    mut listener: L,
     service: &Arc<Shared>,
     stop: BoxFuture<'static, ()>,
     max_connections: usize,
+    protocol: Protocol<R, L>,
 ) {
     let mut stop = pin!(stop);
     let mut timer = runtime.timer();
@@ -145,9 +202,7 @@ async fn accept_until<R: Runtime>(
             None => return,
             Some(Ok((stream, peer))) => {
                 pause = None;
-                let timer = runtime.timer();
-                let connection = Connection::new(service.clone(), stream, timer, Some(peer));
-                runtime.spawn(Box::pin(connection));
+                runtime.spawn(protocol(runtime, service, stream, peer));
             }
             // The client gave up before it was accepted, which is its own affair.
             Some(Err(error)) if is_of_the_peer(&error) => {}

@@ -30,7 +30,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::runtime::Listener;
+use crate::runtime::{Address, Listener};
 
 // For configurations of all kinds, in the version used here.
 pub use rustls;
@@ -120,13 +120,13 @@ impl<L: Listener> Listener for TlsListener<L> {
     fn poll_accept(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let (stream, peer) = ready!(self.inner.poll_accept(context))?;
         let state = State::Handshake(self.acceptor.accept(stream));
         Poll::Ready(Ok((TlsStream { state }, peer)))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Address> {
         self.inner.local_addr()
     }
 

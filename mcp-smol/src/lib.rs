@@ -20,6 +20,8 @@ mod fairly;
 mod listener;
 mod stream;
 mod timer;
+#[cfg(unix)]
+mod unix;
 
 // For those who want the reactor's timers and sockets in the version used here.
 pub use async_io;
@@ -27,6 +29,8 @@ pub use listener::Listener;
 pub use mcp_server::*;
 pub use stream::Stream;
 pub use timer::Timer;
+#[cfg(unix)]
+pub use unix::{UnixListener, UnixStream, bind_unix};
 
 use std::future::IntoFuture;
 use std::io;

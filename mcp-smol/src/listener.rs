@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use mcp_server::runtime::aborted;
+use mcp_server::runtime::{Address, aborted};
 
 use crate::stream::Stream;
 
@@ -42,7 +42,7 @@ impl mcp_server::runtime::Listener for Listener {
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         loop {
             if self.is_drained {
                 ready!(self.inner.poll_readable(cx))?;
@@ -51,7 +51,7 @@ impl mcp_server::runtime::Listener for Listener {
             match self.inner.get_ref().accept() {
                 Ok((stream, peer)) => {
                     stream.set_nodelay(true).map_err(aborted)?;
-                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, peer)));
+                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, Some(peer))));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) => return Poll::Ready(Err(error)),
@@ -59,7 +59,7 @@ impl mcp_server::runtime::Listener for Listener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        self.local_addr().map(Address::Ip)
     }
 }

@@ -18,10 +18,14 @@
 
 mod listener;
 mod timer;
+#[cfg(unix)]
+mod unix;
 
 pub use listener::Listener;
 pub use mcp_server::*;
 pub use timer::Timer;
+#[cfg(unix)]
+pub use unix::{UnixListener, bind_unix};
 // For those who want the runtime in the version used here.
 pub use tokio;
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use mcp_server::runtime::aborted;
+use mcp_server::runtime::{Address, aborted};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
@@ -37,13 +37,13 @@ impl mcp_server::runtime::Listener for Listener {
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
         stream.set_nodelay(true).map_err(aborted)?;
-        Poll::Ready(Ok((stream.compat(), peer)))
+        Poll::Ready(Ok((stream.compat(), Some(peer))))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        self.local_addr().map(Address::Ip)
     }
 }

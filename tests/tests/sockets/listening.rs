@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::common::client::{Response, ToolCall, Wire, connect};
 use crate::common::{On, wait_until};
-use mcp_smol::runtime::Listener;
+use mcp_smol::runtime::{Address, Listener};
 use mcp_smol::{Endpoints, Hosts, Serve, Server, Smol};
 use serde_json::json;
 
@@ -33,7 +33,7 @@ impl Listener for FailingListener {
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let left =
             self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         match left {
@@ -43,8 +43,8 @@ impl Listener for FailingListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.local_addr()
+    fn local_addr(&self) -> io::Result<Address> {
+        self.inner.local_addr().map(Address::Ip)
     }
 }
 

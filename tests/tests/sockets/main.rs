@@ -26,3 +26,5 @@ mod shutdown;
 mod tls;
 #[cfg(feature = "axum")]
 mod tower;
+#[cfg(unix)]
+mod unix;

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::authorization::{ProtectedResource, WELL_KNOWN};
 use crate::error::Refusal;
 use crate::extension::ExtensionMethod;
 use crate::http::Head;
@@ -32,6 +33,12 @@ pub struct Endpoint {
     /// server need them. If so, whoever drives the connections has to bring what is
     /// [of a session](crate::Request::is_of_session) to a [`Hub`](crate::Hub). Default: false.
     pub keeps_sessions: bool,
+    /// Whether each request waits until somebody has [let it in](crate::Output::Authorize). Default:
+    /// false.
+    pub requires_authorization: bool,
+    /// Where clients get the tokens with which they are let in; served as JSON, to everybody, at
+    /// `/.well-known/oauth-protected-resource` followed by the path (RFC 9728). Default: not told.
+    pub protected_resource: Option<ProtectedResource>,
     /// The methods that extensions add to the server. Default: none. Declare the extensions
     /// themselves in [`Capabilities::extensions`](crate::Capabilities::extensions).
     pub methods: Vec<ExtensionMethod>,
@@ -71,6 +78,8 @@ impl Endpoint {
             response_mode: ResponseMode::default(),
             answer_half_closed: false,
             keeps_sessions: false,
+            requires_authorization: false,
+            protected_resource: None,
             methods: Vec::new(),
         })
     }
@@ -110,8 +119,17 @@ impl fmt::Display for InvalidPath {
 
 impl core::error::Error for InvalidPath {}
 
-/// Finds the endpoint a request is for.
-pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal> {
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The endpoint at that position.
+    Endpoint(usize),
+    /// What that endpoint tells of where tokens for it come from.
+    Metadata(usize),
+}
+
+/// Finds what a request is for.
+pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal> {
     let target = Target::parse(head.target()).ok_or(Refusal::InvalidTarget)?;
     if let Some(authority) = target.authority {
         // RFC 9112 section 3.2.2: the target's authority replaces Host, and a client must send
@@ -128,9 +146,14 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal
         target.path.as_bytes()
     };
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    endpoints
-        .iter()
-        .position(|endpoint| endpoint.path.as_bytes() == path)
+    let is_at = |path| move |endpoint: &Endpoint| endpoint.path.as_bytes() == path;
+    if let Some(at) = endpoints.iter().position(is_at(path)) {
+        return Ok(Found::Endpoint(at));
+    }
+    path.strip_prefix(WELL_KNOWN.as_bytes())
+        .and_then(|path| endpoints.iter().position(is_at(path)))
+        .filter(|&at| endpoints[at].protected_resource.is_some())
+        .map(Found::Metadata)
         .ok_or(Refusal::NoEndpoint)
 }
 

@@ -46,6 +46,11 @@ extern crate alloc;
 mod annotations;
 pub use annotations::Annotations;
 
+mod authorization;
+pub use authorization::{
+    Authorization, AuthorizationKey, InvalidResource, Principal, ProtectedResource,
+};
+
 mod caching;
 pub use caching::{CacheScope, Caching};
 
@@ -80,7 +85,7 @@ mod endpoint;
 pub use endpoint::{Endpoint, InvalidPath, ResponseMode};
 
 mod error;
-pub use error::{ErrorCode, Refusal, RpcError, Status};
+pub use error::{Denial, ErrorCode, Refusal, RpcError, Status};
 
 mod exchange;
 

@@ -10,6 +10,7 @@ use mcp_proto::{
     MemoryLog, Now, Origins,
 };
 
+use crate::authorizer::AuthorizeFn;
 use crate::connection::Connection;
 use crate::counters::Counters;
 use crate::live::Live;
@@ -120,6 +121,8 @@ impl Endpoints {
             endpoint.response_mode = server.response_mode;
             endpoint.answer_half_closed = server.answer_half_closed;
             endpoint.keeps_sessions = server.keeps_sessions;
+            endpoint.requires_authorization = server.authorize.is_some();
+            endpoint.protected_resource = server.protected_resource;
             endpoint.methods = server.methods;
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
@@ -141,6 +144,7 @@ impl Endpoints {
             let server_name = endpoint.info().name.clone();
             config.endpoints.push(endpoint);
             mounts.push(Mount {
+                authorize: server.authorize,
                 live: server.live,
                 rounds: Rounds { server: server_name, keys, principal: server.principal },
                 on_initialize: server.on_initialize,
@@ -218,6 +222,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Mount {
+    pub(crate) authorize: Option<AuthorizeFn>,
     pub(crate) live: Arc<Live>,
     pub(crate) rounds: Rounds,
     pub(crate) on_initialize: Option<InitializeHook>,

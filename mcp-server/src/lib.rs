@@ -27,6 +27,9 @@ mod arguments;
 #[doc(hidden)]
 pub use arguments::Described;
 
+mod authorizer;
+pub use authorizer::Authorizer;
+
 mod completions;
 pub use completions::Completions;
 
@@ -105,11 +108,12 @@ mod validation;
 pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
     ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
-    CreateMessageResult, Deadlines, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
+    CreateMessageResult, Deadlines, Denial, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
     ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubDeadlines, HubLimits, Icon,
-    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidTemplate, Limits, LogLevel,
-    MemoryLog, MissingCapability, ModelPreferences, NotInRevision, OfferKey, Origins, Prompt,
-    PromptArgument, PromptMessage, ReplayLog, Request, Resource, ResourceContents,
-    ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError, SamplingContent,
-    SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
+    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidResource, InvalidTemplate, Limits,
+    LogLevel, MemoryLog, MissingCapability, ModelPreferences, NotInRevision, Now, OfferKey,
+    Origins, Principal, Prompt, PromptArgument, PromptMessage, ProtectedResource, ReplayLog,
+    Request, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root,
+    RpcError, SamplingContent, SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice,
+    ToolUse, UriTemplate,
 };

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Failure, Immediate};
+use crate::authorization::ProtectedResource;
 use crate::caching::Caching;
 use crate::call::{LogMessage, Progress, Reply};
 use crate::catalog::Listing;
@@ -22,7 +23,7 @@ use crate::subscription::{Change, SubscriptionFilter};
 use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
-pub(super) const fn json_head(status: Status) -> ResponseHead {
+pub(super) const fn json_head(status: Status) -> ResponseHead<'static> {
     ResponseHead::new(status, Some(media::JSON))
 }
 
@@ -31,14 +32,26 @@ pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
     writer.write_empty(Status::Accepted);
 }
 
-/// Answers a request that was refused, of which the id may be known.
-pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, refusal: &Refusal) {
+/// Answers a request that was refused, of which the endpoint and the id may be known.
+pub(crate) fn write_refusal(
+    writer: &mut ResponseWriter<'_>,
+    endpoint: Option<&Endpoint>,
+    id: Option<&Id>,
+    refusal: &Refusal,
+) {
+    let challenge = match refusal {
+        Refusal::Denied(denial) => {
+            denial.challenge(endpoint.and_then(|endpoint| endpoint.protected_resource.as_ref()))
+        }
+        _ => None,
+    };
     let head = ResponseHead {
         allow: match refusal {
             // RFC 9110 section 15.5.6 wants to know what would be allowed.
             Refusal::MethodNotAllowed { allow } => Some(allow),
             _ => None,
         },
+        challenge: challenge.as_deref(),
         ..json_head(refusal.status())
     };
     let error = RpcError::new(refusal.code(), alloc::format!("{refusal}"));
@@ -48,13 +61,18 @@ pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, re
 /// Answers a request that could be read but not served.
 pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
     match failure {
-        Failure::Refused(refusal) => write_refusal(writer, None, refusal),
+        Failure::Refused(refusal) => write_refusal(writer, None, None, refusal),
         Failure::Rpc { id, era, error } => {
             writer.write_whole(json_head(error.status(*era)), |out| {
                 write_error(out, id.as_ref(), error);
             });
         }
     }
+}
+
+/// Tells where tokens for an endpoint come from (RFC 9728 section 3.2).
+pub(crate) fn write_metadata(writer: &mut ResponseWriter<'_>, resource: &ProtectedResource) {
+    writer.write_whole(json_head(Status::Ok), |out| write_json(out, resource));
 }
 
 /// Answers a request that the protocol itself answers.

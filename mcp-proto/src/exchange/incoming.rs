@@ -7,14 +7,16 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::de::IgnoredAny;
 
 use super::batch::{self, BatchMember};
 use super::interpret::{Immediate, Meaning, interpret};
+use crate::authorization::Principal;
 use crate::config::Config;
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Endpoint, Found};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
@@ -35,6 +37,15 @@ pub(crate) struct Incoming {
     accepts: Accepts,
     body: Vec<u8>,
     body_limit: usize,
+    principal: Option<Arc<Principal>>,
+}
+
+/// What a head that has been accepted is of.
+pub(crate) enum Received {
+    /// An MCP request.
+    Request(Incoming),
+    /// A request for the metadata of the endpoint at that position.
+    Metadata(usize),
 }
 
 /// What a complete request turned out to be.
@@ -62,17 +73,25 @@ pub(crate) enum Failure {
 
 impl Incoming {
     /// Checks all that a head can tell.
-    pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
+    pub(crate) fn new(config: &Config, head: Head) -> Result<Received, (Option<usize>, Refusal)> {
         let host = guard::parse_host(&head).map_err(|refusal| (None, refusal))?;
         // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
         // CONNECT is not even a path (RFC 9112 section 3.2.3).
         if matches!(head.method(), Method::Unknown | Method::Connect) {
             return Err((None, Refusal::UnknownMethod));
         }
-        let endpoint =
-            endpoint::find(&config.endpoints, &head).map_err(|refusal| (None, refusal))?;
+        let found = endpoint::find(&config.endpoints, &head).map_err(|refusal| (None, refusal))?;
+        let (Found::Endpoint(endpoint) | Found::Metadata(endpoint)) = found;
         guard::check(&head, host.as_ref(), &config.hosts, &config.origins)
-            .and_then(|()| Self::at_endpoint(config, head, endpoint))
+            .and_then(|()| match (found, head.method()) {
+                (Found::Endpoint(_), _) => {
+                    Self::at_endpoint(config, head, endpoint).map(Received::Request)
+                }
+                (Found::Metadata(_), Method::Get | Method::Head) => {
+                    Ok(Received::Metadata(endpoint))
+                }
+                (Found::Metadata(_), _) => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }),
+            })
             .map_err(|refusal| (Some(endpoint), refusal))
     }
 
@@ -90,18 +109,35 @@ impl Incoming {
             }
         };
         let body_limit = config.body_limit();
-        let body = match head.framing() {
+        match head.framing() {
             Framing::Length(length) if length > body_limit as u64 => {
-                return Err(Refusal::BodyTooLarge { limit: body_limit });
+                Err(Refusal::BodyTooLarge { limit: body_limit })
             }
-            Framing::Length(length) => Vec::with_capacity((length as usize).min(FIRST_RESERVATION)),
-            Framing::Empty | Framing::Chunked => Vec::new(),
-        };
-        Ok(Self { head, endpoint, accepts, body, body_limit })
+            _ => {
+                let body = Vec::new();
+                Ok(Self { head, endpoint, accepts, body, body_limit, principal: None })
+            }
+        }
     }
 
     pub(crate) const fn endpoint(&self) -> usize {
         self.endpoint
+    }
+
+    pub(crate) const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Notes who was let in.
+    pub(crate) fn let_in(&mut self, principal: Principal) {
+        self.principal = Some(Arc::new(principal));
+    }
+
+    /// Makes room for the body.
+    pub(crate) fn reserve(&mut self) {
+        if let Framing::Length(length) = self.head.framing() {
+            self.body = Vec::with_capacity((length as usize).min(FIRST_RESERVATION));
+        }
     }
 
     /// How many bytes the body may still grow by.
@@ -118,20 +154,27 @@ impl Incoming {
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
         if self.head.method() != Method::Post {
-            let request = request_of_session(self.head);
+            let mut request = request_of_session(self.head);
+            request.parts.principal = self.principal;
             return Ok(Outcome::Call(Box::new(request), self.accepts));
         }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
         let endpoint = &config.endpoints[self.endpoint];
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
-            let members = batch::read(&self.head, &body, endpoint, config)?;
+            let mut members = batch::read(&self.head, &body, endpoint, config)?;
+            for member in &mut members {
+                if let BatchMember::Call(request) = member {
+                    request.parts.principal.clone_from(&self.principal);
+                }
+            }
             return Ok(Outcome::Batch(members, accepts));
         }
         let message = Message::parse(&body, config.limits.json_depth)
             .map_err(|malformed| refused(no_message(&body, malformed)))?;
         Ok(match interpret(&self.head, &message, &body, endpoint)? {
-            Meaning::Call(parts) => {
+            Meaning::Call(mut parts) => {
+                parts.principal = self.principal;
                 let accepts = match parts.method {
                     // A stream by nature, wherever other responses are pinned to.
                     McpMethod::Listen if self.accepts.event_stream => self.accepts,

@@ -18,8 +18,9 @@ pub(crate) use answer::Answer;
 pub(crate) use batch::BatchMember;
 pub(crate) use encode::{
     write_accepted, write_cancelled, write_changed_in_session, write_done, write_error,
-    write_failure, write_immediate, write_immediate_message, write_question, write_refusal,
+    write_failure, write_immediate, write_immediate_message, write_metadata, write_question,
+    write_refusal,
 };
-pub(crate) use incoming::{Failure, Incoming, Outcome};
+pub(crate) use incoming::{Failure, Incoming, Outcome, Received};
 pub(crate) use interpret::Immediate;
 pub(crate) use messages::Messages;

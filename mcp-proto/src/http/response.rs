@@ -16,20 +16,22 @@ pub(crate) enum BodyEncoding {
 
 /// What stands in the head of a response besides its length.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ResponseHead {
+pub(crate) struct ResponseHead<'a> {
     pub(crate) status: Status,
     pub(crate) content_type: Option<&'static str>,
     /// Further field lines, each ending in CR LF.
     pub(crate) fields: &'static str,
     /// The `Allow` field.
     pub(crate) allow: Option<&'static str>,
+    /// The `WWW-Authenticate` field.
+    pub(crate) challenge: Option<&'a str>,
     /// The `Mcp-Session-Id` field.
     pub(crate) session: Option<SessionId>,
 }
 
-impl ResponseHead {
+impl ResponseHead<'_> {
     pub(crate) const fn new(status: Status, content_type: Option<&'static str>) -> Self {
-        Self { status, content_type, fields: "", allow: None, session: None }
+        Self { status, content_type, fields: "", allow: None, challenge: None, session: None }
     }
 }
 
@@ -54,7 +56,7 @@ impl ResponseWriter<'_> {
 
     /// A complete response. Head and body end up side by side, to leave in one write: apart, the
     /// second waits for the peer's delayed ACK of the first.
-    pub(crate) fn write_whole(&mut self, head: ResponseHead, body: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn write_whole(&mut self, head: ResponseHead<'_>, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
         // For nearly all heads, and what is around a result.
         self.out.reserve(512);
@@ -84,7 +86,7 @@ impl ResponseWriter<'_> {
     }
 
     /// The head of a response whose body follows in pieces.
-    pub(crate) fn begin_stream(&mut self, head: ResponseHead) -> BodyEncoding {
+    pub(crate) fn begin_stream(&mut self, head: ResponseHead<'_>) -> BodyEncoding {
         self.keep_alive &= self.is_http11;
         self.out.reserve(512);
         self.write_head(head);
@@ -129,7 +131,7 @@ impl ResponseWriter<'_> {
         self.out[start..].rotate_right(inserted);
     }
 
-    fn write_head(&mut self, head: ResponseHead) {
+    fn write_head(&mut self, head: ResponseHead<'_>) {
         let out = &mut *self.out;
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(head.status.line().as_bytes());
@@ -147,6 +149,11 @@ impl ResponseWriter<'_> {
         if let Some(allow) = head.allow {
             out.extend_from_slice(b"Allow: ");
             out.extend_from_slice(allow.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(challenge) = head.challenge {
+            out.extend_from_slice(b"WWW-Authenticate: ");
+            out.extend_from_slice(challenge.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         if let Some(session) = head.session {
@@ -189,7 +196,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const JSON: ResponseHead = ResponseHead::new(Status::Ok, Some("application/json"));
+    const JSON: ResponseHead<'_> = ResponseHead::new(Status::Ok, Some("application/json"));
 
     #[test]
     fn a_whole_response_is_one_piece() {

@@ -219,7 +219,7 @@ mod tests {
     use crate::limits::Limits;
     use alloc::format;
 
-    fn route(target: &str) -> Result<usize, Refusal> {
+    fn route(target: &str) -> Result<Found, Refusal> {
         let endpoints: Vec<_> = ["/echo/mcp", "/math/mcp/", "/"]
             .iter()
             .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
@@ -260,7 +260,33 @@ mod tests {
             ("ftp://a:1/echo/mcp", Err(Refusal::InvalidTarget)),
             ("http://b/echo/mcp", Err(Refusal::InvalidHost)),
         ] {
-            assert_eq!(route(target), expected, "{target}");
+            assert_eq!(route(target), expected.map(Found::Endpoint), "{target}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_where_it_is_declared() {
+        let resource = ProtectedResource::new("https://a/mcp", ["https://b"]).unwrap();
+        let mut endpoints: Vec<_> = ["/mcp", "/", "/open/mcp"]
+            .iter()
+            .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
+            .collect();
+        endpoints[0].protected_resource = Some(resource.clone());
+        endpoints[1].protected_resource = Some(resource);
+        let at = |path: &str| {
+            let head = format!("GET /.well-known/oauth-protected-resource{path} HTTP/1.0\r\n\r\n");
+            find(&endpoints, &Head::parse(head.as_bytes(), &Limits::default()).unwrap())
+        };
+        for (path, expected) in [
+            ("/mcp", Ok(Found::Metadata(0))),
+            ("/mcp/?x", Ok(Found::Metadata(0))),
+            ("", Ok(Found::Metadata(1))),
+            ("/", Ok(Found::Metadata(1))),
+            ("/open/mcp", Err(Refusal::NoEndpoint)),
+            ("mcp", Err(Refusal::NoEndpoint)),
+            ("/other", Err(Refusal::NoEndpoint)),
+        ] {
+            assert_eq!(at(path), expected, "{path}");
         }
     }
 

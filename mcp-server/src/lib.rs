@@ -16,7 +16,7 @@
 //! # The log
 //!
 //! Through `tracing`: a warning for each request whose client left before its answer was out, and
-//! for each handler that panics; at info level, what is served and which `Host` or `Origin` was
+//! for each handler or authorizer that panics; at info level, what is served and which `Host` or `Origin` was
 //! refused; other refusals at debug level. What clients do is never an error.
 #![forbid(unsafe_code)]
 
@@ -57,6 +57,11 @@ mod in_flight;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+
+#[cfg(feature = "jwt")]
+mod jwt;
+#[cfg(feature = "jwt")]
+pub use jwt::{InvalidJwks, JwtAuthorizer, JwtKeys};
 
 mod live;
 pub use live::ServerHandle;

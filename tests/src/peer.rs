@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    Admission, Call, CallKey, Caller, CompletionsCapability, Config, Endpoint, Event, FromStream,
-    Hub, Input, Instant, LoggingCapability, Notification, Now, Output, PeerClosed, ReaderKey,
-    Refusal, Reply, Revision, ServerInfo, Session, SessionCallKey, SessionId,
+    Admission, Authorization, Call, CallKey, Caller, CompletionsCapability, Config, Endpoint,
+    Event, FromStream, Hub, Input, Instant, LoggingCapability, Notification, Now, Output,
+    PeerClosed, ReaderKey, Refusal, Reply, Revision, ServerInfo, Session, SessionCallKey,
+    SessionId,
 };
 
 use crate::http::{Responses, read_responses};

@@ -137,7 +137,7 @@ impl Denial {
         }
     }
 
-    const fn code(&self) -> ErrorCode {
+    pub(super) const fn code(&self) -> ErrorCode {
         match self.reason() {
             Reason::Unavailable | Reason::Failed => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,

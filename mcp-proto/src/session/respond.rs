@@ -3,7 +3,7 @@
 use super::{Event, Output, Session, State};
 use crate::call::{CallKey, Notification, Reply};
 use crate::endpoint::Endpoint;
-use crate::error::Refusal;
+use crate::error::{Refusal, RpcError};
 use crate::exchange::{
     Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_metadata,
     write_refusal,
@@ -18,6 +18,9 @@ impl Session {
         match reply {
             Reply::Refused(refusal) if !self.is_streaming() => {
                 self.refuse_calls(now, key, refusal);
+            }
+            Reply::Error(RpcError { denial: Some(denial), .. }) if !self.is_streaming() => {
+                self.refuse_calls(now, key, Refusal::Denied(denial));
             }
             reply => self.with_answer(now, key, |answer, writer, endpoint| {
                 answer.reply(writer, now.instant, endpoint, key, reply);

@@ -13,12 +13,12 @@ use crate::runtime::BoxFuture;
 /// Finds out who sends a request, and whether it may be let in. Set by
 /// [`Server::authorizer`](crate::Server::authorizer).
 ///
-/// It sees the head of each request, the ones that open or end a stream or a session among them. By
-/// then its body has not been read, and nothing is kept for it but the head. It has
+/// It sees the head of each request, also of those that open a stream or end a session. By then its
+/// body has not been read, and nothing is kept for it but the head. It has
 /// [as long as a client waits](crate::Deadlines::authorization); its future is dropped if the client
 /// leaves. If it panics, that request is answered with 500.
 ///
-/// A function of the head is one, async or not in the sense that it returns a future:
+/// A function of the head that returns a future is one:
 ///
 /// ```
 /// use mcp_server::{Denial, Head, Principal, Server};

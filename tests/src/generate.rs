@@ -30,7 +30,7 @@ pub fn config() -> Config {
 pub fn scripts() -> impl Strategy<Value = Script> {
     let requests = vec(any_request(), 1..6).prop_map(|requests| requests.concat());
     let any = assemble(setup(), requests, vec(step(), 0..24));
-    prop_oneof![6 => any, 2 => visits(), 2 => applicants()]
+    prop_oneof![5 => any, 3 => visits(), 1 => applicants()]
 }
 
 /// Requests that wait to be let in, and mostly are.

@@ -71,9 +71,9 @@ pub(crate) enum Failure {
     },
 }
 
-impl Incoming {
+impl Received {
     /// Checks all that a head can tell.
-    pub(crate) fn new(config: &Config, head: Head) -> Result<Received, (Option<usize>, Refusal)> {
+    pub(crate) fn new(config: &Config, head: Head) -> Result<Self, (Option<usize>, Refusal)> {
         let host = guard::parse_host(&head).map_err(|refusal| (None, refusal))?;
         // RFC 9110 section 9.1: what is not implemented at all is 501, at any target. That of a
         // CONNECT is not even a path (RFC 9112 section 3.2.3).
@@ -85,16 +85,16 @@ impl Incoming {
         guard::check(&head, host.as_ref(), &config.hosts, &config.origins)
             .and_then(|()| match (found, head.method()) {
                 (Found::Endpoint(_), _) => {
-                    Self::at_endpoint(config, head, endpoint).map(Received::Request)
+                    Incoming::at_endpoint(config, head, endpoint).map(Self::Request)
                 }
-                (Found::Metadata(_), Method::Get | Method::Head) => {
-                    Ok(Received::Metadata(endpoint))
-                }
+                (Found::Metadata(_), Method::Get | Method::Head) => Ok(Self::Metadata(endpoint)),
                 (Found::Metadata(_), _) => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }),
             })
             .map_err(|refusal| (Some(endpoint), refusal))
     }
+}
 
+impl Incoming {
     fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
         let accepts = match head.method() {
             Method::Post => {

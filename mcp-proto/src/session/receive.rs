@@ -109,7 +109,7 @@ impl Session {
             keep_alive: head.keep_alive() && self.shutdown.is_none(),
             omit_body: head.method() == Method::Head,
         };
-        match Incoming::new(&self.config, head) {
+        match Received::new(&self.config, head) {
             Ok(Received::Request(incoming)) => {
                 let endpoint = incoming.endpoint();
                 self.out.exchange.endpoint = Some(endpoint);

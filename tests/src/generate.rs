@@ -53,7 +53,7 @@ pub fn visits() -> impl Strategy<Value = Script> {
         4 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
         4 => (to(), news()).prop_map(|(to, news)| Step::Notify(to, news)),
         2 => (to(), asked()).prop_map(|(to, asked)| Step::Ask(to, asked)),
-        2 => changed().prop_map(Step::Change),
+        4 => changed().prop_map(Step::Change),
         2 => elsewhere().prop_map(Step::Elsewhere),
         4 => step(),
     ];

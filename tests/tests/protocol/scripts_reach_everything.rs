@@ -15,7 +15,7 @@ use mcp_tests::traffic::invalid_requests;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// What at least one of three thousand scripts must come to.
+/// What at least one of five thousand scripts must come to.
 const EVERYTHING: &str = "
     authorize, authorization cancelled, authorization that counts, authorization that does not,
     lost InAuthorization, refused SlowAuthorization, status 401, status 403, status 500, status 503,
@@ -37,7 +37,7 @@ const EVERYTHING: &str = "
 fn everything_happens() {
     let mut runner = TestRunner::deterministic();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..3000 {
+    for _ in 0..5000 {
         let script = scripts().new_tree(&mut runner).expect("a script").current();
         let trace = Simulation::run(&script, Manners::PUSHY);
         for what in happenings(&trace, &script) {

@@ -120,7 +120,7 @@ LAWS = [
     ),
     (
         "law 9: a FIN in front of an answer is forgotten",
-        "law_9",
+        "half_closed_peers_are_answered",
         "session/receive.rs",
         "        if self.is_half_closed {\n            self.peer_closed(PeerClosed::Fin);\n        }",
         "",

@@ -72,7 +72,7 @@ pub(crate) enum Received {
     Request(Incoming),
     /// A request for the metadata of the endpoint at that position.
     Metadata(usize),
-    /// A browser that asks what it may send, with the fields of the answer.
+    /// A browser that asks what it may send there, with the fields of the answer.
     Preflight(String),
 }
 
@@ -86,6 +86,8 @@ pub(crate) enum Outcome {
     Accepted,
     /// Several messages at once.
     Batch(Vec<BatchMember>, Accepts),
+    /// A browser that asks what it may send, with the fields of the answer.
+    Preflight(String),
 }
 
 /// Why a complete request was not served.
@@ -102,25 +104,27 @@ pub(crate) enum Failure {
 impl Received {
     /// Checks what else a head can tell.
     pub(crate) fn new(config: &Config, head: Head, admitted: &Admitted) -> Result<Self, Refusal> {
-        let endpoint = &config.endpoints[admitted.found.endpoint()];
-        if admitted.cors_origin.is_some() && cors::is_preflight(&head) {
-            let methods = match (admitted.found, endpoint.keeps_sessions) {
-                (Found::Metadata(_), _) => "GET, HEAD",
-                (Found::Endpoint(_), true) => "POST, GET, DELETE",
-                (Found::Endpoint(_), false) => "POST",
-            };
-            return Ok(Self::Preflight(cors::preflight_fields(&head, methods)));
-        }
+        let is_preflight = admitted.cors_origin.is_some() && cors::is_preflight(&head);
         match (admitted.found, head.method()) {
-            (Found::Endpoint(at), _) => Incoming::at_endpoint(config, head, at).map(Self::Request),
+            (Found::Endpoint(at), _) => {
+                Incoming::at_endpoint(config, head, at, is_preflight).map(Self::Request)
+            }
             (Found::Metadata(at), Method::Get | Method::Head) => Ok(Self::Metadata(at)),
+            (Found::Metadata(_), _) if is_preflight => {
+                Ok(Self::Preflight(cors::preflight_fields(&head, "GET, HEAD")))
+            }
             (Found::Metadata(_), _) => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }),
         }
     }
 }
 
 impl Incoming {
-    fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
+    fn at_endpoint(
+        config: &Config,
+        head: Head,
+        endpoint: usize,
+        is_preflight: bool,
+    ) -> Result<Self, Refusal> {
         let accepts = match head.method() {
             Method::Post => {
                 media::check_content_type(&head)?;
@@ -128,6 +132,7 @@ impl Incoming {
                 accepts.pinned(config.endpoints[endpoint].response_mode)?;
                 accepts
             }
+            _ if is_preflight => Accepts { json: false, event_stream: false },
             method => {
                 check_session_method(&head, method, &config.endpoints[endpoint])?;
                 Accepts { json: false, event_stream: true }
@@ -151,6 +156,11 @@ impl Incoming {
 
     pub(crate) const fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Whether a browser asks what it may send: nobody has to be let in for that.
+    pub(crate) fn is_preflight(&self) -> bool {
+        self.head.method() == Method::Options
     }
 
     /// Notes who was let in.
@@ -178,6 +188,11 @@ impl Incoming {
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
+        if self.is_preflight() {
+            let keeps_sessions = config.endpoints[self.endpoint].keeps_sessions;
+            let methods = if keeps_sessions { "POST, GET, DELETE" } else { "POST" };
+            return Ok(Outcome::Preflight(cors::preflight_fields(&self.head, methods)));
+        }
         if self.head.method() != Method::Post {
             let mut request = request_of_session(self.head);
             request.parts.principal = self.principal;

@@ -124,7 +124,8 @@ impl Session {
         };
         match received {
             Ok(Received::Request(incoming)) => {
-                if self.config.endpoints[incoming.endpoint()].requires_authorization {
+                let endpoint = &self.config.endpoints[incoming.endpoint()];
+                if endpoint.requires_authorization && !incoming.is_preflight() {
                     return self.authorize(now, incoming);
                 }
                 self.begin_body(now, incoming, input);
@@ -271,6 +272,7 @@ impl Session {
             Ok(Outcome::Batch(members, accepts)) => {
                 self.begin_batch(now, endpoint, members, accepts);
             }
+            Ok(Outcome::Preflight(fields)) => self.answer_preflight(now, &fields),
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
             Err(failure) => self.answer_failure(now, &failure),

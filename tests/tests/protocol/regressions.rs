@@ -2,9 +2,9 @@
 
 use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
 use mcp_tests::peer;
-use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size, Step, To, With};
+use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With};
 
-use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
+use Step::{Authorize, Deadline, Feed, Fin, Reply, Stall, Wait};
 
 const SETUP: Setup = Setup {
     size: Size::Usual,
@@ -190,6 +190,23 @@ fn a_stream_nobody_reads_outlives_its_session() {
             Mcp-Session-Id: 00000000000000000000000000000001\r\n\r\n"
             .to_vec(),
         steps: vec![Stall, Feed(1000)],
+    });
+}
+
+/// A request that waits to be let in, and what is pipelined behind it.
+#[test]
+fn what_waits_behind_a_request_that_is_let_in_is_lost_with_its_peer() {
+    disconnect::check(&Script {
+        setup: Setup { answer_half_closed: true, keeps_sessions: true, gate: Gate::Slow, ..SETUP },
+        stream: [
+            peer::post(
+                "Mcp-Session-Id: 00000000000000000000000000000001\r\n",
+                r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+            ),
+            peer::post("", r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#),
+        ]
+        .concat(),
+        steps: vec![Feed(65535), Fin, Authorize(Verdict::LetIn)],
     });
 }
 

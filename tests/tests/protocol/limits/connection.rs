@@ -1,11 +1,12 @@
 //! The limits of one connection.
 
 use mcp_proto::{
-    CallKey, CallToolResult, Instant, Limits, Notification, Progress, Refusal, Reply, ResponseMode,
+    CallKey, CallToolResult, Input, Instant, Limits, LineSession, Notification, Output, Progress,
+    Refusal, Reply, ResponseMode,
 };
 use mcp_tests::peer::{CALL, PING, Peer, begin_chunks, config, post, post_in_chunks, push_chunk};
 
-use super::{PIECES, is_refused, is_served, peer, serves};
+use super::{PIECES, is_refused, is_served, limited, peer, serves};
 
 /// A ping whose head has that many bytes.
 fn head_of(length: usize) -> Vec<u8> {
@@ -142,6 +143,32 @@ fn batch() {
     let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     let mixed = format!("[{},{PING}]", [told; 4].join(","));
     is_refused(&limits, &post("", &mixed), 400, "more than 4 messages", true);
+}
+
+#[test]
+fn in_flight() {
+    let limits = Limits { in_flight: 3, ..Limits::default() };
+    let mut session = LineSession::new(limited(&limits));
+    let now = Instant::from_micros(0).into();
+    let mut calls = Vec::new();
+    let mut call = |session: &mut LineSession| {
+        session.handle(now, Input::Bytes(format!("{CALL}\n").as_bytes()));
+        while let Some(output) = session.poll_output() {
+            if let Output::Call(call) = output {
+                calls.push(call.key());
+            }
+        }
+        calls.clone()
+    };
+    assert_eq!([1, 2, 3].map(|_| call(&mut session).len()), [1, 2, 3]);
+    assert!(session.transmit().is_empty());
+    let open = call(&mut session);
+    assert_eq!(open.len(), 3);
+    let refused = String::from_utf8_lossy(session.transmit()).into_owned();
+    assert!(refused.contains("3 requests are being served already"), "{refused}");
+    // One that is over makes room for another.
+    session.handle(now, Input::Reply(open[1], done()));
+    assert_eq!(call(&mut session).len(), 4);
 }
 
 #[test]

@@ -8,7 +8,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::endpoint::Endpoint;
 use crate::http::{Head, Method, is_tchar, list_members};
 use crate::param_header;
 
@@ -39,11 +38,9 @@ pub(crate) fn write_fields(out: &mut Vec<u8>, origin: &str) {
 }
 
 /// The further fields of the answer to a preflight, each ending in CR LF.
-pub(crate) fn preflight_fields(head: &Head, endpoint: &Endpoint) -> String {
-    let mut fields = String::from("Access-Control-Allow-Methods: POST");
-    if endpoint.keeps_sessions {
-        fields.push_str(", GET, DELETE");
-    }
+pub(crate) fn preflight_fields(head: &Head, methods: &str) -> String {
+    let mut fields = String::from("Access-Control-Allow-Methods: ");
+    fields.push_str(methods);
     fields.push_str("\r\nAccess-Control-Allow-Headers: ");
     fields.push_str(REQUEST_FIELDS);
     for name in requested(head).filter(|name| is_parameter(name)) {

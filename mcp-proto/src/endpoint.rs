@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::authorization::{ProtectedResource, WELL_KNOWN};
 use crate::error::Refusal;
 use crate::extension::ExtensionMethod;
 use crate::http::Head;
@@ -32,6 +33,12 @@ pub struct Endpoint {
     /// server need them. If so, whoever drives the connections has to bring what is
     /// [of a session](crate::Request::is_of_session) to a [`Hub`](crate::Hub). Default: false.
     pub keeps_sessions: bool,
+    /// Whether each request waits until somebody has [let it in](crate::Output::Authorize). Default:
+    /// false.
+    pub requires_authorization: bool,
+    /// Where clients get the tokens with which they are let in; served as JSON, to everybody, at
+    /// `/.well-known/oauth-protected-resource` followed by the path (RFC 9728). Default: not told.
+    pub protected_resource: Option<ProtectedResource>,
     /// The methods that extensions add to the server. Default: none. Declare the extensions
     /// themselves in [`Capabilities::extensions`](crate::Capabilities::extensions).
     pub methods: Vec<ExtensionMethod>,
@@ -71,6 +78,8 @@ impl Endpoint {
             response_mode: ResponseMode::default(),
             answer_half_closed: false,
             keeps_sessions: false,
+            requires_authorization: false,
+            protected_resource: None,
             methods: Vec::new(),
         })
     }
@@ -110,8 +119,26 @@ impl fmt::Display for InvalidPath {
 
 impl core::error::Error for InvalidPath {}
 
-/// Finds the endpoint a request is for.
-pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal> {
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The endpoint at that position.
+    Endpoint(usize),
+    /// What that endpoint tells of where tokens for it come from.
+    Metadata(usize),
+}
+
+impl Found {
+    /// The position of the endpoint that it has to do with.
+    pub(crate) const fn endpoint(self) -> usize {
+        match self {
+            Self::Endpoint(at) | Self::Metadata(at) => at,
+        }
+    }
+}
+
+/// Finds what a request is for.
+pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal> {
     let target = Target::parse(head.target()).ok_or(Refusal::InvalidTarget)?;
     if let Some(authority) = target.authority {
         // RFC 9112 section 3.2.2: the target's authority replaces Host, and a client must send
@@ -128,9 +155,14 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal
         target.path.as_bytes()
     };
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    endpoints
-        .iter()
-        .position(|endpoint| endpoint.path.as_bytes() == path)
+    let is_at = |path| move |endpoint: &Endpoint| endpoint.path.as_bytes() == path;
+    if let Some(at) = endpoints.iter().position(is_at(path)) {
+        return Ok(Found::Endpoint(at));
+    }
+    path.strip_prefix(WELL_KNOWN.as_bytes())
+        .and_then(|path| endpoints.iter().position(is_at(path)))
+        .filter(|&at| endpoints[at].protected_resource.is_some())
+        .map(Found::Metadata)
         .ok_or(Refusal::NoEndpoint)
 }
 
@@ -196,7 +228,7 @@ mod tests {
     use crate::limits::Limits;
     use alloc::format;
 
-    fn route(target: &str) -> Result<usize, Refusal> {
+    fn route(target: &str) -> Result<Found, Refusal> {
         let endpoints: Vec<_> = ["/echo/mcp", "/math/mcp/", "/"]
             .iter()
             .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
@@ -237,7 +269,33 @@ mod tests {
             ("ftp://a:1/echo/mcp", Err(Refusal::InvalidTarget)),
             ("http://b/echo/mcp", Err(Refusal::InvalidHost)),
         ] {
-            assert_eq!(route(target), expected, "{target}");
+            assert_eq!(route(target), expected.map(Found::Endpoint), "{target}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_where_it_is_declared() {
+        let resource = ProtectedResource::new("https://a/mcp", ["https://b"]).unwrap();
+        let mut endpoints: Vec<_> = ["/mcp", "/", "/open/mcp"]
+            .iter()
+            .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
+            .collect();
+        endpoints[0].protected_resource = Some(resource.clone());
+        endpoints[1].protected_resource = Some(resource);
+        let at = |path: &str| {
+            let head = format!("GET /.well-known/oauth-protected-resource{path} HTTP/1.0\r\n\r\n");
+            find(&endpoints, &Head::parse(head.as_bytes(), &Limits::default()).unwrap())
+        };
+        for (path, expected) in [
+            ("/mcp", Ok(Found::Metadata(0))),
+            ("/mcp/?x", Ok(Found::Metadata(0))),
+            ("", Ok(Found::Metadata(1))),
+            ("/", Ok(Found::Metadata(1))),
+            ("/open/mcp", Err(Refusal::NoEndpoint)),
+            ("mcp", Err(Refusal::NoEndpoint)),
+            ("/other", Err(Refusal::NoEndpoint)),
+        ] {
+            assert_eq!(at(path), expected, "{path}");
         }
     }
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Endpoint, Found};
 use crate::error::Refusal;
 use crate::guard::{self, Hosts, Origins};
 use crate::http::{self, Head};
@@ -159,7 +159,11 @@ pub fn accepts(head: &Head) -> Result<(bool, bool), Refusal> {
 ///
 /// If it is for none.
 pub fn find_endpoint(endpoints: &[Endpoint], head: &Head) -> Result<usize, Refusal> {
-    endpoint::find(endpoints, head)
+    match endpoint::find(endpoints, head)? {
+        Found::Endpoint(at) => Ok(at),
+        // None of them has any.
+        Found::Metadata(_) => Err(Refusal::NoEndpoint),
+    }
 }
 
 /// Decodes the value of a field that mirrors the body.

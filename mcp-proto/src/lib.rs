@@ -27,7 +27,8 @@
 //!
 //! One module a step, in this order: `session` takes bytes, `http` finds the head and the body in
 //! them, `endpoint` the server at the path; `guard` and `media` check `Host`, `Origin` and media
-//! types; `jsonrpc` finds the message, `revision` the rules it is held to; `exchange` makes it a
+//! types; where an endpoint wants that, the application says who sends it (`authorization`);
+//! `jsonrpc` finds the message, `revision` the rules it is held to; `exchange` makes it a
 //! [`Request`]. The application gets a [`Call`] and gives a [`Reply`], most easily through a
 //! [`Catalog`]. `exchange`, `sse` and `http` turn that into bytes again.
 //!
@@ -47,6 +48,11 @@ extern crate alloc;
 
 mod annotations;
 pub use annotations::Annotations;
+
+mod authorization;
+pub use authorization::{
+    Authorization, AuthorizationKey, InvalidResource, Principal, ProtectedResource,
+};
 
 mod caching;
 pub use caching::{CacheScope, Caching};
@@ -84,7 +90,7 @@ mod endpoint;
 pub use endpoint::{Endpoint, InvalidPath, ResponseMode};
 
 mod error;
-pub use error::{ErrorCode, Refusal, RpcError, Status};
+pub use error::{Denial, ErrorCode, Refusal, RpcError, Status};
 
 mod exchange;
 

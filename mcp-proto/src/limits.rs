@@ -95,7 +95,12 @@ pub struct Deadlines {
     ///
     /// Default 10 s, so that slow heads cannot hold connections (Slowloris).
     pub head: Duration,
-    /// From the end of a head to the end of its body. Past it: 408.
+    /// From the end of a head to the word that its request may be let in, where
+    /// [that is needed](crate::Endpoint::requires_authorization). Past it: 503.
+    ///
+    /// Default 10 s: time to ask an authorization server twice, and less than clients wait.
+    pub authorization: Duration,
+    /// From the end of a head, or when the request was let in, to the end of its body. Past it: 408.
     ///
     /// Default 60 s: [`Limits::body`] at 560 kbit/s.
     pub body: Duration,
@@ -126,6 +131,7 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
+            authorization: Duration::from_secs(10),
             body: Duration::from_secs(60),
             idle: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),

@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use serde_json::value::RawValue;
 
+use crate::authorization::Principal;
 use crate::completion::Completion;
 use crate::error::RpcError;
 use crate::http::Head;
@@ -51,6 +52,7 @@ pub(crate) struct RequestParts {
     pub(crate) message: Option<Box<ClientMessage>>,
     /// What the session of the request knows of its client.
     pub(crate) client: Option<Arc<SessionClient>>,
+    pub(crate) principal: Option<Arc<Principal>>,
 }
 
 impl RequestParts {
@@ -77,6 +79,7 @@ impl RequestParts {
             session: None,
             message: None,
             client: None,
+            principal: None,
         }
     }
 }
@@ -278,6 +281,13 @@ impl Request {
     #[must_use]
     pub fn request_state(&self) -> Option<&str> {
         self.parts.request_state.as_ref().map(|state| state.as_str(&self.body))
+    }
+
+    /// Who it was [let in](crate::Input::Authorized) as, if its endpoint
+    /// [asks for that](crate::Endpoint::requires_authorization).
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        self.parts.principal.as_deref()
     }
 
     /// The HTTP request it came in.

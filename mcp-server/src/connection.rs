@@ -13,12 +13,13 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use mcp_proto::{
-    Admission, Call, CallKey, Caller, CompleteResult, Event, FromStream, Input, Instant,
-    LineSession, Lost, McpMethod, Notification, Now, Output, PeerClosed, ReaderKey, Refusal, Reply,
-    Request, RpcError, Session, SessionId, SubscribeError,
+    Admission, Authorization, Call, CallKey, Caller, CompleteResult, Denial, Event, FromStream,
+    Input, Instant, LineSession, Lost, McpMethod, Notification, Now, Output, PeerClosed, ReaderKey,
+    Refusal, Reply, Request, RpcError, Session, SessionId, SubscribeError,
 };
 
 use crate::ask::Asking;
+use crate::authorizer::Authorizing;
 use crate::counters::Counted;
 use crate::endpoints::Shared;
 use crate::handler::Begin;
@@ -59,6 +60,8 @@ pub struct Connection<S, T, M = Session> {
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
     timer_at: Option<Instant>,
+    /// A request that waits to be let in.
+    authorizing: Option<Authorizing>,
     calls: Calls,
     /// What the client listens to, in place of calls. Over HTTP, one at most.
     subscriptions: Vec<Subscription>,
@@ -115,6 +118,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             peer,
             timer,
             timer_at: None,
+            authorizing: None,
             calls: Calls::default(),
             subscriptions: Vec::new(),
             readings: Vec::new(),
@@ -133,6 +137,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     fn take_outputs(&mut self, now: Now) {
         while let Some(output) = self.session.poll_output() {
             match output {
+                Output::Authorize(authorization) => self.begin_authorization(now, authorization),
+                Output::AuthorizationCancelled(key) => {
+                    self.authorizing.take_if(|authorizing| authorizing.key == key);
+                }
                 Output::Call(call) => self.begin_call(now, call),
                 Output::Cancelled(key) => {
                     let is_over = self.shutdown.is_some_and(|until| until <= now.instant);
@@ -159,6 +167,35 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                     self.counted.clear();
                 }
             }
+        }
+    }
+
+    fn begin_authorization(&mut self, now: Now, authorization: Authorization) {
+        match &self.shared.mounts[authorization.endpoint()].authorize {
+            Some(authorize) => {
+                self.authorizing = Some(Authorizing::start(authorize, authorization, now));
+            }
+            None => {
+                debug_assert!(false, "an endpoint waits for an authorizer that is not there");
+                let input = Input::Authorized(authorization.key(), Err(Denial::failed()));
+                self.handle(now, input);
+            }
+        }
+    }
+
+    /// Whether somebody was let in, or was not.
+    fn poll_authorization(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(authorizing) = &mut self.authorizing else {
+            return false;
+        };
+        let key = authorizing.key;
+        match authorizing.poll(cx) {
+            Poll::Ready(result) => {
+                self.authorizing = None;
+                self.handle(now, Input::Authorized(key, result));
+                true
+            }
+            Poll::Pending => false,
         }
     }
 
@@ -682,6 +719,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
             let now = this.shared.now();
             let mut happened = this.poll_shutdown(cx, now);
             this.take_outputs(now);
+            happened |= this.poll_authorization(cx, now);
             happened |= this.poll_calls(cx, now);
             happened |= this.poll_handed_over(cx, now);
             happened |= this.poll_subscriptions(cx, now);

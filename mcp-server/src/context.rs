@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker};
 
-use mcp_proto::{Call, LogLevel, LogMessage, Notification, Progress, Request, Revision};
+use mcp_proto::{Call, LogLevel, LogMessage, Notification, Principal, Progress, Request, Revision};
 use serde::Serialize;
 
 use crate::ask::{Answered, Asking};
@@ -124,6 +124,12 @@ impl Context {
     #[must_use]
     pub fn meta(&self) -> Option<&str> {
         self.request().meta()
+    }
+
+    /// Who was let in, if the server has an [authorizer](crate::Server::authorizer).
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        self.request().principal()
     }
 
     /// The revision of the protocol that the client speaks.

@@ -12,6 +12,7 @@ use mcp_proto::{
     LineSession, MemoryLog, Now, Origins,
 };
 
+use crate::authorizer::AuthorizeFn;
 use crate::clock::{Clock, ManualClock};
 use crate::connection::Connection;
 use crate::counters::Counters;
@@ -169,6 +170,8 @@ impl Endpoints {
             endpoint.answer_half_closed = server.answer_half_closed;
             // A connection is a session wherever messages go line by line.
             endpoint.keeps_sessions = server.keeps_sessions || self.by_line;
+            endpoint.requires_authorization = server.authorize.is_some();
+            endpoint.protected_resource = server.protected_resource;
             endpoint.methods = server.methods;
             if config.endpoints.iter().any(|other| other.path() == endpoint.path()) {
                 return Err(wrong(Reason::Taken));
@@ -190,6 +193,7 @@ impl Endpoints {
             let server_name = endpoint.info().name.clone();
             config.endpoints.push(endpoint);
             mounts.push(Mount {
+                authorize: server.authorize,
                 live: server.live,
                 rounds: Rounds { server: server_name, keys, principal: server.principal },
                 on_initialize: server.on_initialize,
@@ -288,6 +292,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Mount {
+    pub(crate) authorize: Option<AuthorizeFn>,
     pub(crate) live: Arc<Live>,
     pub(crate) rounds: Rounds,
     pub(crate) on_initialize: Option<InitializeHook>,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Display;
 
-use mcp_proto::{MissingCapability, RpcError};
+use mcp_proto::{Denial, MissingCapability, RpcError};
 
 use crate::ask::AskError;
 use crate::server::BoxError;
@@ -14,18 +14,25 @@ pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
     let error: &dyn Any = error;
     if let Some(boxed) = error.downcast_ref::<BoxError>() {
         let boxed = &**boxed;
-        return known(boxed.downcast_ref(), boxed.downcast_ref(), boxed.downcast_ref());
+        return known(
+            boxed.downcast_ref(),
+            boxed.downcast_ref(),
+            boxed.downcast_ref(),
+            boxed.downcast_ref(),
+        );
     }
-    known(error.downcast_ref(), error.downcast_ref(), error.downcast_ref())
+    known(error.downcast_ref(), error.downcast_ref(), error.downcast_ref(), error.downcast_ref())
 }
 
 fn known(
     error: Option<&RpcError>,
     ask: Option<&AskError>,
     missing: Option<&MissingCapability>,
+    denial: Option<&Denial>,
 ) -> Option<RpcError> {
     let ask = ask.cloned().map(Into::into);
-    error.cloned().or(ask).or_else(|| missing.cloned().map(Into::into))
+    let missing = || missing.cloned().map(Into::into);
+    error.cloned().or(ask).or_else(missing).or_else(|| denial.cloned().map(Into::into))
 }
 
 /// For kinds of handlers whose errors are all errors of the protocol.

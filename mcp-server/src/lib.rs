@@ -57,7 +57,7 @@
 //! # The log
 //!
 //! Through `tracing`: a warning for each request whose client left before its answer was out, and
-//! for each handler that panics; at info level, what is served, which hosts and origins are let in,
+//! for each handler or authorizer that panics; at info level, what is served, which hosts and origins are let in,
 //! and which were refused, with the setting that would let them in; other refusals at debug level.
 //! What clients do is never an error.
 //!
@@ -92,6 +92,9 @@ mod arguments;
 #[doc(hidden)]
 pub use arguments::Described;
 
+mod authorizer;
+pub use authorizer::Authorizer;
+
 mod clock;
 pub use clock::ManualClock;
 
@@ -124,6 +127,11 @@ mod in_flight;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
+
+#[cfg(feature = "jwt")]
+mod jwt;
+#[cfg(feature = "jwt")]
+pub use jwt::{InvalidJwks, JwtAuthorizer, JwtKeys};
 
 mod live;
 pub use live::ServerHandle;
@@ -197,11 +205,12 @@ mod validation;
 pub use mcp_proto::{
     Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
     ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
-    CreateMessageResult, Deadlines, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
+    CreateMessageResult, Deadlines, Denial, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
     ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubDeadlines, HubLimits, Icon,
-    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidTemplate, Limits, LogLevel,
-    MemoryLog, MissingCapability, ModelPreferences, NotInRevision, OfferKey, Origins, Prompt,
-    PromptArgument, PromptMessage, ReplayLog, Request, Resource, ResourceContents,
-    ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError, SamplingContent,
-    SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
+    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidResource, InvalidTemplate, Limits,
+    LogLevel, MemoryLog, MissingCapability, ModelPreferences, NotInRevision, Now, OfferKey,
+    Origins, Principal, Prompt, PromptArgument, PromptMessage, ProtectedResource, ReplayLog,
+    Request, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root,
+    RpcError, SamplingContent, SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice,
+    ToolUse, UriTemplate,
 };

@@ -233,6 +233,9 @@ impl Rounds {
 
     /// Who sends a request.
     pub(crate) fn principal_of(&self, request: &Request) -> Result<Option<String>, RpcError> {
+        if let Some(principal) = request.principal() {
+            return Ok(Some(principal.subject().to_owned()));
+        }
         // The application's code, on what a client has sent: it must not take other clients along.
         let principal = catch_unwind(AssertUnwindSafe(|| (self.principal)(request.head())));
         principal.map_err(|_| {

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, ReplayLog, Reply, Resource,
-    ResourceTemplate, ResponseMode, ServerInfo,
+    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, ProtectedResource, ReplayLog,
+    Reply, Resource, ResourceTemplate, ResponseMode, ServerInfo,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::arguments::Described;
+use crate::authorizer::{AuthorizeFn, Authorizer, authorize_fn};
 use crate::context::Context;
 use crate::counters::Counters;
 use crate::failure::any_rpc_error;
@@ -58,6 +59,8 @@ pub struct Server {
     pub(crate) methods: Vec<ExtensionMethod>,
     pub(crate) state_keys: Option<StateKeys>,
     pub(crate) principal: PrincipalFn,
+    pub(crate) authorize: Option<AuthorizeFn>,
+    pub(crate) protected_resource: Option<ProtectedResource>,
     /// The first thing that cannot be offered; reported when the server is started.
     pub(crate) problem: Option<OfferError>,
     pub(crate) on_initialize: Option<InitializeHook>,
@@ -82,6 +85,8 @@ impl Server {
             methods: Vec::new(),
             state_keys: None,
             principal: Box::new(authorization),
+            authorize: None,
+            protected_resource: None,
             problem: None,
             on_initialize: None,
             keeps_sessions: true,
@@ -293,13 +298,35 @@ impl Server {
     /// the same; where tokens are renewed while people answer questions, take what stays the same,
     /// such as the subject of the token.
     ///
-    /// What a client carries between rounds is good for the same principal only.
+    /// What a client carries between rounds is good for the same principal only, and so are sessions
+    /// of the 2025 revisions. Where there is an [authorizer](Self::authorizer), that says it instead.
     #[must_use]
     pub fn principal(
         mut self,
         principal: impl Fn(&Head) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.principal = Box::new(principal);
+        self
+    }
+
+    /// Lets in only requests that `authorizer` lets in. By default, everybody is let in.
+    ///
+    /// Who that is, [handlers](crate::Context::principal) and
+    /// [what says who sees what](Offered::visible_if) get to know. Sessions of the 2025 revisions, and
+    /// what clients carry between rounds, are good for the same
+    /// [subject](crate::Principal::subject) only.
+    #[must_use]
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.authorize = Some(authorize_fn(authorizer));
+        self
+    }
+
+    /// Tells clients where to get tokens: at `/.well-known/oauth-protected-resource` followed by the
+    /// path that the server is mounted at (RFC 9728), and in what is answered to requests that are
+    /// not let in. That path is open to everybody.
+    #[must_use]
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.protected_resource = Some(resource);
         self
     }
 

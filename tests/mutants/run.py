@@ -49,6 +49,20 @@ LAWS = [
         "                drop(ends);",
     ),
     (
+        "law 3: who waits to be let in is forgotten",
+        "law_3",
+        "session/leave.rs",
+        "            self.outputs.push(Output::AuthorizationCancelled(*key));\n        }\n        self.state = State::Closed;",
+        "            let _ = key;\n        }\n        self.state = State::Closed;",
+    ),
+    (
+        "law 3: the word to go on comes before it is known to whom",
+        "law_3",
+        "session/receive.rs",
+        "    fn authorize(&mut self, now: Now, incoming: Incoming) {\n",
+        "    fn authorize(&mut self, now: Now, incoming: Incoming) {\n        if incoming.head().expects_continue() {\n            self.out.write(now, |writer| ResponseWriter::write_continue(writer.out));\n        }\n",
+    ),
+    (
         "law 3: refused calls of a batch stay open",
         "law_3",
         "session/respond.rs",
@@ -105,6 +119,13 @@ LAWS = [
         "                self.lose(Lost::InCall);\n                self.lose(Lost::InCall);",
     ),
     (
+        "law 9: a FIN in front of an answer is forgotten",
+        "half_closed_peers_are_answered",
+        "session/receive.rs",
+        "        if self.is_half_closed {\n            self.peer_closed(PeerClosed::Fin);\n        }",
+        "",
+    ),
+    (
         "law 9: fewer bytes than were received",
         "law_9",
         "session/receive.rs",
@@ -141,6 +162,7 @@ LIMITS = [
 DEADLINES = [
     ("head", "session/leave.rs", "            State::Head { since, .. } => Some(*since + deadlines.head),", "            State::Head { since, .. } => Some(*since + deadlines.head / 2),"),
     ("body", "session/leave.rs", "            State::Body { since, .. } => Some(*since + deadlines.body),", "            State::Body { since, .. } => Some(*since + deadlines.head),"),
+    ("authorization", "session/leave.rs", "            State::Authorize { since, .. } => Some(*since + deadlines.authorization),", "            State::Authorize { since, .. } => Some(*since + deadlines.head),"),
     ("idle", "session/leave.rs", "                if is_due(Some(*since + deadlines.idle)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),
     ("write_stall", "session/respond.rs", "        self.out.queue.consume(count);\n        self.out.last_write = now.instant;", "        self.out.queue.consume(count);"),
     ("drain", "session/leave.rs", "                if is_due(Some(*since + deadlines.drain)) {\n                    self.close();\n                }", "                let _ = since;\n                self.close();"),

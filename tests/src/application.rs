@@ -11,7 +11,7 @@ use mcp_proto::{
 };
 use serde_json::value::RawValue;
 
-use crate::script::{Changed, Mode, News, Pace, Setup, Size, To, With, offers};
+use crate::script::{Changed, Gate, Mode, News, Pace, Setup, Size, To, With, offers};
 use crate::simulation::Seen;
 
 /// The calls of one session, and the hub that it shares with others.
@@ -398,6 +398,7 @@ static FIXTURES: LazyLock<Fixtures> = LazyLock::new(|| {
         answer_half_closed: false,
         has_clock: false,
         keeps_sessions: false,
+        gate: Gate::Open,
     };
     let now = Instant::default().into();
     let mut session = Session::new(setup.config(), now);

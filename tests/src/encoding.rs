@@ -2,12 +2,20 @@
 
 use crate::hub_model::Operation;
 use crate::script::{
-    Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
+    Asked, Changed, Elsewhere, Gate, Mode, News, Pace, Script, Setup, Size, Step, To, Verdict, With,
 };
 
 const SIZES: [Size; 3] = [Size::Tiny, Size::Small, Size::Usual];
 const PACES: [Pace; 3] = [Pace::Quick, Pace::Steady, Pace::Patient];
 const MODES: [Mode; 3] = [Mode::Auto, Mode::Json, Mode::Stream];
+const GATES: [Gate; 3] = [Gate::Open, Gate::Prompt, Gate::Slow];
+const VERDICTS: [Verdict; 5] = [
+    Verdict::LetIn,
+    Verdict::NoToken,
+    Verdict::InvalidToken,
+    Verdict::InsufficientScope,
+    Verdict::Failed,
+];
 const WITH: [With; 11] = [
     With::Text,
     With::Object,
@@ -74,6 +82,7 @@ impl Encoded for Script {
                 answer_half_closed: at(3) & 1 != 0,
                 has_clock: at(3) & 2 != 0,
                 keeps_sessions: at(3) & 4 != 0,
+                gate: GATES[(at(3) >> 3 & 3) % GATES.len()],
             },
             stream: stream[..stream.len().min(MOST_BYTES)].to_vec(),
             steps: steps.chunks(3).map(decode_step).collect(),
@@ -88,7 +97,8 @@ impl Encoded for Script {
             position(&MODES, &setup.mode),
             u8::from(setup.answer_half_closed)
                 | u8::from(setup.has_clock) << 1
-                | u8::from(setup.keeps_sessions) << 2,
+                | u8::from(setup.keeps_sessions) << 2
+                | position(&GATES, &setup.gate) << 3,
             self.steps.len().min(MOST_STEPS) as u8,
         ];
         for &step in self.steps.iter().take(MOST_STEPS) {
@@ -110,7 +120,7 @@ fn decode_step(bytes: &[u8]) -> Step {
         number => To::Nth(number - 3),
     };
     let choice = usize::from(bytes[2]);
-    match bytes[0] % 19 {
+    match bytes[0] % 20 {
         0 => Step::Feed(argument),
         1 => Step::Fin,
         2 => Step::Reset,
@@ -129,6 +139,7 @@ fn decode_step(bytes: &[u8]) -> Step {
         15 => Step::Ask(to, ASKED[choice % ASKED.len()]),
         16 => Step::Release(to),
         17 => Step::Elsewhere(ELSEWHERE[choice % ELSEWHERE.len()]),
+        18 => Step::Authorize(VERDICTS[choice % VERDICTS.len()]),
         _ => Step::Feed(argument % 64),
     }
 }
@@ -158,6 +169,7 @@ fn encode_step(step: Step) -> (u8, [u8; 2]) {
         Step::Change(changed) => (14, [0, position(&CHANGED, &changed)]),
         Step::Ask(call, asked) => (15, [to(call), position(&ASKED, &asked)]),
         Step::Release(call) => (16, [to(call), 0]),
+        Step::Authorize(verdict) => (18, [0, position(&VERDICTS, &verdict)]),
         Step::Elsewhere(what) => (17, [0, position(&ELSEWHERE, &what)]),
     }
 }

@@ -7,7 +7,7 @@ use proptest::test_runner::Config;
 
 use crate::hub_model::Operation;
 use crate::script::{
-    Asked, Changed, Elsewhere, Mode, News, Pace, Script, Setup, Size, Step, To, With,
+    Asked, Changed, Elsewhere, Gate, Mode, News, Pace, Script, Setup, Size, Step, To, Verdict, With,
 };
 use crate::traffic::{any_request, bodyless, listen, valid, visit};
 
@@ -30,7 +30,20 @@ pub fn config() -> Config {
 pub fn scripts() -> impl Strategy<Value = Script> {
     let requests = vec(any_request(), 1..6).prop_map(|requests| requests.concat());
     let any = assemble(setup(), requests, vec(step(), 0..24));
-    prop_oneof![3 => any, 1 => visits()]
+    prop_oneof![5 => any, 3 => visits(), 1 => applicants()]
+}
+
+/// Requests that wait to be let in, and mostly are.
+pub fn applicants() -> impl Strategy<Value = Script> {
+    let setup = setup().prop_map(|setup| Setup { gate: Gate::Slow, ..setup });
+    let requests = vec(any_request(), 1..6).prop_map(|requests| requests.concat());
+    let step = prop_oneof![
+        2 => Just(Step::Feed(u16::MAX)),
+        4 => verdict().prop_map(Step::Authorize),
+        2 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
+        4 => step(),
+    ];
+    assemble(setup, requests, vec(step, 0..24))
 }
 
 /// Traffic in one session, and what happens there.
@@ -40,7 +53,7 @@ pub fn visits() -> impl Strategy<Value = Script> {
         4 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
         4 => (to(), news()).prop_map(|(to, news)| Step::Notify(to, news)),
         2 => (to(), asked()).prop_map(|(to, asked)| Step::Ask(to, asked)),
-        2 => changed().prop_map(Step::Change),
+        4 => changed().prop_map(Step::Change),
         2 => elsewhere().prop_map(Step::Elsewhere),
         4 => step(),
     ];
@@ -62,8 +75,9 @@ pub fn valid_scripts() -> impl Strategy<Value = Script> {
 
 /// The same few requests again and again, far more than the limits have room for.
 pub fn floods() -> impl Strategy<Value = Script> {
-    let setup = (setup(), select(vec![Size::Tiny, Size::Small]));
-    let setup = setup.prop_map(|(setup, size)| Setup { size, ..setup });
+    let gate = select(vec![Gate::Open, Gate::Prompt, Gate::Slow]);
+    let setup = (setup(), select(vec![Size::Tiny, Size::Small]), gate);
+    let setup = setup.prop_map(|(setup, size, gate)| Setup { size, gate, ..setup });
     let requests = (vec(any_request(), 1..3), 1..200_usize)
         .prop_map(|(requests, times)| requests.concat().repeat(times));
     let step = prop_oneof![
@@ -158,14 +172,10 @@ fn setup() -> impl Strategy<Value = Setup> {
         any::<bool>(),
         any::<bool>(),
         prop::bool::weighted(0.7),
+        select(vec![Gate::Open, Gate::Open, Gate::Open, Gate::Prompt]),
     )
-        .prop_map(|(size, pace, mode, answer_half_closed, has_clock, keeps_sessions)| Setup {
-            size,
-            pace,
-            mode,
-            answer_half_closed,
-            has_clock,
-            keeps_sessions,
+        .prop_map(|(size, pace, mode, answer_half_closed, has_clock, keeps_sessions, gate)| {
+            Setup { size, pace, mode, answer_half_closed, has_clock, keeps_sessions, gate }
         })
 }
 
@@ -177,6 +187,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1..100_u16).prop_map(Step::Feed),
         4 => (1..4_u16).prop_map(Step::Feed),
         14 => (to(), with()).prop_map(|(to, with)| Step::Reply(to, with)),
+        2 => verdict().prop_map(Step::Authorize),
         8 => (to(), news()).prop_map(|(to, news)| Step::Notify(to, news)),
         2 => ms().prop_map(Step::Wait),
         2 => ms().prop_map(Step::Oversleep),
@@ -193,6 +204,16 @@ fn step() -> impl Strategy<Value = Step> {
         4 => elsewhere().prop_map(Step::Elsewhere),
         1 => Just(Step::Fin),
         1 => Just(Step::Reset),
+    ]
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        6 => Just(Verdict::LetIn),
+        1 => Just(Verdict::NoToken),
+        1 => Just(Verdict::InvalidToken),
+        1 => Just(Verdict::InsufficientScope),
+        1 => Just(Verdict::Failed),
     ]
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    Admission, Call, CallKey, Caller, CompletionsCapability, Config, Endpoint, Event, FromStream,
-    Hub, Input, Instant, LoggingCapability, Notification, Now, Output, PeerClosed, ReaderKey,
-    Refusal, Reply, Revision, ServerInfo, Session, SessionCallKey, SessionId,
+    Admission, Authorization, Call, CallKey, Caller, CompletionsCapability, Config, Endpoint,
+    Event, FromStream, Hub, Input, Instant, LoggingCapability, Notification, Now, Output,
+    PeerClosed, ReaderKey, Refusal, Reply, Revision, ServerInfo, Session, SessionCallKey,
+    SessionId,
 };
 
 use crate::http::{Responses, read_responses};
@@ -76,6 +77,8 @@ pub struct Peer {
     pub reads: bool,
     /// The calls that have come out and were not taken.
     pub calls: Vec<Call>,
+    /// The requests that wait to be let in, until that is decided or does not matter any more.
+    pub waiting: Vec<Authorization>,
     /// What there was for the log.
     pub events: Vec<Event>,
     /// The calls that have ended without a reply.
@@ -96,6 +99,7 @@ impl Peer {
             now,
             reads: true,
             calls: Vec::new(),
+            waiting: Vec::new(),
             events: Vec::new(),
             ended: Vec::new(),
             has_fin: false,
@@ -122,6 +126,10 @@ impl Peer {
             while let Some(output) = self.session.poll_output() {
                 assert!(!self.is_closed, "{output:?} behind the end");
                 match output {
+                    Output::Authorize(authorization) => self.waiting.push(authorization),
+                    Output::AuthorizationCancelled(key) => {
+                        self.waiting.retain(|waiting| waiting.key() != key);
+                    }
                     Output::Call(call) => self.calls.push(call),
                     Output::Cancelled(key) | Output::HandedOver(key) => self.ended.push(key),
                     Output::StreamBegun(_) => {}

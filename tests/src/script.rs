@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use mcp_proto::{
     CompletionsCapability, Config, Deadlines, Endpoint, ExtensionMethod, HubDeadlines, HubLimits,
-    Limits, LoggingCapability, Offer, Origins, Prompt, PromptArgument, PromptsCapability, Resource,
-    ResourceTemplate, ResponseMode, ServerInfo, Tool,
+    Limits, LoggingCapability, Offer, Origins, Prompt, PromptArgument, PromptsCapability,
+    ProtectedResource, Resource, ResourceTemplate, ResponseMode, ServerInfo, Tool,
 };
 use serde_json::json;
 
@@ -43,6 +43,19 @@ pub struct Setup {
     pub has_clock: bool,
     /// Whether both endpoints keep sessions of the 2025 revisions. They share them.
     pub keeps_sessions: bool,
+    /// Who is let in, at both endpoints.
+    pub gate: Gate,
+}
+
+/// Whether requests have to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// No.
+    Open,
+    /// Each is let in at once.
+    Prompt,
+    /// Each waits for [`Step::Authorize`].
+    Slow,
 }
 
 /// How large things may get.
@@ -87,6 +100,8 @@ pub enum Step {
     Fin,
     /// The connection breaks.
     Reset,
+    /// The application says whether a request is let in: the last one that has waited for that.
+    Authorize(Verdict),
     /// The application answers a call.
     Reply(To, With),
     /// The application reports progress.
@@ -117,6 +132,21 @@ pub enum Step {
     Shutdown(u16),
     /// What the application offers changes while it is served, and those who listen are told.
     Change(Changed),
+}
+
+/// What is said of a request that waits to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is let in.
+    LetIn,
+    /// It has no token.
+    NoToken,
+    /// Its token is not good, for a reason that holds what no field value may.
+    InvalidToken,
+    /// Its token is not good for this.
+    InsufficientScope,
+    /// Nobody could tell.
+    Failed,
 }
 
 /// What a client is asked for.
@@ -262,6 +292,11 @@ impl Setup {
         ];
         let mut other = endpoint("/other/mcp");
         other.keeps_sessions = self.keeps_sessions;
+        let resource = ProtectedResource::new("https://laws.example/mcp", ["https://a.example"]);
+        first.protected_resource = Some(resource.expect("a resource"));
+        for endpoint in [&mut first, &mut other] {
+            endpoint.requires_authorization = self.gate != Gate::Open;
+        }
         let mut config = Config::new([first, other]);
         config.limits = self.size.limits();
         config.deadlines = self.pace.deadlines();
@@ -362,6 +397,7 @@ impl Pace {
         match self {
             Self::Quick => {
                 deadlines.head = ms(50);
+                deadlines.authorization = ms(40);
                 deadlines.body = ms(70);
                 deadlines.idle = ms(110);
                 deadlines.write_stall = ms(60);
@@ -372,6 +408,7 @@ impl Pace {
             Self::Steady => {}
             Self::Patient => {
                 deadlines.head = Duration::MAX;
+                deadlines.authorization = Duration::MAX;
                 deadlines.body = Duration::MAX;
                 deadlines.idle = Duration::MAX;
                 deadlines.write_stall = Duration::MAX;
@@ -460,6 +497,7 @@ mod tests {
                 answer_half_closed: false,
                 has_clock: true,
                 keeps_sessions: false,
+                gate: Gate::Slow,
             },
             stream: b"GET / HTTP/1.1\r\n \"x\xff".to_vec(),
             steps: vec![Step::Feed(3), Step::Reply(To::Nth(1), With::Text)],
@@ -467,7 +505,8 @@ mod tests {
         assert_eq!(
             format!("{script:?}"),
             "Script {\n    setup: Setup { size: Tiny, pace: Quick, mode: Auto, \
-             answer_half_closed: false, has_clock: true, keeps_sessions: false },\n    \
+             answer_half_closed: false, has_clock: true, keeps_sessions: false, \
+             gate: Slow },\n    \
              stream: b\"GET / HTTP/1.1\\r\\n\\\n        \\x20\\\"x\\xff\".to_vec(),\n    \
              steps: vec![Feed(3), Reply(Nth(1), Text)],\n}"
         );

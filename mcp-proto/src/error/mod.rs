@@ -4,11 +4,14 @@
 //! JSON-RPC or MCP, ours or the application's. `status.rs` maps both to HTTP statuses: one total
 //! table each, and nothing else in the crate picks a status for an error.
 
+mod denial;
 mod excerpt;
 mod refusal;
 mod rpc;
 mod status;
 
+pub use denial::Denial;
+pub(crate) use denial::scope_tokens;
 pub(crate) use excerpt::Excerpt;
 pub use refusal::Refusal;
 pub use rpc::{ErrorCode, RpcError};

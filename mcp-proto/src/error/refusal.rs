@@ -1,9 +1,12 @@
 //! Requests that are refused before JSON-RPC is reached.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-/// Why an HTTP request was refused. Always the peer's doing.
+use super::Denial;
+
+/// Why an HTTP request was refused. The peer's doing, unless nobody could tell who it is.
 ///
 /// The text of a refusal is sent to the peer, so it says what was wrong and what would be right,
 /// and quotes nothing of the request but names.
@@ -77,6 +80,11 @@ pub enum Refusal {
     SlowBody,
     /// A method that is not of HTTP, or CONNECT.
     UnknownMethod,
+    /// It could not be told within [`Deadlines::authorization`](crate::Deadlines::authorization)
+    /// whether the request may be let in.
+    SlowAuthorization,
+    /// The request was not let in.
+    Denied(Box<Denial>),
     /// No endpoint at this path.
     NoEndpoint,
     /// A `Host` that is not served here; the guard against DNS rebinding.
@@ -89,7 +97,7 @@ pub enum Refusal {
         /// The value sent, if it was readable.
         origin: String,
     },
-    /// A method that the endpoint does not take.
+    /// A method that the endpoint, or what it says of itself, does not take.
     MethodNotAllowed {
         /// Those that it does, as the `Allow` field has them.
         allow: &'static str,
@@ -219,6 +227,8 @@ impl fmt::Display for Refusal {
             }
             Self::SlowHead => f.write_str("the request head did not arrive in time"),
             Self::SlowBody => f.write_str("the request body did not arrive in time"),
+            Self::SlowAuthorization => f.write_str("nobody can be let in for now: try again later"),
+            Self::Denied(denial) => write!(f, "{denial}"),
             Self::UnknownMethod => {
                 f.write_str("unknown HTTP method: MCP messages are sent with POST")
             }
@@ -233,7 +243,7 @@ impl fmt::Display for Refusal {
                  allow it"
             ),
             Self::MethodNotAllowed { allow } => {
-                write!(f, "method not allowed: this endpoint takes MCP messages by {allow}")
+                write!(f, "method not allowed: what is served here takes {allow}")
             }
             Self::UnsupportedMediaType => f.write_str(
                 "unsupported media type: send `Content-Type: application/json`, uncompressed UTF-8",

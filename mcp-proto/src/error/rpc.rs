@@ -1,6 +1,6 @@
 //! JSON-RPC errors with the codes of MCP.
 
-use super::{Excerpt, Refusal};
+use super::{Denial, Excerpt, Refusal};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -52,6 +52,9 @@ pub struct RpcError {
     /// More about it, for a program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
+    /// What it is over HTTP, as long as nothing else was said.
+    #[serde(skip)]
+    pub(crate) denial: Option<Box<Denial>>,
 }
 
 impl From<&Refusal> for RpcError {
@@ -65,7 +68,7 @@ impl RpcError {
     /// An error without data.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self { code, message: message.into(), data: None, denial: None }
     }
 
     /// -32600.
@@ -128,6 +131,15 @@ impl RpcError {
     /// -32020.
     pub(crate) fn header_mismatch(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::HEADER_MISMATCH, message)
+    }
+}
+
+/// A handler that finds that its caller may not do what it asks for: 401 or 403, unless the response
+/// has become an event stream by then.
+impl From<Denial> for RpcError {
+    fn from(denial: Denial) -> Self {
+        let error = Self::new(denial.code(), format!("{denial}"));
+        Self { denial: Some(Box::new(denial)), ..error }
     }
 }
 

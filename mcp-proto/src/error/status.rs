@@ -1,6 +1,7 @@
-//! The two tables that map an error to its HTTP status.
+//! The tables that map an error to its HTTP status.
 
-use super::{ErrorCode, Refusal, RpcError};
+use super::denial::Reason;
+use super::{Denial, ErrorCode, Refusal, RpcError};
 use crate::revision::Era;
 
 /// The HTTP statuses that a server of MCP answers with (RFC 9110 section 15, RFC 6585).
@@ -12,6 +13,7 @@ pub enum Status {
     Accepted = 202,
     NoContent = 204,
     BadRequest = 400,
+    Unauthorized = 401,
     Forbidden = 403,
     NotFound = 404,
     MethodNotAllowed = 405,
@@ -22,6 +24,7 @@ pub enum Status {
     UnsupportedMediaType = 415,
     ExpectationFailed = 417,
     RequestHeaderFieldsTooLarge = 431,
+    InternalServerError = 500,
     NotImplemented = 501,
     ServiceUnavailable = 503,
     HttpVersionNotSupported = 505,
@@ -41,6 +44,7 @@ impl Status {
             Self::Accepted => "202 Accepted",
             Self::NoContent => "204 No Content",
             Self::BadRequest => "400 Bad Request",
+            Self::Unauthorized => "401 Unauthorized",
             Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
@@ -51,6 +55,7 @@ impl Status {
             Self::UnsupportedMediaType => "415 Unsupported Media Type",
             Self::ExpectationFailed => "417 Expectation Failed",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
+            Self::InternalServerError => "500 Internal Server Error",
             Self::NotImplemented => "501 Not Implemented",
             Self::ServiceUnavailable => "503 Service Unavailable",
             Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
@@ -88,6 +93,7 @@ impl Refusal {
             | Self::MissingSessionId
             | Self::SessionExists
             | Self::UnknownEvent => Status::BadRequest,
+            Self::Denied(denial) => denial.status(),
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => Status::Forbidden,
             Self::NoEndpoint | Self::UnknownSession => Status::NotFound,
             Self::MethodNotAllowed { .. } => Status::MethodNotAllowed,
@@ -101,9 +107,9 @@ impl Refusal {
             | Self::TooManyFields { .. }
             | Self::TrailersTooLarge { .. } => Status::RequestHeaderFieldsTooLarge,
             Self::UnknownMethod | Self::UnknownTransferCoding => Status::NotImplemented,
-            Self::TooManySessions { .. } | Self::TooManyRequests { .. } => {
-                Status::ServiceUnavailable
-            }
+            Self::TooManySessions { .. }
+            | Self::TooManyRequests { .. }
+            | Self::SlowAuthorization => Status::ServiceUnavailable,
             Self::UnsupportedVersion => Status::HttpVersionNotSupported,
         }
     }
@@ -113,6 +119,29 @@ impl Refusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::NotUtf8 | Self::NotJson { .. } => ErrorCode::PARSE_ERROR,
+            Self::Denied(denial) => denial.code(),
+            Self::SlowAuthorization => ErrorCode::INTERNAL_ERROR,
+            _ => ErrorCode::INVALID_REQUEST,
+        }
+    }
+}
+
+impl Denial {
+    /// The HTTP status that a request is answered with that was not let in (RFC 6750 section 3.1).
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self.reason() {
+            Reason::NoToken | Reason::InvalidToken => Status::Unauthorized,
+            Reason::InvalidRequest => Status::BadRequest,
+            Reason::InsufficientScope => Status::Forbidden,
+            Reason::Unavailable => Status::ServiceUnavailable,
+            Reason::Failed => Status::InternalServerError,
+        }
+    }
+
+    pub(super) const fn code(&self) -> ErrorCode {
+        match self.reason() {
+            Reason::Unavailable | Reason::Failed => ErrorCode::INTERNAL_ERROR,
             _ => ErrorCode::INVALID_REQUEST,
         }
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Failure, Immediate};
+use crate::authorization::ProtectedResource;
 use crate::caching::Caching;
 use crate::call::{LogMessage, Progress, Reply};
 use crate::catalog::Listing;
@@ -36,14 +37,26 @@ pub(crate) fn write_preflight(writer: &mut ResponseWriter<'_>, fields: &str) {
     writer.write_empty(ResponseHead { fields, ..ResponseHead::new(Status::NoContent, None) });
 }
 
-/// Answers a request that was refused, of which the id may be known.
-pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, refusal: &Refusal) {
+/// Answers a request that was refused, of which the endpoint and the id may be known.
+pub(crate) fn write_refusal(
+    writer: &mut ResponseWriter<'_>,
+    endpoint: Option<&Endpoint>,
+    id: Option<&Id>,
+    refusal: &Refusal,
+) {
+    let challenge = match refusal {
+        Refusal::Denied(denial) => {
+            denial.challenge(endpoint.and_then(|endpoint| endpoint.protected_resource.as_ref()))
+        }
+        _ => None,
+    };
     let head = ResponseHead {
         allow: match refusal {
             // RFC 9110 section 15.5.6 wants to know what would be allowed.
             Refusal::MethodNotAllowed { allow } => Some(allow),
             _ => None,
         },
+        challenge: challenge.as_deref(),
         ..json_head(refusal.status())
     };
     let error = RpcError::from(refusal);
@@ -53,13 +66,18 @@ pub(crate) fn write_refusal(writer: &mut ResponseWriter<'_>, id: Option<&Id>, re
 /// Answers a request that could be read but not served.
 pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
     match failure {
-        Failure::Refused(refusal) => write_refusal(writer, None, refusal),
+        Failure::Refused(refusal) => write_refusal(writer, None, None, refusal),
         Failure::Rpc { id, era, error } => {
             writer.write_whole(json_head(error.status(*era)), |out| {
                 write_error(out, id.as_ref(), error);
             });
         }
     }
+}
+
+/// Tells where tokens for an endpoint come from (RFC 9728 section 3.2).
+pub(crate) fn write_metadata(writer: &mut ResponseWriter<'_>, resource: &ProtectedResource) {
+    writer.write_whole(json_head(Status::Ok), |out| write_json(out, resource));
 }
 
 /// Answers a request that the protocol itself answers.

@@ -7,15 +7,17 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::de::IgnoredAny;
 
 use super::batch::{self, BatchMember};
 use super::interpret::{Immediate, Meaning, interpret};
+use crate::authorization::Principal;
 use crate::config::Config;
 use crate::cors;
-use crate::endpoint::{self, Endpoint};
+use crate::endpoint::{self, Endpoint, Found};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
@@ -31,8 +33,8 @@ const FIRST_RESERVATION: usize = 16 * 1024;
 
 /// Where a request is let in.
 pub(crate) struct Admitted {
-    /// The position of the endpoint it is for.
-    pub(crate) endpoint: usize,
+    /// What it is for.
+    pub(crate) found: Found,
     /// The origin of the page that it comes from, if that is not ours.
     pub(crate) cors_origin: Option<Box<str>>,
 }
@@ -45,10 +47,13 @@ pub(crate) fn admit(config: &Config, head: &Head) -> Result<Admitted, (Option<us
     if matches!(head.method(), Method::Unknown | Method::Connect) {
         return Err((None, Refusal::UnknownMethod));
     }
-    let endpoint = endpoint::find(&config.endpoints, head).map_err(|refusal| (None, refusal))?;
+    let found = endpoint::find(&config.endpoints, head).map_err(|refusal| (None, refusal))?;
     let cors_origin = guard::check(head, host.as_ref(), &config.hosts, &config.origins)
-        .map_err(|refusal| (Some(endpoint), refusal))?;
-    Ok(Admitted { endpoint, cors_origin: cors_origin.map(Box::from) })
+        .map(|origin| origin.map(Box::from));
+    match cors_origin {
+        Ok(cors_origin) => Ok(Admitted { found, cors_origin }),
+        Err(refusal) => Err((Some(found.endpoint()), refusal)),
+    }
 }
 
 /// A request whose head has been accepted and whose body is on its way.
@@ -58,6 +63,17 @@ pub(crate) struct Incoming {
     accepts: Accepts,
     body: Vec<u8>,
     body_limit: usize,
+    principal: Option<Arc<Principal>>,
+}
+
+/// What a head that has been accepted is of.
+pub(crate) enum Received {
+    /// An MCP request.
+    Request(Incoming),
+    /// A request for the metadata of the endpoint at that position.
+    Metadata(usize),
+    /// A browser that asks what it may send, with the fields of the answer.
+    Preflight(String),
 }
 
 /// What a complete request turned out to be.
@@ -70,8 +86,6 @@ pub(crate) enum Outcome {
     Accepted,
     /// Several messages at once.
     Batch(Vec<BatchMember>, Accepts),
-    /// A browser that asks what it may send, with the fields of the answer.
-    Preflight(String),
 }
 
 /// Why a complete request was not served.
@@ -85,10 +99,28 @@ pub(crate) enum Failure {
     },
 }
 
-impl Incoming {
+impl Received {
     /// Checks what else a head can tell.
     pub(crate) fn new(config: &Config, head: Head, admitted: &Admitted) -> Result<Self, Refusal> {
-        let endpoint = admitted.endpoint;
+        let endpoint = &config.endpoints[admitted.found.endpoint()];
+        if admitted.cors_origin.is_some() && cors::is_preflight(&head) {
+            let methods = match (admitted.found, endpoint.keeps_sessions) {
+                (Found::Metadata(_), _) => "GET, HEAD",
+                (Found::Endpoint(_), true) => "POST, GET, DELETE",
+                (Found::Endpoint(_), false) => "POST",
+            };
+            return Ok(Self::Preflight(cors::preflight_fields(&head, methods)));
+        }
+        match (admitted.found, head.method()) {
+            (Found::Endpoint(at), _) => Incoming::at_endpoint(config, head, at).map(Self::Request),
+            (Found::Metadata(at), Method::Get | Method::Head) => Ok(Self::Metadata(at)),
+            (Found::Metadata(_), _) => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }),
+        }
+    }
+}
+
+impl Incoming {
+    fn at_endpoint(config: &Config, head: Head, endpoint: usize) -> Result<Self, Refusal> {
         let accepts = match head.method() {
             Method::Post => {
                 media::check_content_type(&head)?;
@@ -96,27 +128,41 @@ impl Incoming {
                 accepts.pinned(config.endpoints[endpoint].response_mode)?;
                 accepts
             }
-            Method::Options if admitted.cors_origin.is_some() && cors::is_preflight(&head) => {
-                Accepts { json: false, event_stream: false }
-            }
             method => {
                 check_session_method(&head, method, &config.endpoints[endpoint])?;
                 Accepts { json: false, event_stream: true }
             }
         };
         let body_limit = config.body_limit();
-        let body = match head.framing() {
+        match head.framing() {
             Framing::Length(length) if length > body_limit as u64 => {
-                return Err(Refusal::BodyTooLarge { limit: body_limit });
+                Err(Refusal::BodyTooLarge { limit: body_limit })
             }
-            Framing::Length(length) => Vec::with_capacity((length as usize).min(FIRST_RESERVATION)),
-            Framing::Empty | Framing::Chunked => Vec::new(),
-        };
-        Ok(Self { head, endpoint, accepts, body, body_limit })
+            _ => {
+                let body = Vec::new();
+                Ok(Self { head, endpoint, accepts, body, body_limit, principal: None })
+            }
+        }
     }
 
     pub(crate) const fn endpoint(&self) -> usize {
         self.endpoint
+    }
+
+    pub(crate) const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Notes who was let in.
+    pub(crate) fn let_in(&mut self, principal: Principal) {
+        self.principal = Some(Arc::new(principal));
+    }
+
+    /// Makes room for the body.
+    pub(crate) fn reserve(&mut self) {
+        if let Framing::Length(length) = self.head.framing() {
+            self.body = Vec::with_capacity((length as usize).min(FIRST_RESERVATION));
+        }
     }
 
     /// How many bytes the body may still grow by.
@@ -132,28 +178,28 @@ impl Incoming {
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
-        match self.head.method() {
-            Method::Post => {}
-            Method::Options => {
-                let endpoint = &config.endpoints[self.endpoint];
-                return Ok(Outcome::Preflight(cors::preflight_fields(&self.head, endpoint)));
-            }
-            _ => {
-                let request = request_of_session(self.head);
-                return Ok(Outcome::Call(Box::new(request), self.accepts));
-            }
+        if self.head.method() != Method::Post {
+            let mut request = request_of_session(self.head);
+            request.parts.principal = self.principal;
+            return Ok(Outcome::Call(Box::new(request), self.accepts));
         }
         let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
         let endpoint = &config.endpoints[self.endpoint];
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
-            let members = batch::read(&self.head, None, &body, endpoint, config)?;
+            let mut members = batch::read(&self.head, None, &body, endpoint, config)?;
+            for member in &mut members {
+                if let BatchMember::Call(request) = member {
+                    request.parts.principal.clone_from(&self.principal);
+                }
+            }
             return Ok(Outcome::Batch(members, accepts));
         }
         let message = Message::parse(&body, config.limits.json_depth)
             .map_err(|malformed| refused(no_message(&body, malformed)))?;
         Ok(match interpret(&self.head, None, &message, &body, endpoint)? {
-            Meaning::Call(parts) => {
+            Meaning::Call(mut parts) => {
+                parts.principal = self.principal;
                 let accepts = match parts.method {
                     // A stream by nature, wherever other responses are pinned to.
                     McpMethod::Listen if self.accepts.event_stream => self.accepts,

@@ -24,13 +24,15 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) fields: &'a str,
     /// The `Allow` field.
     pub(crate) allow: Option<&'static str>,
+    /// The `WWW-Authenticate` field.
+    pub(crate) challenge: Option<&'a str>,
     /// The `Mcp-Session-Id` field.
     pub(crate) session: Option<SessionId>,
 }
 
 impl ResponseHead<'_> {
     pub(crate) const fn new(status: Status, content_type: Option<&'static str>) -> Self {
-        Self { status, content_type, fields: "", allow: None, session: None }
+        Self { status, content_type, fields: "", allow: None, challenge: None, session: None }
     }
 }
 
@@ -149,6 +151,11 @@ impl ResponseWriter<'_> {
         if let Some(allow) = head.allow {
             out.extend_from_slice(b"Allow: ");
             out.extend_from_slice(allow.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(challenge) = head.challenge {
+            out.extend_from_slice(b"WWW-Authenticate: ");
+            out.extend_from_slice(challenge.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         if let Some(session) = head.session {

@@ -146,6 +146,8 @@ impl LineSession {
             Input::Reply(key, reply) => self.reply(key, reply),
             Input::Notify(key, notification) => self.notify(key, &notification),
             Input::Admit(key, start) => self.admit(key, start.revision),
+            // Nobody is asked for that: there is no head that could carry a token.
+            Input::Authorized(..) => {}
             Input::Timeout => self.timeout(now.instant),
             Input::Shutdown(until) => self.begin_shutdown(now.instant, until),
         }

@@ -50,6 +50,8 @@ pub struct LostRequest {
 pub enum Lost {
     /// Its head was incomplete, or waited behind another request (pipelining).
     InHead,
+    /// It waited to be let in; of its body nothing had been looked at.
+    InAuthorization,
     /// Its body was incomplete.
     InBody,
     /// Its line was incomplete.
@@ -65,6 +67,7 @@ impl fmt::Display for LostRequest {
         let received = self.received;
         match (self.stage, self.announced) {
             (Lost::InHead, _) => write!(f, "client left within the head, after {received} bytes"),
+            (Lost::InAuthorization, _) => write!(f, "client left while it waited to be let in"),
             (Lost::InBody, Some(announced)) => {
                 write!(f, "client left within the body, after {received} of {announced} bytes")
             }

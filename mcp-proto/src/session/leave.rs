@@ -17,6 +17,7 @@ impl Session {
         let state = match &self.state {
             State::Head { since, .. } if self.waiting() == 0 => Some(*since + deadlines.idle),
             State::Head { since, .. } => Some(*since + deadlines.head),
+            State::Authorize { since, .. } => Some(*since + deadlines.authorization),
             State::Body { since, .. } => Some(*since + deadlines.body),
             State::Call { answer } if self.out.queue.is_empty() => answer.deadline(deadlines),
             // A connection on which bytes wait is not silent.
@@ -64,6 +65,15 @@ impl Session {
                     self.refuse_head(now, inbox.as_slice(), Refusal::SlowHead);
                 }
             }
+            State::Authorize { key, incoming, since } => {
+                if is_due(Some(*since + deadlines.authorization)) {
+                    let framing = incoming.head().framing();
+                    self.outputs.push(Output::AuthorizationCancelled(*key));
+                    self.leave_body(framing);
+                    self.refuse(now, Refusal::SlowAuthorization);
+                    self.end_authorization();
+                }
+            }
             State::Body { since, .. } => {
                 if is_due(Some(*since + deadlines.body)) {
                     self.refuse_and_close(now, Refusal::SlowBody);
@@ -100,6 +110,7 @@ impl Session {
         match &self.state {
             _ if only_half => {}
             State::Head { .. } | State::Drain { .. } | State::Closed => {}
+            State::Authorize { .. } => self.lose(Lost::InAuthorization),
             State::Body { .. } => self.lose(Lost::InBody),
             // To leave is how a client ends such streams: nothing is lost.
             State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
@@ -131,7 +142,10 @@ impl Session {
                 announced: None,
             })));
         }
-        if only_half {
+        if only_half && matches!(self.state, State::Authorize { .. }) {
+            // Where the request ends will show when it is let in.
+            self.is_half_closed = true;
+        } else if only_half {
             self.is_half_closed = true;
             self.out.exchange.keep_alive = false;
             self.inbox.clear();
@@ -152,9 +166,12 @@ impl Session {
 
     /// Whether a FIN only means that no further request follows.
     fn still_wants_answer(&self) -> bool {
-        let is_complete = matches!(self.state, State::Call { .. } | State::Flush { .. });
+        let may_be_complete = matches!(
+            self.state,
+            State::Authorize { .. } | State::Call { .. } | State::Flush { .. }
+        );
         let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
-        is_complete && endpoint.is_some_and(|endpoint| endpoint.answer_half_closed)
+        may_be_complete && endpoint.is_some_and(|endpoint| endpoint.answer_half_closed)
     }
 
     fn lose(&mut self, stage: Lost) {
@@ -245,6 +262,9 @@ impl Session {
 
     /// The one way to the end.
     pub(super) fn close(&mut self) {
+        if let State::Authorize { key, .. } = &self.state {
+            self.outputs.push(Output::AuthorizationCancelled(*key));
+        }
         self.state = State::Closed;
         self.inbox.clear();
         self.out.queue.clear();

@@ -17,8 +17,10 @@ use core::fmt;
 
 pub(crate) use buffers::{ByteQueue, Outputs};
 
+use crate::authorization::{Authorization, AuthorizationKey, Principal};
 use crate::call::{Call, CallKey, Notification, Reply};
 use crate::config::Config;
+use crate::error::Denial;
 use crate::exchange::{Answer, Incoming};
 use crate::http::{BodyDecoder, HeadScan, ResponseWriter};
 use crate::hub::StreamStart;
@@ -49,9 +51,10 @@ use crate::time::{Instant, Now};
 /// ```text
 ///            first byte            head complete          body complete
 ///   Idle ───────────────▶ Head ───────────────────▶ Body ───────────────▶ Call
-///    ▲                     │                          │                    │
-///    │                     │ refused, too slow        │                    │ reply
-///    │                     ▼                          ▼                    ▼
+///    ▲                     │ └────▶ Authorize ──────▶ │                    │
+///    │                     │            │   let in    │                    │
+///    │                     │ refused,   │ denied,     │ refused,           │ reply
+///    │                     ▼ too slow   ▼ too slow    ▼ too slow           ▼
 ///    └───────────────── Flush ◀──────────────────────────────────────── (answer)
 ///       keep-alive         │ written, not to be kept alive
 ///                          ▼
@@ -59,6 +62,9 @@ use crate::time::{Instant, Now};
 ///                               FIN,
 ///                            too long
 /// ```
+///
+/// A request waits in `Authorize` only where its endpoint
+/// [says so](crate::Endpoint::requires_authorization).
 ///
 /// One request is served at a time. Bytes of the next ones wait (pipelining), at most
 /// [`Limits::read_ahead`](crate::Limits::read_ahead) of them.
@@ -70,6 +76,9 @@ use crate::time::{Instant, Now};
 /// - How the bytes of the peer are split over inputs makes no difference to the outputs.
 /// - Each [`Output::Call`] ends exactly once: by the first [`Input::Reply`] to it, or by
 ///   [`Output::Cancelled`], or by [`Output::HandedOver`].
+/// - Each [`Output::Authorize`] ends exactly once: by the first [`Input::Authorized`] for it, or by
+///   [`Output::AuthorizationCancelled`]. Before it has ended, nothing of the request's body is looked
+///   at, and the peer is not told to send it.
 /// - Nothing a peer sends causes a panic, and what is kept for it is bounded by
 ///   [`Limits`](crate::Limits), as long as reads heed `wants_read`.
 pub struct Session {
@@ -96,6 +105,8 @@ pub enum Input<'a> {
     PeerClosed(PeerClosed),
     /// That many bytes of [`Session::transmit`] were written.
     Written(usize),
+    /// Whether a request may be let in. If nobody waits for that any more, nothing happens.
+    Authorized(AuthorizationKey, Result<Principal, Denial>),
     /// The application's answer to a call. If the call has ended, nothing happens.
     Reply(CallKey, Reply),
     /// News of a call for the client. If the call has ended, nothing happens.
@@ -123,6 +134,10 @@ pub enum PeerClosed {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must handle every output")]
 pub enum Output {
+    /// Find out who sends this and hand in an [`Input::Authorized`].
+    Authorize(Authorization),
+    /// Stop finding that out: the client has gone, or it has taken too long. An answer does nothing.
+    AuthorizationCancelled(AuthorizationKey),
     /// Do this work and hand in an [`Input::Reply`].
     Call(Call),
     /// Stop that work; its client has gone or its time is up. A reply to it does nothing. For a
@@ -148,6 +163,12 @@ enum State {
     Head {
         scan: HeadScan,
         /// When the first byte came, or when waiting for it began.
+        since: Instant,
+    },
+    /// Somebody finds out whether the request may be let in.
+    Authorize {
+        key: AuthorizationKey,
+        incoming: Box<Incoming>,
         since: Instant,
     },
     Body {
@@ -261,6 +282,7 @@ impl Session {
             Input::Bytes(bytes) => self.receive(now, bytes),
             Input::PeerClosed(how) => self.peer_closed(how),
             Input::Written(count) => self.written(now, count),
+            Input::Authorized(key, result) => self.authorized(now, key, result),
             Input::Reply(key, reply) => self.reply(now, key, reply),
             Input::Notify(key, notification) => self.notify(now, key, &notification),
             Input::Admit(key, start) => self.admit(now, key, start),
@@ -294,7 +316,7 @@ impl Session {
         match self.state {
             _ if self.is_half_closed => false,
             State::Head { .. } | State::Body { .. } | State::Drain { .. } => true,
-            State::Call { .. } | State::Flush { .. } => {
+            State::Authorize { .. } | State::Call { .. } | State::Flush { .. } => {
                 self.inbox.len() < self.config.limits.read_ahead
             }
             State::Closed => false,
@@ -327,6 +349,7 @@ impl fmt::Debug for Session {
         let state = match self.state {
             State::Head { .. } if self.waiting() == 0 => "Idle",
             State::Head { .. } => "Head",
+            State::Authorize { .. } => "Authorize",
             State::Body { .. } => "Body",
             State::Call { .. } => "Call",
             State::Flush { .. } => "Flush",

@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Exchange, Output, Session, State};
+use super::{Exchange, Output, PeerClosed, Session, State};
+use crate::authorization::{Authorization, AuthorizationKey, Principal};
 use crate::call::{Call, CallKey, ResponseForm};
 use crate::endpoint::ResponseMode;
-use crate::error::Refusal;
+use crate::error::{Denial, Refusal};
 use crate::exchange::{
-    Answer, BatchMember, Incoming, Outcome, admit, write_error, write_immediate_message,
+    Answer, BatchMember, Incoming, Outcome, Received, admit, write_error, write_immediate_message,
 };
 use crate::http::{BodyDecoder, Framing, Head, HeadScan, Method, Progress, ResponseWriter};
 use crate::media::Accepts;
@@ -96,7 +97,6 @@ impl Session {
 
     fn begin_request(&mut self, now: Now, head: Head, input: &mut &[u8]) {
         let framing = head.framing();
-        let expects_continue = head.expects_continue() && framing != Framing::Empty;
         self.out.exchange = Exchange {
             endpoint: None,
             received: 0,
@@ -110,42 +110,117 @@ impl Session {
             omit_body: head.method() == Method::Head,
             cors_origin: None,
         };
-        let incoming = match admit(&self.config, &head) {
+        let received = match admit(&self.config, &head) {
             Ok(admitted) => {
-                self.out.exchange.endpoint = Some(admitted.endpoint);
-                let incoming = Incoming::new(&self.config, head, &admitted);
+                self.out.exchange.endpoint = Some(admitted.found.endpoint());
+                let received = Received::new(&self.config, head, &admitted);
                 self.out.exchange.cors_origin = admitted.cors_origin;
-                incoming
+                received
             }
             Err((endpoint, refusal)) => {
                 self.out.exchange.endpoint = endpoint;
                 Err(refusal)
             }
         };
-        match incoming {
-            Ok(mut incoming) => {
-                if framing == Framing::Empty {
-                    return self.finish_request(now, incoming);
+        match received {
+            Ok(Received::Request(incoming)) => {
+                if self.config.endpoints[incoming.endpoint()].requires_authorization {
+                    return self.authorize(now, incoming);
                 }
-                if expects_continue {
-                    self.out.write(now, |writer| ResponseWriter::write_continue(writer.out));
-                }
-                let mut decoder = BodyDecoder::new(framing, &self.config.limits);
-                match self.read_body(&mut incoming, &mut decoder, input) {
-                    // Mostly it has come with the head, and nothing has to be kept.
-                    Ok(true) => self.finish_request(now, incoming),
-                    Ok(false) => {
-                        let (incoming, since) = (Box::new(incoming), now.instant);
-                        self.state = State::Body { incoming, decoder, since };
-                    }
-                    Err(refusal) => self.refuse_and_close(now, refusal),
-                }
+                self.begin_body(now, incoming, input);
+            }
+            Ok(Received::Metadata(endpoint)) => {
+                self.leave_body(framing);
+                self.answer_metadata(now, endpoint);
+            }
+            Ok(Received::Preflight(fields)) => {
+                self.leave_body(framing);
+                self.answer_preflight(now, &fields);
             }
             Err(refusal) => {
-                // A body that nobody will read still has to pass before the next request could.
-                self.out.exchange.keep_alive &= framing == Framing::Empty;
+                self.leave_body(framing);
                 self.refuse(now, refusal);
             }
+        }
+    }
+
+    /// Asks whether a request may be let in.
+    fn authorize(&mut self, now: Now, incoming: Incoming) {
+        let key = AuthorizationKey(self.next_key);
+        self.next_key += 1;
+        self.outputs.push(Output::Authorize(Authorization {
+            key,
+            endpoint: incoming.endpoint(),
+            head: Box::new(incoming.head().clone()),
+        }));
+        let incoming = Box::new(incoming);
+        self.state = State::Authorize { key, incoming, since: now.instant };
+    }
+
+    /// Lets in the request that waits for that, or does not.
+    pub(super) fn authorized(
+        &mut self,
+        now: Now,
+        key: AuthorizationKey,
+        result: Result<Principal, Denial>,
+    ) {
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        let mut incoming = match state {
+            State::Authorize { key: waiting, incoming, .. } if waiting == key => incoming,
+            state => {
+                self.state = state;
+                return;
+            }
+        };
+        match result {
+            Ok(principal) => {
+                incoming.let_in(principal);
+                let inbox = core::mem::take(&mut self.inbox);
+                let mut rest = inbox.as_slice();
+                self.begin_body(now, *incoming, &mut rest);
+                let used = inbox.len() - rest.len();
+                self.inbox = inbox;
+                self.inbox.consume(used);
+            }
+            Err(denial) => {
+                self.leave_body(incoming.head().framing());
+                self.refuse(now, Refusal::Denied(Box::new(denial)));
+            }
+        }
+        self.end_authorization();
+    }
+
+    /// Goes on with the FIN of a peer that was waiting to be let in: only now is it known whether
+    /// its request is complete.
+    pub(super) fn end_authorization(&mut self) {
+        if self.is_half_closed {
+            self.peer_closed(PeerClosed::Fin);
+        }
+    }
+
+    /// A body that nobody will read still has to pass before the next request could.
+    pub(super) fn leave_body(&mut self, framing: Framing) {
+        self.out.exchange.keep_alive &= framing == Framing::Empty;
+    }
+
+    fn begin_body(&mut self, now: Now, mut incoming: Incoming, input: &mut &[u8]) {
+        let framing = incoming.head().framing();
+        if framing == Framing::Empty {
+            return self.finish_request(now, incoming);
+        }
+        if incoming.head().expects_continue() {
+            self.out.write(now, |writer| ResponseWriter::write_continue(writer.out));
+        }
+        incoming.reserve();
+        let mut decoder = BodyDecoder::new(framing, &self.config.limits);
+        match self.read_body(&mut incoming, &mut decoder, input) {
+            // Mostly it has come with the head, and nothing has to be kept.
+            Ok(true) => self.finish_request(now, incoming),
+            Ok(false) => {
+                let (incoming, since) = (Box::new(incoming), now.instant);
+                self.state = State::Body { incoming, decoder, since };
+            }
+            Err(refusal) => self.refuse_and_close(now, refusal),
         }
     }
 
@@ -198,7 +273,6 @@ impl Session {
             }
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
-            Ok(Outcome::Preflight(fields)) => self.answer_preflight(now, &fields),
             Err(failure) => self.answer_failure(now, &failure),
         }
     }

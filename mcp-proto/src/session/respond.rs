@@ -3,10 +3,10 @@
 use super::{Event, Output, Session, State};
 use crate::call::{CallKey, Notification, Reply};
 use crate::endpoint::Endpoint;
-use crate::error::Refusal;
+use crate::error::{Refusal, RpcError};
 use crate::exchange::{
-    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_preflight,
-    write_refusal,
+    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_metadata,
+    write_preflight, write_refusal,
 };
 use crate::http::ResponseWriter;
 use crate::hub::StreamStart;
@@ -18,6 +18,9 @@ impl Session {
         match reply {
             Reply::Refused(refusal) if !self.is_streaming() => {
                 self.refuse_calls(now, key, refusal);
+            }
+            Reply::Error(RpcError { denial: Some(denial), .. }) if !self.is_streaming() => {
+                self.refuse_calls(now, key, Refusal::Denied(denial));
             }
             reply => self.with_answer(now, key, |answer, writer, endpoint| {
                 answer.reply(writer, now.instant, endpoint, key, reply);
@@ -62,6 +65,13 @@ impl Session {
         self.out.write(now, |writer| write_immediate(writer, endpoint, immediate));
     }
 
+    pub(super) fn answer_metadata(&mut self, now: Now, endpoint: usize) {
+        self.begin_flush(false);
+        if let Some(resource) = &self.config.endpoints[endpoint].protected_resource {
+            self.out.write(now, |writer| write_metadata(writer, resource));
+        }
+    }
+
     pub(super) fn answer_accepted(&mut self, now: Now) {
         self.begin_flush(false);
         self.out.write(now, write_accepted);
@@ -87,7 +97,8 @@ impl Session {
 
     fn refuse_with_id(&mut self, now: Now, id: Option<&Id>, refusal: Refusal) {
         self.begin_flush(true);
-        self.out.write(now, |writer| write_refusal(writer, id, &refusal));
+        let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
+        self.out.write(now, |writer| write_refusal(writer, endpoint, id, &refusal));
         self.outputs
             .push(Output::Event(Event::Refused { endpoint: self.out.exchange.endpoint, refusal }));
     }

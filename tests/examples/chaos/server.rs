@@ -59,6 +59,7 @@ pub(crate) fn serve(runtime: &str) {
 fn deadlines() -> Deadlines {
     Deadlines {
         head: Duration::from_secs(1),
+        authorization: Duration::from_secs(1),
         body: Duration::from_secs(1),
         idle: Duration::from_secs(2),
         write_stall: Duration::from_secs(1),

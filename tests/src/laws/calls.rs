@@ -36,6 +36,7 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
     let mut has_shutdown = false;
     let mut is_refused = false;
     let mut is_owed = false;
+    let mut waiting = None;
     // The calls of a batch are let into their session one by one.
     let is_batch = |since: usize, position: usize| {
         let mut between = trace.turns[since..=position].iter().skip(1);
@@ -62,7 +63,13 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
                     is_refused = true;
                 }
             }
-            Given::Reply(_, false) | Given::Refused(_, false) | Given::Notify(_, false) => {
+            Given::Authorized(number, true) => {
+                assert_eq!(waiting.take(), Some(number), "let in, and did not wait");
+            }
+            Given::Reply(_, false)
+            | Given::Refused(_, false)
+            | Given::Notify(_, false)
+            | Given::Authorized(_, false) => {
                 assert!(turn.outputs.is_empty(), "{:?} causes {:?}", turn.given, turn.outputs);
                 assert!(turn.emitted.is_empty(), "{:?} is written", turn.given);
                 assert_eq!(turn.deadline, deadline, "{:?} moves the deadline", turn.given);
@@ -73,7 +80,15 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
         deadline = turn.deadline;
         for output in &turn.outputs {
             match output {
+                Seen::Authorize(number, _) => {
+                    assert!(open.is_empty() && waiting.is_none(), "one request at a time");
+                    waiting = Some(*number);
+                }
+                Seen::AuthorizationCancelled(number) => {
+                    assert_eq!(waiting.take(), Some(*number), "cancelled, and did not wait");
+                }
                 Seen::Call(number, _) => {
+                    assert_eq!(waiting, None, "a call that waits to be let in");
                     assert_eq!(*number, calls);
                     let is_of_batch = calls > 0 && is_batch(since, position);
                     assert!(open.is_empty() || is_of_batch, "one request at a time");
@@ -98,10 +113,16 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
                     assert!(trace.calls[*number].survives(), "handed over what nobody hears of");
                     check_disconnect(turn, false);
                 }
-                Seen::Close => assert!(open.is_empty(), "a call survives its connection"),
+                Seen::Close => {
+                    assert!(open.is_empty(), "a call survives its connection");
+                    assert_eq!(waiting, None, "a request waits longer than its connection");
+                }
                 Seen::Event(_) | Seen::ShutdownWrite => {}
             }
         }
+        // Neither an answer nor the word to go on.
+        let has_waited = waiting.is_some() && !turn.outputs.iter().any(is_authorize);
+        assert!(!has_waited || turn.emitted.is_empty(), "said before it is let in");
         assert!(!is_owed, "a reply that is not sent");
         let has_subscription = open.iter().any(|call| trace.calls[*call].is_endless());
         // What the session says next, it has said before the hub was asked.
@@ -117,6 +138,10 @@ fn check_trace(trace: &Trace) -> BTreeSet<usize> {
 
 fn take(open: &mut BTreeSet<usize>, call: Option<usize>) -> bool {
     call.is_some_and(|call| open.remove(&call))
+}
+
+const fn is_authorize(output: &Seen) -> bool {
+    matches!(output, Seen::Authorize(..))
 }
 
 fn is_closed(turn: &Turn) -> bool {

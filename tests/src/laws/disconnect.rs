@@ -37,21 +37,91 @@ fn check_trace(trace: &Trace, script: &Script) {
                         Seen::Event(Event::RequestLost(_) | Event::StreamEnded { .. })
                             | Seen::Cancelled(_)
                             | Seen::HandedOver(_)
+                            | Seen::AuthorizationCancelled(_)
                             | Seen::Close
                     );
                     assert!(is_due, "a disconnect causes {output:?}");
                 }
             }
             // A peer that does not read counts as gone.
-            Given::Timeout | Given::FalseAlarm if !reported.is_empty() => {
+            Given::Timeout | Given::FalseAlarm
+                if !reported.is_empty() && deferred_fin(trace, number).is_none() =>
+            {
                 let unsent = number.checked_sub(1).map_or(0, |last| trace.turns[last].unsent);
                 assert_ne!(unsent, 0, "lost without a disconnect");
                 assert_eq!(reported, expect(trace, number, script).1, "lost, by a stalled reader");
             }
-            _ => assert_eq!(reported, [], "lost, by {:?}", turn.given),
+            _ => match deferred_fin(trace, number) {
+                Some(deferred) => {
+                    let (is_end, expected) = expect(&deferred, number + 1, script);
+                    assert_eq!(reported, expected, "lost, by a FIN before {:?}", turn.given);
+                    assert_eq!(turn.outputs.contains(&Seen::Close), is_end, "closed");
+                }
+                None => assert_eq!(reported, [], "lost, by {:?}", turn.given),
+            },
         }
         is_closed |= turn.outputs.contains(&Seen::Close);
     }
+}
+
+/// If a request waited to be let in when its peer sent a FIN that did not end it, and does not any
+/// more by the given turn: the same trace with the FIN behind that turn, where it counts.
+fn deferred_fin(trace: &Trace, number: usize) -> Option<Trace> {
+    let (turn, before) = (&trace.turns[number], &trace.turns[..number]);
+    let has_ended = matches!(turn.given, Given::Authorized(_, true))
+        || turn.outputs.iter().any(|output| matches!(output, Seen::AuthorizationCancelled(_)));
+    let since = before.iter().rposition(|turn| turn.outputs.iter().any(is_authorize))?;
+    let is_fin = |turn: &Turn| turn.given == Given::PeerClosed(PeerClosed::Fin);
+    let fin = since + before[since..].iter().position(is_fin)?;
+    // The end of a shutdown is one of everything.
+    let is_cut =
+        turn.outputs.contains(&Seen::Close) && !matches!(turn.given, Given::Authorized(..));
+    if !has_ended || is_cut {
+        return None;
+    }
+    let mut turns = trace.turns[..=number].to_vec();
+    for turn in turns.iter_mut().skip(fin) {
+        // What comes behind a FIN is nothing.
+        turn.fed = trace.turns[fin].fed;
+        if is_fin(turn) {
+            turn.given = Given::FalseAlarm;
+        }
+    }
+    let mut last = turns.last()?.clone();
+    last.given = Given::PeerClosed(PeerClosed::Fin);
+    // What the FIN does is still to come.
+    turns.last_mut()?.outputs.retain(|output| {
+        !matches!(
+            output,
+            Seen::Event(Event::RequestLost(_) | Event::StreamEnded { .. })
+                | Seen::Cancelled(_)
+                | Seen::HandedOver(_)
+                | Seen::Close
+        )
+    });
+    turns.push(last);
+    let (emitted, calls) = (trace.emitted.clone(), Vec::new());
+    Some(Trace { turns, emitted, calls, ..Trace::default() })
+}
+
+/// Whether a request waits to be let in.
+fn is_waiting(turns: &[Turn]) -> bool {
+    let mut is_waiting = false;
+    for turn in turns {
+        is_waiting &= !matches!(turn.given, Given::Authorized(_, true));
+        for output in &turn.outputs {
+            match output {
+                Seen::Authorize(..) => is_waiting = true,
+                Seen::AuthorizationCancelled(_) => is_waiting = false,
+                _ => {}
+            }
+        }
+    }
+    is_waiting
+}
+
+const fn is_authorize(output: &Seen) -> bool {
+    matches!(output, Seen::Authorize(..))
 }
 
 /// The end of a subscription is reported as what it is, once.
@@ -135,6 +205,7 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         outputs.any(|output| matches!(output, Seen::Event(Event::Refused { .. })))
     };
     let stage = match &begun {
+        None if is_waiting(before) => Some(Lost::InAuthorization),
         None if !request.has_head => Some(Lost::InHead),
         None if request.end.is_none() => Some(Lost::InBody),
         None => Some(Lost::InCall),
@@ -166,7 +237,7 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         keeps_alive && !has_half_closed && !was_given(|given| *given == Given::Shutdown);
     let is_end = !(turn.given == Given::PeerClosed(PeerClosed::Fin)
         && script.setup.answer_half_closed
-        && is_served
+        && (is_served || stage == Some(Lost::InAuthorization))
         && endpoint == Some(0));
 
     let mut expected = Vec::new();
@@ -177,7 +248,10 @@ fn expect(trace: &Trace, number: usize, script: &Script) -> (bool, Vec<Report>) 
         // Nothing is lost of a subscription: to leave is the way to end it.
         Some(Lost::InCall) if is_subscription => {}
         Some(stage) if is_end => {
-            let received = request.body.len() as u64;
+            let received = match stage {
+                Lost::InAuthorization => 0,
+                _ => request.body.len() as u64,
+            };
             expected.push((endpoint, stage, received, request.announced));
         }
         _ => {}

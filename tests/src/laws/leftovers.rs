@@ -18,9 +18,11 @@ pub fn check(script: &Script) {
             // That each of them ends it in time is for law 4 to say.
             let is_closed = simulation.is_closed();
             let open = simulation.open_calls();
+            let is_authorizing = simulation.is_authorizing();
             let trace = simulation.into_trace();
             if is_closed || last == Step::Reset {
                 assert_eq!(open, 0, "calls are open behind {last:?}");
+                assert!(!is_authorizing, "somebody waits to be let in behind {last:?}");
                 assert_eq!(trace.subscriptions, 0, "subscriptions stay behind {last:?}");
                 assert!(trace.is_forgotten, "something stays in the hub behind {last:?}");
             }

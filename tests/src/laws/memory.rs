@@ -66,8 +66,9 @@ fn bound(size: Size) -> usize {
     let limits = size.limits();
     // A growing buffer has up to twice the room it needs, and while it moves both exist.
     let growing = 3;
-    // The head is kept once as received and once as parsed.
-    let head = (growing + 1) * (limits.head + READ_SIZE);
+    // The head is kept once as received and once as parsed, and whoever says who is let in has it,
+    // too.
+    let head = (growing + 2) * (limits.head + READ_SIZE);
     // The body as received; id, name and token copied out of it; and an error that quotes any
     // of it, escaped twice.
     let body = (growing + 4 + 20) * limits.body;

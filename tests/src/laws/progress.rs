@@ -75,6 +75,7 @@ fn bound(script: &Script) -> Duration {
         _ => Duration::ZERO,
     });
     deadlines.head
+        + deadlines.authorization
         + deadlines.body
         + deadlines.idle
         + deadlines.write_stall

@@ -67,6 +67,10 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
     assert_eq!(is_empty, response.field("content-type").is_none());
     assert_eq!(is_empty, response.framing == Framing::Length(0));
     assert_eq!(response.status == 405, response.field("allow").is_some());
+    // Origins are refused with 403, too.
+    let may_be_challenged = [401, 403].contains(&response.status);
+    assert!(may_be_challenged || response.field("www-authenticate").is_none());
+    assert!(response.status != 401 || response.field("www-authenticate").is_some());
     if response.field("content-type") == Some("text/event-stream") {
         assert_eq!(response.status, 200, "a stream has no status of its own");
         let message = request.message().unwrap_or_default();
@@ -84,6 +88,7 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
         "transfer-encoding",
         "connection",
         "allow",
+        "www-authenticate",
         "cache-control",
         "x-accel-buffering",
         "mcp-session-id",
@@ -95,7 +100,7 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
             "an unknown field {name}"
         );
     }
-    let refused = [400, 403, 404, 405, 406, 408, 413, 414, 415, 417, 431, 501, 503, 505];
+    let refused = [400, 401, 403, 404, 405, 406, 408, 413, 414, 415, 417, 431, 500, 501, 503, 505];
     let is_known = [200, 202, 204].contains(&response.status) || refused.contains(&response.status);
     assert!(is_known, "an unknown status {}", response.status);
 }

@@ -342,9 +342,11 @@ impl Run {
                     let _ = self.hub.reply(self.now, call, &CONFIG.endpoints[0], error);
                 }
             }
-            Output::HandedOver(_) | Output::StreamBegun(_) | Output::ShutdownWrite => {
-                panic!("{output:?} is of HTTP")
-            }
+            Output::Authorize(_)
+            | Output::AuthorizationCancelled(_)
+            | Output::HandedOver(_)
+            | Output::StreamBegun(_)
+            | Output::ShutdownWrite => panic!("{output:?} is of HTTP"),
             Output::Event(event) => {
                 if let Event::RequestLost(lost) = &event {
                     let is_cut = lost.stage == Lost::InLine;

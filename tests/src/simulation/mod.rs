@@ -14,10 +14,13 @@ use std::time::Duration;
 
 use sessions::Reading;
 
-use mcp_proto::{Config, Event, Input, Instant, Notification, Now, Output, PeerClosed, Session};
+use mcp_proto::{
+    AuthorizationKey, Config, Denial, Event, Input, Instant, Notification, Now, Output, PeerClosed,
+    Principal, Session,
+};
 
 use crate::application::{Application, Task};
-use crate::script::{News, Script, Step, To, With};
+use crate::script::{Gate, News, Script, Step, To, Verdict, With};
 
 /// How the driver behaves.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +87,8 @@ pub enum Given {
     PeerClosed(PeerClosed),
     /// Bytes were written.
     Written,
+    /// A request was let in or not, the one of that number, and whether it still waited.
+    Authorized(usize, bool),
     /// A reply, to the call of that number, and whether that was still open.
     Reply(Option<usize>, bool),
     /// Likewise one that refuses the call, and the others of its batch.
@@ -103,6 +108,10 @@ pub enum Given {
 /// An output, with calls numbered in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
+    /// A request waits to be let in: its number, and all that is known of it.
+    Authorize(usize, String),
+    /// The request of that number does not wait any more.
+    AuthorizationCancelled(usize),
     /// A call: its number, and all that the application sees of it.
     Call(usize, String),
     /// The call of that number was cancelled.
@@ -163,6 +172,10 @@ pub struct Simulation<'a> {
     config: Arc<Config>,
     session: Session,
     application: Application,
+    /// All requests that have waited to be let in.
+    authorizations: Vec<AuthorizationKey>,
+    /// The one that does.
+    waiting: Option<usize>,
     /// The stream of the hub that the response in hand is read from.
     reading: Option<Reading>,
     /// How many streams each session has had, and how many questions.
@@ -212,6 +225,8 @@ impl<'a> Simulation<'a> {
             config,
             session,
             application,
+            authorizations: Vec::new(),
+            waiting: None,
             reading: None,
             streams: BTreeMap::new(),
             questions: BTreeMap::new(),
@@ -266,6 +281,13 @@ impl<'a> Simulation<'a> {
         self.session.is_closed()
     }
 
+    /// Whether a request waits to be let in, as far as the application has heard.
+    #[must_use]
+    pub fn is_authorizing(&mut self) -> bool {
+        self.take_outputs();
+        self.waiting.is_some()
+    }
+
     /// How many calls are open, as far as the application has heard.
     #[must_use]
     pub fn open_calls(&mut self) -> usize {
@@ -286,6 +308,7 @@ impl<'a> Simulation<'a> {
             Step::Fin if self.manners.is_polite => self.has_fin = true,
             Step::Fin => self.close_peer(PeerClosed::Fin),
             Step::Reset => self.close_peer(PeerClosed::Reset),
+            Step::Authorize(verdict) => self.authorize(verdict),
             Step::Reply(to, with) => self.reply(to, with),
             Step::Notify(to, news) => {
                 let (_, call, _) = self.application.choose(to);
@@ -326,6 +349,23 @@ impl<'a> Simulation<'a> {
         self.settle();
     }
 
+    /// Says of the last request that has waited to be let in whether it is.
+    fn authorize(&mut self, verdict: Verdict) {
+        let Some(number) = self.authorizations.len().checked_sub(1) else {
+            return;
+        };
+        let is_waiting = self.waiting.take_if(|waiting| *waiting == number).is_some();
+        let result = self.metered(|_| match verdict {
+            Verdict::LetIn => Ok(Principal::new("somebody").scopes(["laws:read"])),
+            Verdict::NoToken => Err(Denial::missing_token()),
+            Verdict::InvalidToken => Err(Denial::invalid_token("\"\r\n\\").scopes(["laws:read"])),
+            Verdict::InsufficientScope => Err(Denial::insufficient_scope(["laws:read"])),
+            Verdict::Failed => Err(Denial::failed()),
+        });
+        let key = self.authorizations[number];
+        self.handle(Given::Authorized(number, is_waiting), Input::Authorized(key, result));
+    }
+
     fn notify(&mut self, to: To, news: News) {
         if self.notify_in_session(to, news) {
             return;
@@ -346,7 +386,9 @@ impl<'a> Simulation<'a> {
             let turns = self.trace.turns.len();
             self.end_streams();
             self.settle();
-            if self.application.is_working() {
+            if self.waiting.is_some() {
+                self.take(Step::Authorize(Verdict::LetIn));
+            } else if self.application.is_working() {
                 self.take(Step::Reply(To::Newest, With::Text));
             } else if self.trace.turns.len() == turns {
                 // Nothing is left, or it waits for a client that does not read.
@@ -531,6 +573,18 @@ impl<'a> Simulation<'a> {
         }
         while let Some(output) = self.metered(|this| this.session.poll_output()) {
             let seen = match &output {
+                Output::Authorize(authorization) => {
+                    let number = self.authorizations.len();
+                    self.authorizations.push(authorization.key());
+                    self.waiting = Some(number);
+                    Seen::Authorize(number, format!("{authorization:?}"))
+                }
+                Output::AuthorizationCancelled(key) => {
+                    let number = self.authorizations.iter().position(|known| known == key);
+                    let number = number.expect("only what waits can be cancelled");
+                    self.waiting.take_if(|waiting| *waiting == number);
+                    Seen::AuthorizationCancelled(number)
+                }
                 Output::Call(call) => self.application.begin(call),
                 Output::Cancelled(key) => Seen::Cancelled(self.cancelled(*key)),
                 Output::HandedOver(key) => Seen::HandedOver(self.handed_over(*key)),
@@ -549,6 +603,10 @@ impl<'a> Simulation<'a> {
                 turn.outputs.push(seen);
             }
             match output {
+                Output::Authorize(_) if self.script.setup.gate == Gate::Prompt => {
+                    self.metered(|_| drop(output));
+                    self.authorize(Verdict::LetIn);
+                }
                 Output::Call(call) if call.request().is_of_session() => self.admit(call),
                 output => self.metered(|_| drop(output)),
             }

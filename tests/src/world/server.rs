@@ -350,6 +350,7 @@ impl Server {
                     }
                 }
                 Output::Event(_) | Output::ShutdownWrite => {}
+                Output::Authorize(_) | Output::AuthorizationCancelled(_) => {}
                 Output::Close => self.connections[at].is_closed = true,
             }
         }

@@ -10,6 +10,7 @@ pub mod process;
 pub mod random;
 pub mod session;
 pub mod subscription;
+pub mod tokens;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod authorization;
 mod changes;
 mod hang_up;
 mod metrics;

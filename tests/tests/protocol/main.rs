@@ -1,5 +1,6 @@
 //! The protocol core, in virtual time and without a socket.
 
+mod authorization;
 mod catalog;
 mod costs;
 mod deadlines;

@@ -2,7 +2,7 @@
 
 use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
 use mcp_tests::peer;
-use mcp_tests::script::{Mode, Pace, Script, Setup, Size, Step, To, With};
+use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size, Step, To, With};
 
 use Step::{Deadline, Feed, Fin, Reply, Stall, Wait};
 
@@ -13,6 +13,7 @@ const SETUP: Setup = Setup {
     answer_half_closed: false,
     has_clock: false,
     keeps_sessions: false,
+    gate: Gate::Open,
 };
 
 /// A body that came in one piece with its refused head was let off the drain limit.

@@ -8,15 +8,17 @@ use mcp_tests::generate::scripts;
 use mcp_tests::http::Response;
 use mcp_tests::laws::exchanges::Exchanges;
 use mcp_tests::messages::{self, Ending};
-use mcp_tests::script::{Mode, Pace, Script, Setup, Size};
+use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size};
 use mcp_tests::sent::{Kind, Sent};
 use mcp_tests::simulation::{Given, Manners, Seen, Simulation, Trace};
 use mcp_tests::traffic::invalid_requests;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// What at least one of three thousand scripts must come to.
+/// What at least one of five thousand scripts must come to.
 const EVERYTHING: &str = "
+    authorize, authorization cancelled, authorization that counts, authorization that does not,
+    lost InAuthorization, refused SlowAuthorization, status 401, status 403, status 500, status 503,
     call, cancelled, handed over, subscription, change, end of subscription, question, extension, closed, half-closed by us,
     reply that counts, reply that does not, progress, keep-alive comment,
     lost InHead, lost InBody, lost InCall, lost InResponse, refused SlowHead, refused SlowBody,
@@ -35,7 +37,7 @@ const EVERYTHING: &str = "
 fn everything_happens() {
     let mut runner = TestRunner::deterministic();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..3000 {
+    for _ in 0..5000 {
         let script = scripts().new_tree(&mut runner).expect("a script").current();
         let trace = Simulation::run(&script, Manners::PUSHY);
         for what in happenings(&trace, &script) {
@@ -52,6 +54,8 @@ fn happenings(trace: &Trace, script: &Script) -> Vec<String> {
     for turn in &trace.turns {
         match turn.given {
             Given::Reply(_, true) => all.push("reply that counts".into()),
+            Given::Authorized(_, true) => all.push("authorization that counts".into()),
+            Given::Authorized(_, false) => all.push("authorization that does not".into()),
             Given::Reply(_, false) => all.push("reply that does not".into()),
             _ => {}
         }
@@ -64,6 +68,8 @@ fn happenings(trace: &Trace, script: &Script) -> Vec<String> {
         }
         for output in &turn.outputs {
             all.push(match output {
+                Seen::Authorize(..) => "authorize".into(),
+                Seen::AuthorizationCancelled(_) => "authorization cancelled".into(),
                 Seen::Call(..) => "call".into(),
                 Seen::Cancelled(_) => "cancelled".into(),
                 Seen::HandedOver(_) => "handed over".into(),
@@ -183,6 +189,7 @@ fn every_refusal_is_provoked() {
         answer_half_closed: false,
         has_clock: false,
         keeps_sessions: true,
+        gate: Gate::Open,
     };
     let now = Instant::default().into();
     for (name, request) in invalid_requests() {

@@ -6,6 +6,7 @@ mod common;
 #[path = "../common/blocking.rs"]
 mod blocking;
 
+mod authorization;
 mod calls;
 mod contexts;
 mod hang_up_blocking;

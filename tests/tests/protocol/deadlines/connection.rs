@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_proto::{
     CallKey, CallToolResult, Config, Deadlines, Event, Input, Instant, Lost, Notification,
-    Progress, Refusal, Reply,
+    Principal, Progress, Refusal, Reply,
 };
 use mcp_tests::peer::{CALL, PING, Peer, begin_chunks, config, post};
 
@@ -14,6 +14,7 @@ use super::{AGES, TICK, seconds};
 /// All different, so that none passes for another.
 const DEADLINES: Deadlines = Deadlines {
     head: seconds(11),
+    authorization: seconds(2),
     body: seconds(13),
     idle: seconds(17),
     write_stall: seconds(19),
@@ -469,6 +470,54 @@ fn a_clock_that_jumps_ahead_is_late() {
 }
 
 #[test]
+fn authorization() {
+    let gated = || {
+        let mut config = config(false);
+        config.deadlines = DEADLINES;
+        config.endpoints[0].requires_authorization = true;
+        Peer::new(&Arc::new(config), start())
+    };
+    let slow = |peer: &mut Peer, closes: bool| {
+        let responses = peer.responses("ping").finals;
+        assert_eq!((responses.len(), responses[0].status), (1, 503));
+        assert_eq!(responses[0].closes(), closes);
+        assert_eq!(peer.refusals(), [Refusal::SlowAuthorization]);
+        assert!(peer.waiting.is_empty(), "that it does not matter any more was said");
+        assert!(peer.calls.is_empty());
+    };
+    // It is from the end of the head, and no byte after that gives more time.
+    let request = post("Expect: 100-continue\r\n", PING);
+    let head = request.len() - PING.len();
+    let mut peer = gated();
+    peer.send(&request[..head]);
+    let key = peer.waiting[0].key();
+    peer.wake_after(seconds(1));
+    peer.send(PING.as_bytes());
+    reach(&mut peer, seconds(1));
+    slow(&mut peer, true);
+    // What comes too late is nothing.
+    let before = state(&peer);
+    peer.handle(Input::Authorized(key, Ok(Principal::new("somebody"))));
+    assert_eq!(state(&peer), before);
+
+    // With no body to come, the connection stays.
+    let mut peer = gated();
+    peer.send(&post("", ""));
+    reach(&mut peer, DEADLINES.authorization);
+    slow(&mut peer, false);
+
+    // The time for the body begins when the request is let in.
+    let mut peer = gated();
+    peer.send(&request[..head]);
+    let key = peer.waiting.pop().unwrap().key();
+    peer.wake_after(seconds(2) - TICK);
+    peer.handle(Input::Authorized(key, Ok(Principal::new("somebody"))));
+    assert_eq!(peer.bytes(), b"HTTP/1.1 100 Continue\r\n\r\n");
+    reach(&mut peer, DEADLINES.body);
+    is_refused(&mut peer, Refusal::SlowBody);
+}
+
+#[test]
 fn a_clock_that_is_set_back_makes_deadlines_late() {
     for (name, mut peer, time) in states() {
         let (now, before) = (peer.now, state(&peer));
@@ -492,6 +541,7 @@ fn a_clock_that_is_set_back_makes_deadlines_late() {
 fn for_ever_is_for_ever() {
     let deadlines = Deadlines {
         head: Duration::MAX,
+        authorization: Duration::MAX,
         body: Duration::MAX,
         idle: Duration::MAX,
         write_stall: Duration::MAX,

@@ -15,7 +15,7 @@ use crate::common::{On, Running, wait_until};
 use futures_lite::future::{or, pending, poll_once, try_zip};
 use mcp_smol::{
     AskError, BoxError, Completion, Context, Counters, CreateMessageRequest, Elicited, Endpoints,
-    Resource, ResponseMode, SamplingMessage, Server, StateKeys, prompt,
+    Head, Principal, Resource, ResponseMode, SamplingMessage, Server, StateKeys, prompt,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -115,6 +115,26 @@ fn the_server_says_who_is_who() {
     fixture.stop();
 }
 
+/// Whoever was let in is who it is, whatever else would say so.
+#[test]
+fn the_authorizer_says_who_is_who() {
+    let fixture = Fixture::start_with(On::Smol, |server| {
+        let server = server.principal(|_| Some("everybody".to_owned()));
+        server.authorizer(|head: Head| async move {
+            let token = head.bearer_token()?;
+            Ok(Principal::new(token.split('-').next().unwrap_or_default()))
+        })
+    });
+    let by = |token: &str, state: &Value| {
+        let fields = format!("Authorization: Bearer {token}\r\n");
+        fixture.send_with(&call("order", json!({"requestState": state})), &fields)
+    };
+    let state = state(&by("ann-1", &json!(null)));
+    asked(&by("ann-2", &state));
+    assert_invalid(&by("bob-1", &state), "`requestState` is not what this server gave");
+    fixture.stop();
+}
+
 #[test]
 fn a_caller_who_cannot_be_told_ends_one_call_only() {
     for &on in On::AND_INSIDE {

@@ -5,7 +5,9 @@
 //! runs wherever there is an allocator. Whoever owns the socket drives it; `examples/blocking.rs`
 //! does so on threads, the crate `mcp-server` on any async runtime.
 //!
-//! If you want to write a server rather than a driver, you want `mcp-smol` or `mcp-tokio`.
+//! If you want to write a server rather than a driver, you want `mcp-smol` or `mcp-tokio`. To drive
+//! sessions yourself, read [`Session`], then the guide `docs/without-a-runtime.md` of the repository,
+//! which leads through that example.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -32,7 +34,7 @@
 //!
 //! A [`Session`] is one connection. What the 2025 revisions call a session outlives connections: a
 //! [`Hub`] keeps those, for endpoints that [have them](Endpoint::keeps_sessions), and the
-//! subscriptions of 2026-07-28.
+//! subscriptions of 2026-07-28. A [`LineSession`] is its twin without HTTP, as over stdio.
 //!
 //! # Bounds
 //!

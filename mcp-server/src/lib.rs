@@ -1,12 +1,52 @@
 //! MCP servers from typed functions, and the driver that serves them on any runtime.
 //!
 //! A [`Server`] is a name and what it offers: tools, which are functions. [`Endpoints`] mounts
-//! servers at paths. To serve them, take the crate of your runtime, `mcp-smol` or `mcp-tokio`,
-//! which re-exports everything here, or `mcp-tower` inside an axum or tower application; to bring
-//! another runtime, implement [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each
-//! [`Connection`] yourself.
+//! servers at paths.
 //!
-//! The protocol is in the crate `mcp-proto`. This one adds futures, and no runtime.
+//! ```
+//! use mcp_server::{Context, Endpoints, Server};
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Greet {
+//!     /// Whom to greet. Models read this.
+//!     name: String,
+//! }
+//!
+//! async fn greet(args: Greet, ctx: Context) -> Result<String, String> {
+//!     if args.name.is_empty() {
+//!         return Err("`name` must not be empty".into()); // models read this, too
+//!     }
+//!     ctx.progress(1.0).total(2.0).await;
+//!     Ok(format!("Hello, {}!", args.name))
+//! }
+//!
+//! let server = Server::new("greeter", "1.0.0").tool("greet", "Greets somebody", greet);
+//! let endpoints = Endpoints::new().mount("/mcp", server);
+//! ```
+//!
+//! To serve them, take the crate of your runtime, `mcp-smol` or `mcp-tokio`, which re-exports
+//! everything here, or `mcp-tower` inside an axum or tower application; to bring another runtime,
+//! implement [`runtime::Runtime`] and hand it to [`Serve::new`], or drive each [`Connection`]
+//! yourself. To test them, take `mcp-testing`. The protocol is in the crate `mcp-proto`; this one
+//! adds futures, and no runtime.
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | what a server can be told | [`Server`] |
+//! | which functions can be tools, and what they may return | [`Handler`], [`IntoToolResult`] |
+//! | prompts, resources, and what they may return | [`IntoPromptResult`], [`IntoResourceContents`] |
+//! | titles, hints, completion, who may see what | [`Offered`] |
+//! | progress, log messages, questions to the client | [`Context`], [`Ask`] |
+//! | changes while it runs | [`ServerHandle`] |
+//! | hosts, origins, limits, deadlines | [`Endpoints`] |
+//! | the end, and how many connections there may be | [`Serve`], [`ServeStdio`] |
+//!
+//! The guides in `docs` of the repository lead through all of it, beginning with
+//! `docs/writing-a-server.md`.
 //!
 //! # Cancellation
 //!

@@ -1,6 +1,6 @@
 //! Two MCP servers on one listener, each with a life of its own.
 //!
-//! `cargo run --example two_servers` serves <http://127.0.0.1:8000/echo/mcp> and
+//! `cargo run -p mcp-smol --example two_servers` serves <http://127.0.0.1:8000/echo/mcp> and
 //! <http://127.0.0.1:8000/math/mcp>; another port can be given as an argument.
 
 use mcp_smol::{BoxError, Endpoints, Server};

@@ -14,6 +14,16 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! [`Server`] says what can be offered, [`Context`] what a handler can do on the way, [`Endpoints`] who
+//! is let in and what is bounded. One thread serves all of it, unless [`Smol::threads`] says
+//! otherwise. [`serve_stdio`] serves a client that has launched the process, [`Serve::new`] any other
+//! listener; `mcp-testing` tests servers without sockets.
+//!
+//! # Features
+//!
+//! None is on by default: `metrics` (the `metrics` facade), `tls` (listeners that speak TLS, by
+//! rustls), `validation` (arguments and results are held to their JSON Schemas).
 #![forbid(unsafe_code)]
 
 mod fairly;

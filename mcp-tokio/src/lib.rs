@@ -14,6 +14,16 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! [`Server`] says what can be offered, [`Context`] what a handler can do on the way, [`Endpoints`] who
+//! is let in and what is bounded. Each connection is a task of the runtime that awaits [`serve`].
+//! [`serve_stdio`] serves a client that has launched the process, [`Serve::new`] any other listener,
+//! `mcp-tower` an application that has one already; `mcp-testing` tests servers without sockets.
+//!
+//! # Features
+//!
+//! None is on by default: `metrics` (the `metrics` facade), `tls` (listeners that speak TLS, by
+//! rustls), `validation` (arguments and results are held to their JSON Schemas).
 #![forbid(unsafe_code)]
 
 mod listener;

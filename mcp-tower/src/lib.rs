@@ -30,6 +30,10 @@
 //! # }
 //! ```
 //!
+//! [`Server`](mcp_server::Server) says what can be offered, [`Endpoints`](mcp_server::Endpoints) who is
+//! let in and what is bounded. Any [`Runtime`](mcp_server::runtime::Runtime) will do: `Tokio` is that of
+//! `mcp-tokio`.
+//!
 //! Each request becomes one connection of [`mcp_server`], over memory in place of a socket. So
 //! limits, deadlines, guards, streaming and what becomes of clients that leave are the same as
 //! there: when the application drops a response before its end, or a request's body fails, that is

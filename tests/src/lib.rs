@@ -39,3 +39,34 @@ pub mod schema {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The code in the guides compiles, and does what it says.
+#[cfg(all(doctest, feature = "axum"))]
+pub mod guides {
+    #[doc = include_str!("../../docs/browsers.md")]
+    pub struct Browsers;
+
+    #[doc = include_str!("../../docs/deploy.md")]
+    pub struct Deploy;
+
+    #[doc = include_str!("../../docs/inside-axum.md")]
+    pub struct InsideAxum;
+
+    #[doc = include_str!("../../docs/migrating-from-rmcp.md")]
+    pub struct MigratingFromRmcp;
+
+    #[doc = include_str!("../../docs/security.md")]
+    pub struct Security;
+
+    #[doc = include_str!("../../docs/stdio.md")]
+    pub struct Stdio;
+
+    #[doc = include_str!("../../docs/testing.md")]
+    pub struct Testing;
+
+    #[doc = include_str!("../../docs/without-a-runtime.md")]
+    pub struct WithoutARuntime;
+
+    #[doc = include_str!("../../docs/writing-a-server.md")]
+    pub struct WritingAServer;
+}

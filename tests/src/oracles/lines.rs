@@ -1,7 +1,7 @@
 //! One client line by line, in which anything happens: what it sends, what the application says,
 //! how it ends. The laws of a session hold for it, too.
 //!
-//! An input is a script of lines. What begins with `!` is done, by the table in [`Act::read`]; all
+//! An input is a script of lines. What begins with `!` is done, by the table in `Act::read`; all
 //! else the client sends, up to a `~` with its line feed, and from there without.
 
 use std::collections::{BTreeMap, BTreeSet};

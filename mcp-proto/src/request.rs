@@ -290,7 +290,13 @@ impl Request {
         self.parts.principal.as_deref()
     }
 
-    /// The HTTP request it came in.
+    /// Whether it came by a [`LineSession`](crate::LineSession), and not over HTTP.
+    #[must_use]
+    pub const fn is_by_line(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The HTTP request it came in. Says nothing if there was none.
     #[must_use]
     pub const fn head(&self) -> &Head {
         &self.head

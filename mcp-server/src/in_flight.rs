@@ -38,7 +38,8 @@ pub(crate) enum InSession {
 /// The calls of one connection: mostly none or one, and several only for a batch.
 #[derive(Default)]
 pub(crate) struct Calls {
-    first: Option<InFlight>,
+    /// In a box, which a connection that is idle need not have.
+    first: Option<Box<InFlight>>,
     others: Vec<InFlight>,
 }
 
@@ -46,23 +47,23 @@ impl Calls {
     pub(crate) fn push(&mut self, call: InFlight) {
         match &mut self.first {
             Some(_) => self.others.push(call),
-            first => *first = Some(call),
+            first => *first = Some(Box::new(call)),
         }
     }
 
     pub(crate) fn get(&mut self, at: usize) -> Option<&mut InFlight> {
-        self.first.iter_mut().chain(&mut self.others).nth(at)
+        self.first.iter_mut().map(|first| &mut **first).chain(&mut self.others).nth(at)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
-        self.first.iter().chain(&self.others)
+        self.first.iter().map(|first| &**first).chain(&self.others)
     }
 
     pub(crate) fn take(&mut self, key: CallKey) -> Option<InFlight> {
         match self.first.take_if(|call| call.key == key) {
             Some(call) => {
-                self.first = self.others.pop();
-                Some(call)
+                self.first = self.others.pop().map(Box::new);
+                Some(*call)
             }
             None => {
                 let at = self.others.iter().position(|call| call.key == key)?;

@@ -8,12 +8,15 @@ use std::time::Instant;
 use mcp_proto::{Endpoint, LostRequest, McpMethod, Refusal, Request};
 use metrics::{Label, SharedString, counter, gauge, histogram};
 
+use crate::sight::transport_of;
+
 /// A request while it is answered.
 pub(crate) struct Operation {
     began: Instant,
     server: String,
     method: String,
     version: &'static str,
+    transport: &'static str,
     /// Of the tool or prompt, if it is offered: which of the two, and its name.
     target: Option<(&'static str, String)>,
 }
@@ -25,6 +28,7 @@ impl Operation {
             server: endpoint.info().name.clone(),
             method: method.to_owned(),
             version: request.revision().as_str(),
+            transport: transport_of(request),
             target: None,
         }
     }
@@ -42,7 +46,7 @@ impl Operation {
             Label::new("mcp.server.name", self.server),
             Label::new("mcp.method.name", self.method),
             Label::new("mcp.protocol.version", self.version),
-            Label::new("network.transport", "tcp"),
+            Label::new("network.transport", self.transport),
         ];
         labels.extend(self.target.map(|(kind, name)| Label::new(kind, name)));
         labels.extend(error.map(|error| Label::new("error.type", error)));

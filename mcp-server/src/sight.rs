@@ -7,11 +7,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mcp_proto::{Call, Endpoint, McpMethod, Reply};
+use mcp_proto::{Call, Endpoint, McpMethod, Reply, Request};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 use crate::trace_context::TraceContext;
+
+/// What carries a request: what is no HTTP may be a pair of pipes.
+pub(crate) fn transport_of(request: &Request) -> &'static str {
+    if request.is_by_line() { "pipe" } else { "tcp" }
+}
 
 /// Looks at a span before it is entered.
 pub(crate) type SpanHook = Arc<dyn Fn(&Span, &TraceContext) + Send + Sync>;
@@ -63,8 +68,8 @@ impl Sight {
             jsonrpc.request.id = request.id().map(ToString::to_string),
             rpc.response.status_code = Empty,
             error.r#type = Empty,
-            network.transport = "tcp",
-            network.protocol.name = "http",
+            network.transport = transport_of(request),
+            network.protocol.name = (!request.is_by_line()).then_some("http"),
             client.address = peer.map(|peer| peer.ip().to_string()),
             client.port = peer.map(|peer| peer.port()),
             traceparent = trace.traceparent(),

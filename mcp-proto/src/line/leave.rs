@@ -78,6 +78,12 @@ impl LineSession {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
+        if self.phase == Phase::Flush {
+            // The session ends even if its client does not read what it was answered.
+            self.lose(Lost::InResponse, 0);
+            self.out.clear();
+            return self.finish();
+        }
         if !self.is_open() {
             return self.close();
         }

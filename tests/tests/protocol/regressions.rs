@@ -1,6 +1,7 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
 use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
+use mcp_tests::oracles::lines;
 use mcp_tests::peer;
 use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With};
 
@@ -224,4 +225,15 @@ fn an_answer_to_nothing_is_invalid() {
             }
         }
     }
+}
+
+/// A session whose client did not read its last answers within a shutdown was left in the hub.
+#[test]
+fn a_session_line_by_line_ends_with_a_shutdown() {
+    lines::check(
+        br#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}
+!s
+!t4
+!t4"#,
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -243,7 +243,9 @@ impl Endpoints {
     /// Serves the address that is listened at, too: whoever reaches it by number was not led here
     /// by a rebound name.
     pub(crate) fn listening_at(mut self, address: SocketAddr) -> Self {
-        if !address.ip().is_unspecified() {
+        // Loopback names are served anyway.
+        let is_known = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        if !address.ip().is_unspecified() && !is_known.contains(&address.ip()) {
             let host = match address {
                 SocketAddr::V4(address) => address.ip().to_string(),
                 SocketAddr::V6(address) => format!("[{}]", address.ip()),

@@ -43,6 +43,7 @@
 //! | progress, log messages, questions to the client | [`Context`], [`Ask`] |
 //! | changes while it runs | [`ServerHandle`] |
 //! | hosts, origins, limits, deadlines | [`Endpoints`] |
+//! | who is let in | [`Authorizer`], [`Principal`], [`Denial`] |
 //! | the end, and how many connections there may be | [`Serve`], [`ServeStdio`] |
 //!
 //! The guides in `docs` of the repository lead through all of it, beginning with

@@ -41,7 +41,7 @@ pub use mcp_server::*;
 pub use stream::Stream;
 pub use timer::Timer;
 #[cfg(unix)]
-pub use unix::{UnixListener, UnixStream, bind_unix};
+pub use unix::{UnixListener, bind_unix};
 
 use std::future::IntoFuture;
 use std::io;

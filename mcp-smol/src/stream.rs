@@ -1,18 +1,37 @@
-//! TCP connections on async-io.
+//! Connections on async-io.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_io::Async;
+use async_io::{Async, IoSafe};
 use futures_lite::io::{AsyncRead, AsyncWrite};
 
-/// A TCP connection, whose sending half is closed by closing it: `Async` alone leaves that to the
-/// drop.
+/// A connection, whose sending half is closed by closing it: `Async` alone leaves that to the drop.
 #[derive(Debug)]
-pub struct Stream {
-    inner: Async<TcpStream>,
+pub struct Stream<S = TcpStream> {
+    inner: Async<S>,
+}
+
+/// What has halves.
+#[expect(unnameable_types, reason = "the sockets of the standard library have them")]
+pub trait Halves {
+    /// Closes the sending half.
+    fn close_sending(&self) -> io::Result<()>;
+}
+
+impl Halves for TcpStream {
+    fn close_sending(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl Halves for std::os::unix::net::UnixStream {
+    fn close_sending(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
 }
 
 impl TryFrom<TcpStream> for Stream {
@@ -23,7 +42,19 @@ impl TryFrom<TcpStream> for Stream {
     }
 }
 
-impl AsyncRead for Stream {
+#[cfg(unix)]
+impl TryFrom<std::os::unix::net::UnixStream> for Stream<std::os::unix::net::UnixStream> {
+    type Error = io::Error;
+
+    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
+        Ok(Self { inner: Async::new(stream)? })
+    }
+}
+
+impl<S: Read + IoSafe> AsyncRead for Stream<S>
+where
+    Async<S>: Unpin,
+{
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -33,7 +64,10 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<S: Write + IoSafe + Halves> AsyncWrite for Stream<S>
+where
+    Async<S>: Unpin,
+{
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,6 +81,6 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.inner.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(self.inner.get_ref().close_sending())
     }
 }

@@ -1,16 +1,16 @@
 //! Unix sockets on async-io.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::Path;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_io::Async;
-use futures_lite::io::{AsyncRead, AsyncWrite};
 use mcp_server::SocketFile;
 use mcp_server::runtime::{Address, Listener, aborted};
+
+use crate::stream::Stream;
 
 /// Listens at `path` as a Unix socket, for [`Serve::new`](crate::Serve::new). A socket that a process
 /// has left there which is gone is replaced; the file is removed with the listener. Who may connect,
@@ -41,7 +41,7 @@ pub struct UnixListener {
 }
 
 impl Listener for UnixListener {
-    type Stream = UnixStream;
+    type Stream = Stream<StdStream>;
 
     fn poll_accept(
         &mut self,
@@ -50,8 +50,7 @@ impl Listener for UnixListener {
         loop {
             match self.inner.get_ref().accept() {
                 Ok((stream, _)) => {
-                    let inner = Async::new(stream).map_err(aborted)?;
-                    return Poll::Ready(Ok((UnixStream { inner }, None)));
+                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, None)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.inner.poll_readable(cx))?;
@@ -63,39 +62,5 @@ impl Listener for UnixListener {
 
     fn local_addr(&self) -> io::Result<Address> {
         Ok(Address::Path(self.file.path().to_owned()))
-    }
-}
-
-/// A connection of a Unix socket.
-#[derive(Debug)]
-pub struct UnixStream {
-    inner: Async<StdStream>,
-}
-
-impl AsyncRead for UnixStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.inner.get_ref().shutdown(Shutdown::Write))
     }
 }

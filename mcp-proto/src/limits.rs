@@ -108,7 +108,8 @@ pub struct Deadlines {
     ///
     /// Default 75 s, as in nginx.
     pub idle: Duration,
-    /// Without the peer taking a single byte of a response, before it counts as gone.
+    /// Without the peer taking a single byte of a response, before it counts as gone. Of a
+    /// [`LineSession`](crate::LineSession), only when it has closed its input.
     ///
     /// Default 30 s.
     pub write_stall: Duration,

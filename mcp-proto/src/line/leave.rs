@@ -75,7 +75,11 @@ impl LineSession {
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_due(self.stall_deadline()) {
+            return self.lose_all();
+        }
+        if !is_due(self.shutdown_deadline()) {
             return;
         }
         if self.phase == Phase::Flush {

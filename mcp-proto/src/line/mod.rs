@@ -62,12 +62,15 @@ use crate::time::{Instant, Now};
 /// left to answer questions. A [`PeerClosed::Reset`](crate::PeerClosed::Reset), which is what a
 /// failed write means, cancels everything.
 ///
-/// There are no deadlines but that of a shutdown: a client that is silent or does not read may be
-/// asleep.
+/// As long as its input is open there are no deadlines but that of a shutdown: a client that is
+/// silent or does not read may be asleep. One that has closed it has
+/// [`Deadlines::write_stall`](crate::Deadlines::write_stall) to take more of its answers.
 pub struct LineSession {
     config: Arc<Config>,
     lines: Lines,
     out: ByteQueue,
+    /// When the client last took a byte, or the first one came to be sent.
+    last_write: Instant,
     outputs: Outputs,
     phase: Phase,
     /// The client sends no more: what is left is served and answered.
@@ -121,6 +124,7 @@ impl LineSession {
             config,
             lines: Lines::default(),
             out: ByteQueue::default(),
+            last_write: Instant::default(),
             outputs: Outputs::default(),
             phase: Phase::Open,
             has_input_ended: false,
@@ -138,6 +142,9 @@ impl LineSession {
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
         if self.phase == Phase::Closed {
             return;
+        }
+        if self.out.is_empty() || matches!(input, Input::Written(_) | Input::PeerClosed(_)) {
+            self.last_write = now.instant;
         }
         match input {
             Input::Bytes(bytes) => self.receive(bytes),
@@ -186,6 +193,11 @@ impl LineSession {
     /// When [`Input::Timeout`] is due, if ever. Only [`handle`](Self::handle) changes it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.shutdown_deadline(), self.stall_deadline()].into_iter().flatten().min()
+    }
+
+    /// When a shutdown stops waiting.
+    fn shutdown_deadline(&self) -> Option<Instant> {
         let until = self.shutdown?;
         match self.phase {
             Phase::Closed => None,
@@ -193,6 +205,12 @@ impl LineSession {
             Phase::Flush | Phase::EndSession(_) => Some(until + self.config.deadlines.drain),
             _ => Some(until),
         }
+    }
+
+    /// When a client that has closed its input and reads nothing counts as gone.
+    fn stall_deadline(&self) -> Option<Instant> {
+        let is_waited_for = self.has_input_ended && !self.out.is_empty();
+        is_waited_for.then(|| self.last_write + self.config.deadlines.write_stall)
     }
 
     /// Whether [`Output::Close`] has been queued.

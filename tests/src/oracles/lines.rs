@@ -27,7 +27,11 @@ static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     endpoint.keeps_sessions = true;
     let mut config = Config::new([endpoint]);
     config.limits = Limits { body: 600, in_flight: 4, unsent: 3000, ..Limits::default() };
-    config.deadlines = Deadlines { drain: Duration::from_secs(2), ..Deadlines::default() };
+    config.deadlines = Deadlines {
+        drain: Duration::from_secs(2),
+        write_stall: Duration::from_secs(9),
+        ..Deadlines::default()
+    };
     Arc::new(config)
 });
 
@@ -97,6 +101,7 @@ struct Run {
     checked: usize,
     seen: Vec<String>,
     keys: BTreeSet<CallKey>,
+    has_left: bool,
     is_reset: bool,
     is_closed: bool,
 }
@@ -124,6 +129,7 @@ impl Run {
             checked: 0,
             seen: Vec::new(),
             keys: BTreeSet::new(),
+            has_left: false,
             is_reset: false,
             is_closed: false,
         };
@@ -210,7 +216,10 @@ impl Run {
                 self.sent.extend_from_slice(&bytes[..count]);
                 self.handle(Input::Written(count));
             }
-            Act::Fin => self.handle(Input::PeerClosed(PeerClosed::Fin)),
+            Act::Fin => {
+                self.has_left = true;
+                self.handle(Input::PeerClosed(PeerClosed::Fin));
+            }
             Act::Reset => {
                 self.is_reset = true;
                 self.check_lines();
@@ -226,12 +235,16 @@ impl Run {
                 // The end of a shutdown, and that of what it leaves to be written.
                 for _ in 0..2 {
                     if is_due(self) {
+                        let unread = self.session.transmit().len();
                         self.handle(Input::Timeout);
+                        // Who has left and reads nothing is gone.
+                        self.is_reset |=
+                            self.has_left && unread > 0 && self.session.transmit().is_empty();
                         self.carry();
                     }
                 }
                 assert!(!is_due(self), "a deadline that is not met");
-                if self.is_closed {
+                if self.is_closed || self.is_reset {
                     // What the client has not read in time is cut off.
                     self.check_lines();
                     self.sent.truncate(self.checked);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mcp_smol::{Endpoints, Limits};
 use serde_json::{Value, json};
 
-use crate::common::On;
+use crate::common::{On, wait_until};
 use crate::server;
 
 /// Names the runtime, in the process that is the server.
@@ -273,7 +273,13 @@ fn a_client_that_no_longer_reads_is_gone() {
             stdout.read_line(&mut line).unwrap();
         }
         drop(stdout);
-        launched.send(&call(2, "echo", json!({"message": "nobody"})));
+        // A process that another test is about to begin may hold its end for a moment, too.
+        let echo = call(2, "echo", json!({"message": "nobody"}));
+        let mut stdin = launched.stdin.take().unwrap();
+        wait_until("the end", || {
+            let _ = writeln!(stdin, "{echo}");
+            launched.child.try_wait().unwrap().is_some()
+        });
         let log = launched.ended(Duration::from_secs(5));
         assert!(log.contains("client left during the call"), "{on:?}: {log}");
     }

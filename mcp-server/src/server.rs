@@ -315,6 +315,9 @@ impl Server {
     /// [what says who sees what](Offered::visible_if) get to know. Sessions of the 2025 revisions, and
     /// what clients carry between rounds, are good for the same
     /// [subject](crate::Principal::subject) only.
+    ///
+    /// Over HTTP. Where messages go line by line there is no head that could carry a token: there,
+    /// whoever can connect or has launched the process is let in.
     #[must_use]
     pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
         self.authorize = Some(authorize_fn(authorizer));

@@ -94,7 +94,11 @@ async function visit(url, parameters, ...options) {
   while (reports.length === count) await new Promise((resolve) => (reported = resolve));
   browser.kill();
   await exited;
-  rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  try {
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  } catch {
+    // Its helpers may write for a while after the browser has ended. It is a temporary folder.
+  }
   return reports.at(-1);
 }
 

@@ -108,9 +108,7 @@ async function connect(server, person) {
   };
 }
 
-await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
-  const peer = await connect(conformanceUrl, new checks.Person());
-  step(`connected, ${REVISION}`);
+async function everything(peer) {
   await checks.conformanceServer(peer);
   await checks.questions(peer);
   await checks.atOnce(peer);
@@ -118,6 +116,12 @@ await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
   await checks.changes(peer);
   await checks.cancellation(peer);
   await checks.session(peer);
+}
+
+await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
+  const peer = await connect(conformanceUrl, new checks.Person());
+  step(`connected, ${REVISION}`);
+  await everything(peer);
   await checks.end(peer);
   step('disconnected');
 
@@ -133,13 +137,7 @@ await run('js sdk 1.x', async (conformanceUrl, echoUrl, mathUrl, command) => {
 
   setLabel('js sdk 1.x, stdio');
   const launched = await connect(command, new checks.Person());
-  await checks.conformanceServer(launched);
-  await checks.questions(launched);
-  await checks.atOnce(launched);
-  await checks.logs(launched);
-  await checks.changes(launched);
-  await checks.cancellation(launched);
-  await checks.session(launched);
+  await everything(launched);
   await launched.close();
   const silent = await connect(command);
   await checks.stranger(silent);

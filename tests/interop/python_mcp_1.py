@@ -124,16 +124,20 @@ async def launch(command, person=None):
             yield Peer(session, None, None, None, person, logs, changes)
 
 
+async def everything(peer):
+    await checks.conformance_server(peer)
+    await checks.questions(peer)
+    await checks.at_once(peer)
+    await checks.logs(peer)
+    await checks.cancellation(peer)
+    await checks.changes(peer)
+    await checks.session(peer)
+
+
 async def main(conformance_url, echo_url, math_url, command):
     async with connect(conformance_url, checks.Person()) as peer:
         checks.step(f"connected, {REVISION}")
-        await checks.conformance_server(peer)
-        await checks.questions(peer)
-        await checks.at_once(peer)
-        await checks.logs(peer)
-        await checks.cancellation(peer)
-        await checks.changes(peer)
-        await checks.session(peer)
+        await everything(peer)
     checks.step("disconnected")
     async with connect(conformance_url, abandoned=True) as peer:
         await checks.stranger(peer)
@@ -143,13 +147,7 @@ async def main(conformance_url, echo_url, math_url, command):
 
     checks.label = "python mcp 1.x, stdio"
     async with launch(command, checks.Person()) as peer:
-        await checks.conformance_server(peer)
-        await checks.questions(peer)
-        await checks.at_once(peer)
-        await checks.logs(peer)
-        await checks.cancellation(peer)
-        await checks.changes(peer)
-        await checks.session(peer)
+        await everything(peer)
     async with launch(command) as peer:
         await checks.stranger(peer)
 

@@ -48,20 +48,22 @@ impl Lines {
             return Some(Line::TooLong);
         };
         let end = self.scanned + end;
-        let line = without_return(&bytes[..end]);
-        let line = match line.len() > limit {
-            true => Line::TooLong,
-            false => Line::Text(line.to_vec()),
-        };
-        self.bytes.consume(end + 1);
+        let length = without_return(&bytes[..end]).len();
         self.scanned = 0;
-        Some(line)
+        if length > limit {
+            self.bytes.consume(end + 1);
+            return Some(Line::TooLong);
+        }
+        let mut line = self.bytes.take(end + 1);
+        line.truncate(length);
+        Some(Line::Text(line))
     }
 
     /// Takes what there is of a line without an end. Nothing, if its beginning was thrown away.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
-        let rest = without_return(self.bytes.as_slice()).to_vec();
-        self.clear();
+        let mut rest = self.bytes.take(self.bytes.len());
+        rest.truncate(without_return(&rest).len());
+        self.scanned = 0;
         self.is_skipping = false;
         rest
     }

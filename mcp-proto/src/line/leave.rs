@@ -35,13 +35,11 @@ impl LineSession {
         if self.lines.len() > 0 {
             self.lose_line(self.lines.len());
         }
-        let has_open = self.requests > 0;
-        let open = core::mem::take(&mut self.open);
-        (self.requests, self.messages) = (0, 0);
-        for (key, open) in open {
+        let has_open = self.requests() > 0;
+        for (key, open) in core::mem::take(&mut self.open) {
             if open.is_endless() {
                 self.outputs.push(Output::Event(Event::StreamEnded { endpoint: Some(0) }));
-            } else if open.messages.id().is_some() {
+            } else if open.is_request() {
                 self.lose(Lost::InCall, open.received);
             }
             self.outputs.push(Output::Cancelled(key));

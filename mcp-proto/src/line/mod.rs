@@ -78,9 +78,6 @@ pub struct LineSession {
     /// Whether the session knows that.
     has_told_session: bool,
     open: BTreeMap<CallKey, Open>,
-    /// How many of those have an id, and how many have none.
-    requests: usize,
-    messages: usize,
     next_key: u64,
     /// What `initialize` has settled.
     settled: Option<Settled>,
@@ -97,6 +94,10 @@ struct Open {
 }
 
 impl Open {
+    fn is_request(&self) -> bool {
+        self.messages.id().is_some()
+    }
+
     /// Whether it goes on until somebody ends it.
     fn is_endless(&self) -> bool {
         self.messages.is_subscription() || self.messages.method() == McpMethod::OpenStream
@@ -130,8 +131,6 @@ impl LineSession {
             has_input_ended: false,
             has_told_session: false,
             open: BTreeMap::new(),
-            requests: 0,
-            messages: 0,
             next_key: 0,
             settled: None,
             shutdown: None,
@@ -163,17 +162,13 @@ impl LineSession {
     /// The next thing to do. Only [`handle`](Self::handle) makes more.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop();
-        debug_assert!(
-            !matches!(output, Some(Output::Close)) || (self.outputs.is_empty() && self.is_closed()),
-            "Close is the last output"
-        );
-        output
+        self.outputs.pop(self.is_closed())
     }
 
     /// The bytes to be written now, possibly none. Only [`handle`](Self::handle) changes them.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
+        debug_assert!(!self.is_closed() || self.out.is_empty(), "no write after close");
         self.out.as_slice()
     }
 
@@ -222,11 +217,15 @@ impl LineSession {
     /// Whether the next line can be looked at: its answer has room, and what it means does not
     /// depend on something that is not known yet.
     fn can_advance(&self) -> bool {
-        let is_settling = || {
-            let mut open = self.open.values();
-            open.any(|call| call.messages.method() == McpMethod::Initialize)
-        };
-        self.can_notify() && self.messages < self.config.limits.in_flight && !is_settling()
+        let is_settling = |open: &Open| open.messages.method() == McpMethod::Initialize;
+        self.can_notify()
+            && self.open.len() - self.requests() < self.config.limits.in_flight
+            && !self.open.values().any(is_settling)
+    }
+
+    /// How many requests of the client are open. What else is, are messages without an id.
+    fn requests(&self) -> usize {
+        self.open.values().filter(|open| open.is_request()).count()
     }
 
     fn next_key(&mut self) -> CallKey {
@@ -241,22 +240,8 @@ impl LineSession {
             is_of_session: call.request.is_of_session(),
             received,
         };
-        match open.messages.id() {
-            Some(_) => self.requests += 1,
-            None => self.messages += 1,
-        }
         self.open.insert(call.key, open);
         self.outputs.push(Output::Call(call));
-    }
-
-    /// Takes a call that is over.
-    fn take(&mut self, key: CallKey) -> Option<Open> {
-        let open = self.open.remove(&key)?;
-        match open.messages.id() {
-            Some(_) => self.requests -= 1,
-            None => self.messages -= 1,
-        }
-        Some(open)
     }
 
     fn settle(&mut self, session: Option<SessionId>, revision: Revision) {

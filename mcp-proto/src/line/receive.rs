@@ -60,25 +60,20 @@ impl LineSession {
         let Ok(line) = String::from_utf8(line) else {
             return self.refuse(Refusal::NotUtf8);
         };
-        match line.trim_ascii_start().chars().next() {
-            None => return,
-            Some('[') => {
-                let head = Head::none();
-                match read_batch(&head, self.settled, &line, endpoint, &config) {
-                    Ok(members) => {
-                        members.into_iter().for_each(|it| self.take_member(it, received))
-                    }
-                    Err(failure) => self.fail(failure),
-                }
-                return;
-            }
-            Some(_) => {}
+        let head = Head::none();
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        if line.trim_ascii_start().starts_with('[') {
+            return match read_batch(&head, self.settled, &line, endpoint, &config) {
+                Ok(members) => members.into_iter().for_each(|it| self.take_member(it, received)),
+                Err(failure) => self.fail(failure),
+            };
         }
         let message = match Message::parse(&line, config.limits.json_depth) {
             Ok(message) => message,
             Err(malformed) => return self.refuse(no_message(&line, malformed)),
         };
-        let head = Head::none();
         match interpret(&head, self.settled, &message, &line, endpoint) {
             Ok(Meaning::Call(parts)) => {
                 self.begin(Box::new(Request { head, body: line, parts }), received);
@@ -117,7 +112,7 @@ impl LineSession {
             if let Some(error) = error {
                 return self.write_error(Some(id), &error);
             }
-            if self.requests >= limit {
+            if self.requests() >= limit {
                 return self.refuse_request(Some(id), Refusal::TooManyRequests { limit });
             }
         }
@@ -164,7 +159,7 @@ impl LineSession {
         let (Some((&key, _)), None) = (named.next(), named.next()) else {
             return false;
         };
-        self.take(key);
+        self.open.remove(&key);
         self.outputs.push(Output::Cancelled(key));
         true
     }

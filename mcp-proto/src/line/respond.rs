@@ -22,11 +22,11 @@ impl LineSession {
             // The acknowledgment is the first message, even of one that ends as it begins.
             self.notify(key, &Notification::Subscribed);
         }
-        let Some(open) = self.take(key) else {
+        let Some(open) = self.open.remove(&key) else {
             return;
         };
         let reply = open.messages.fitting(reply);
-        if !matches!(reply, Reply::NoResponse) && open.messages.id().is_some() {
+        if !matches!(reply, Reply::NoResponse) && open.is_request() {
             let config = self.config.clone();
             self.write_line(|out| open.messages.write_reply(out, &config.endpoints[0], &reply));
         }

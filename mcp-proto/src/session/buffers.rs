@@ -46,6 +46,16 @@ impl ByteQueue {
         }
     }
 
+    /// Takes bytes from the front, which must be there. To take all of them copies none.
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        if self.start == 0 && count == self.bytes.len() {
+            return core::mem::take(&mut self.bytes);
+        }
+        let taken = self.as_slice()[..count].to_vec();
+        self.consume(count);
+        taken
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -80,12 +90,17 @@ impl Outputs {
         outputs.into_iter().for_each(|output| self.push(output));
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Output> {
+    /// Takes the next thing to do, of a machine that is closed or not.
+    pub(crate) fn pop(&mut self, is_closed: bool) -> Option<Output> {
         let first = self.first.take()?;
         self.first = self.others.pop_front();
         if self.first.is_none() && self.others.capacity() > 0 {
             self.others = VecDeque::new();
         }
+        debug_assert!(
+            !matches!(first, Output::Close) || (self.is_empty() && is_closed),
+            "Close is the last output"
+        );
         Some(first)
     }
 
@@ -107,7 +122,11 @@ mod tests {
         queue.consume(5);
         queue.push(b"ij");
         assert_eq!(queue.as_slice(), b"fghij");
+        assert_eq!(queue.take(1), b"f");
         queue.consume(99);
+        assert!(queue.is_empty());
+        queue.push(b"abc");
+        assert_eq!(queue.take(3), b"abc");
         assert!(queue.is_empty());
         assert_eq!(queue.bytes.capacity(), 0);
     }
@@ -118,9 +137,11 @@ mod tests {
         for count in 1..5 {
             outputs.extend((0..count).map(|nth| Output::StreamBegun(CallKey(nth))));
             for nth in 0..count {
-                assert!(matches!(outputs.pop(), Some(Output::StreamBegun(key)) if key.0 == nth));
+                assert!(
+                    matches!(outputs.pop(false), Some(Output::StreamBegun(key)) if key.0 == nth)
+                );
             }
-            assert!(outputs.pop().is_none() && outputs.is_empty());
+            assert!(outputs.pop(false).is_none() && outputs.is_empty());
             assert_eq!(outputs.others.capacity(), 0);
         }
     }

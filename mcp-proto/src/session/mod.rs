@@ -294,12 +294,7 @@ impl Session {
     /// The next thing to do. Only [`handle`](Self::handle) makes more.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop();
-        debug_assert!(
-            !matches!(output, Some(Output::Close)) || (self.outputs.is_empty() && self.is_closed()),
-            "Close is the last output"
-        );
-        output
+        self.outputs.pop(self.is_closed())
     }
 
     /// The bytes to be written now, possibly none. Only [`handle`](Self::handle) changes them.

@@ -1,0 +1,60 @@
+//! What a session reports, for the log and for metrics.
+
+use mcp_proto::{Event, Lost, Refusal};
+
+use super::Connection;
+use crate::in_flight::InFlight;
+use crate::machine::Machine;
+use crate::runtime::Timer;
+
+impl<S, T: Timer, M: Machine> Connection<S, T, M> {
+    #[cfg(feature = "metrics")]
+    fn server_name(&self, endpoint: Option<usize>) -> Option<&str> {
+        Some(&self.shared.config.endpoints.get(endpoint?)?.info().name)
+    }
+
+    pub(super) fn log(&self, event: &Event) {
+        let path = |endpoint: Option<usize>| {
+            let endpoint = endpoint.and_then(|at| self.shared.config.endpoints.get(at));
+            endpoint.map_or("-", |endpoint| endpoint.path())
+        };
+        let peer = self.peer.map(tracing::field::display);
+        match event {
+            Event::RequestLost(lost) => {
+                if let Some(mount) = lost.endpoint.and_then(|at| self.shared.mounts.get(at)) {
+                    mount.counters.count_lost_request();
+                }
+                #[cfg(feature = "metrics")]
+                crate::meters::lost(lost, self.server_name(lost.endpoint));
+                // Still there: what becomes of the call is said after this.
+                let call = self.calls.iter().next().filter(|_| lost.stage == Lost::InCall);
+                tracing::warn!(
+                    peer,
+                    endpoint = path(lost.endpoint),
+                    call = call.map(InFlight::name),
+                    received = lost.received,
+                    announced = lost.announced,
+                    "{lost}"
+                );
+            }
+            Event::Refused { endpoint, refusal } => {
+                #[cfg(feature = "metrics")]
+                crate::meters::refused(refusal, self.server_name(*endpoint));
+                let hint = match refusal {
+                    Refusal::ForeignHost { host } => {
+                        format!("to allow it: Endpoints::hosts(Hosts::loopback().allow({host:?}))")
+                    }
+                    Refusal::ForeignOrigin { origin } => format!(
+                        "to allow it: Endpoints::origins(Origins::same().allow({origin:?}))"
+                    ),
+                    _ => {
+                        tracing::debug!(peer, endpoint = path(*endpoint), "refused: {refusal}");
+                        return;
+                    }
+                };
+                tracing::info!(peer, endpoint = path(*endpoint), hint, "refused: {refusal}");
+            }
+            _ => tracing::debug!(peer, "{event:?}"),
+        }
+    }
+}

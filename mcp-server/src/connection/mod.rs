@@ -1,0 +1,343 @@
+//! The driver: moves bytes between a stream and its session, and runs the handlers.
+//!
+//! Every decision is the session's. The driver carries: what it reads goes in, what comes out is
+//! written, a call becomes a handler's future, which lives and dies here.
+//!
+//! This file has what a connection consists of, and its turns. `calls` is what becomes of calls,
+//! `streams` what clients listen to, `log` what operators hear.
+
+mod calls;
+mod log;
+mod streams;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use mcp_proto::{
+    Authorization, Denial, Input, Instant, LineSession, Now, Output, PeerClosed, Session,
+};
+
+use crate::authorizer::Authorizing;
+use crate::counters::Counted;
+use crate::endpoints::Shared;
+use crate::in_flight::{Calls, InFlight};
+use crate::machine::Machine;
+use crate::registry::Entry;
+use crate::runtime::Timer;
+use crate::session_call::Reading;
+use crate::subscription::Subscription;
+
+/// The size of a read. One buffer serves all connections of a thread: none is held by a
+/// connection that is idle.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Turns of one connection before others on the thread get theirs.
+const TURNS: usize = 32;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
+}
+
+/// One connection being served: a future that is done when the connection is closed and the work
+/// that outlives it has ended.
+///
+/// Dropping it closes the connection and cancels its work.
+///
+/// `M` is what the bytes mean: HTTP, or messages line by line ([`LineSession`]).
+#[must_use = "a connection is served by polling it"]
+pub struct Connection<S, T, M = Session> {
+    shared: Arc<Shared>,
+    /// Gone when the connection is closed.
+    stream: Option<S>,
+    peer: Option<SocketAddr>,
+    session: M,
+    timer: T,
+    /// What the timer is set to, if it is. May be too early, never too late.
+    timer_at: Option<Instant>,
+    /// A request that waits to be let in.
+    authorizing: Option<Authorizing>,
+    calls: Calls,
+    /// What the client listens to, in place of calls. Over HTTP, one at most.
+    subscriptions: Vec<Subscription>,
+    /// The streams of sessions that responses are read from. Over HTTP, one at most.
+    readings: Vec<Reading>,
+    /// Calls that go on without a response of this connection.
+    handed_over: Vec<InFlight>,
+    /// Whether bytes were written that the stream may still hold.
+    needs_flush: bool,
+    /// Whether our half has to be closed.
+    is_closing: bool,
+    /// When a shutdown stops waiting, once one has begun.
+    shutdown: Option<Instant>,
+    // Dropped before the entry, so that whoever waits for that finds the counters at zero.
+    counted: Vec<Counted>,
+    entry: Entry,
+}
+
+impl<S, T: Timer> Connection<S, T> {
+    /// A connection that speaks HTTP.
+    pub(crate) fn new(shared: Arc<Shared>, stream: S, timer: T, peer: Option<SocketAddr>) -> Self {
+        let session = Session::new(shared.config.clone(), shared.now());
+        Self::with(session, shared, stream, timer, peer)
+    }
+}
+
+impl<S, T: Timer> Connection<S, T, LineSession> {
+    /// A connection on which messages go line by line.
+    pub(crate) fn by_line(
+        shared: Arc<Shared>,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Self {
+        let session = LineSession::new(shared.config.clone());
+        Self::with(session, shared, stream, timer, peer)
+    }
+}
+
+impl<S, T: Timer, M: Machine> Connection<S, T, M> {
+    fn with(
+        session: M,
+        shared: Arc<Shared>,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            session,
+            entry: shared.registry.enter(),
+            counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
+            shared,
+            stream: Some(stream),
+            peer,
+            timer,
+            timer_at: None,
+            authorizing: None,
+            calls: Calls::default(),
+            subscriptions: Vec::new(),
+            readings: Vec::new(),
+            handed_over: Vec::new(),
+            needs_flush: false,
+            is_closing: false,
+            shutdown: None,
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.session.handle(now, input);
+    }
+
+    /// Acts on what the session wants done.
+    fn take_outputs(&mut self, now: Now) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Authorize(authorization) => self.begin_authorization(now, authorization),
+                Output::AuthorizationCancelled(key) => {
+                    self.authorizing.take_if(|authorizing| authorizing.key == key);
+                }
+                Output::Call(call) => self.begin_call(now, call),
+                Output::Cancelled(key) => {
+                    let is_over = self.shutdown.is_some_and(|until| until <= now.instant);
+                    if self.calls.take(key).is_some() && is_over {
+                        self.entry.count_cut();
+                    }
+                    self.subscriptions.retain(|subscription| subscription.call != key);
+                    self.stop_reading_for(key);
+                }
+                Output::HandedOver(key) => {
+                    self.stop_reading_for(key);
+                    self.handed_over.extend(self.calls.take(key));
+                }
+                Output::StreamBegun(key) => {
+                    let mut readings = self.readings.iter();
+                    if let Some(reading) = readings.find(|reading| reading.calls.contains(&key)) {
+                        reading.begin();
+                    }
+                }
+                Output::Event(event) => self.log(&event),
+                Output::ShutdownWrite => self.is_closing = true,
+                Output::Close => {
+                    self.stream = None;
+                    self.counted.clear();
+                }
+            }
+        }
+    }
+
+    fn begin_authorization(&mut self, now: Now, authorization: Authorization) {
+        match &self.shared.mounts[authorization.endpoint()].authorize {
+            Some(authorize) => {
+                self.authorizing = Some(Authorizing::start(authorize, authorization, now));
+            }
+            None => {
+                debug_assert!(false, "an endpoint waits for an authorizer that is not there");
+                let input = Input::Authorized(authorization.key(), Err(Denial::failed()));
+                self.handle(now, input);
+            }
+        }
+    }
+
+    /// Whether somebody was let in, or was not.
+    fn poll_authorization(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(authorizing) = &mut self.authorizing else {
+            return false;
+        };
+        let key = authorizing.key;
+        match authorizing.poll(cx) {
+            Poll::Ready(result) => {
+                self.authorizing = None;
+                self.handle(now, Input::Authorized(key, result));
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let until = self.entry.poll_shutdown(cx);
+        if until.is_none() || until == self.shutdown {
+            return false;
+        }
+        self.shutdown = until;
+        if let Some(until) = until {
+            self.flush_subscriptions(now);
+            self.flush_readings(now);
+            self.handle(now, Input::Shutdown(until));
+        }
+        true
+    }
+
+    /// Hands in a deadline that has passed, or sets the timer for the next.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let deadline = if self.session.is_closed() {
+            // The session is gone, and with it its deadlines; only a shutdown is left.
+            self.shutdown.filter(|_| !self.handed_over.is_empty())
+        } else {
+            self.session.poll_timeout()
+        };
+        // Those that have passed were seen to when their calls were polled.
+        let in_flight = self.calls.iter().chain(&self.handed_over);
+        let answers = in_flight.filter_map(|call| call.session.as_ref()?.deadline);
+        let answers = answers.filter(|deadline| *deadline > now.instant);
+        let Some(deadline) = answers.chain(deadline).min() else {
+            return false;
+        };
+        if deadline <= now.instant {
+            if self.session.is_closed() {
+                self.handed_over.drain(..).for_each(|_| self.entry.count_cut());
+            } else {
+                self.handle(now, Input::Timeout);
+            }
+            return true;
+        }
+        // Deadlines mostly move later. Then the timer may go off early once, which costs less
+        // than to set it anew each time.
+        if self.timer_at.is_none_or(|at| deadline < at) {
+            self.timer.reset(self.shared.to_std(deadline));
+            self.timer_at = Some(deadline);
+        }
+        let is_over = self.timer.poll(cx).is_ready();
+        if is_over {
+            self.timer_at = None;
+        }
+        is_over
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        let bytes = self.session.transmit();
+        if !bytes.is_empty() {
+            let input = match Pin::new(stream).poll_write(cx, bytes) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(count @ 1..)) => Input::Written(count),
+                Poll::Ready(Ok(0) | Err(_)) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.needs_flush = true;
+            self.handle(now, input);
+            return true;
+        }
+        if self.needs_flush {
+            match Pin::new(&mut *stream).poll_flush(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => self.needs_flush = false,
+                Poll::Ready(Err(_)) => {
+                    self.handle(now, Input::PeerClosed(PeerClosed::Reset));
+                    return true;
+                }
+            }
+        }
+        if self.is_closing {
+            // Whether it worked shows in what is read next.
+            self.is_closing = Pin::new(stream).poll_close(cx).is_pending();
+        }
+        false
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        if !self.session.wants_read() {
+            return false;
+        }
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let input = match Pin::new(stream).poll_read(cx, buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) => Input::PeerClosed(PeerClosed::Fin),
+                Poll::Ready(Ok(count)) => Input::Bytes(&buffer[..count]),
+                Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.session.handle(now, input);
+            true
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connection<S, T, M> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..TURNS {
+            let now = this.shared.now();
+            let mut happened = this.poll_shutdown(cx, now);
+            this.take_outputs(now);
+            happened |= this.poll_authorization(cx, now);
+            happened |= this.poll_calls(cx, now);
+            happened |= this.poll_handed_over(cx, now);
+            happened |= this.poll_subscriptions(cx, now);
+            happened |= this.poll_readings(cx, now);
+            happened |= this.poll_write(cx, now);
+            happened |= this.poll_read(cx, now);
+            happened |= this.poll_timer(cx, now);
+            if happened {
+                continue;
+            }
+            return if this.stream.is_none() && this.handed_over.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<S, T, M: std::fmt::Debug> std::fmt::Debug for Connection<S, T, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

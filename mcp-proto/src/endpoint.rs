@@ -139,6 +139,11 @@ impl Found {
 
 /// Finds what a request is for.
 pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal> {
+    let is_at = |path| move |endpoint: &Endpoint| endpoint.path.as_bytes() == path;
+    // Mostly a target is a path as it was mounted, in which there is nothing to take apart.
+    if let Some(at) = endpoints.iter().position(is_at(head.target_bytes())) {
+        return Ok(Found::Endpoint(at));
+    }
     let target = Target::parse(head.target()).ok_or(Refusal::InvalidTarget)?;
     if let Some(authority) = target.authority {
         // RFC 9112 section 3.2.2: the target's authority replaces Host, and a client must send
@@ -155,7 +160,6 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal
         target.path.as_bytes()
     };
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    let is_at = |path| move |endpoint: &Endpoint| endpoint.path.as_bytes() == path;
     if let Some(at) = endpoints.iter().position(is_at(path)) {
         return Ok(Found::Endpoint(at));
     }

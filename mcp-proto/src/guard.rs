@@ -42,7 +42,7 @@ impl Hosts {
 
     fn admit(&self, authority: &Authority<'_>) -> bool {
         let is_loopback = || {
-            ["localhost", "127.0.0.1", "[::1]"]
+            [&b"127.0.0.1"[..], b"localhost", b"[::1]"]
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(authority.host))
         };
@@ -115,8 +115,8 @@ impl fmt::Display for Origins {
 fn is_same(origin: &str, host: Option<&Authority<'_>>) -> Option<bool> {
     let (scheme, authority) = origin.split_once("://")?;
     let default_port = match scheme {
-        "http" => "80",
-        "https" => "443",
+        "http" => &b"80"[..],
+        "https" => b"443",
         _ => return None,
     };
     let (origin, host) = (Authority::parse(authority.as_bytes())?, host?);
@@ -154,7 +154,8 @@ pub(crate) fn check<'a>(
     match core::str::from_utf8(origin) {
         // What browsers send is ASCII (Fetch, "Origin header"), and so are response heads.
         Ok(origin) if origins.allows(origin) => {
-            Ok(Some(origin).filter(|origin| is_all(origin, |byte| byte.is_ascii_graphic())))
+            let is_visible = |byte: u8| byte.is_ascii_graphic();
+            Ok(Some(origin).filter(|origin| is_all(origin.as_bytes(), is_visible)))
         }
         Ok(origin) if is_same(origin, host) == Some(true) => Ok(None),
         _ => Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) }),
@@ -167,27 +168,24 @@ fn readable(value: Option<&[u8]>) -> String {
 
 /// A host with an optional port (RFC 3986 section 3.2), without user information.
 pub(crate) struct Authority<'a> {
-    host: &'a str,
-    port: Option<&'a str>,
+    host: &'a [u8],
+    port: Option<&'a [u8]>,
 }
 
 impl<'a> Authority<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
-        let text = core::str::from_utf8(value).ok()?;
-        let port_at = match text.rfind(':') {
-            // A colon inside the brackets of an IPv6 address starts no port.
-            Some(colon) if !text[colon..].contains(']') => colon,
-            _ => text.len(),
+        // A colon inside the brackets of an IPv6 address starts no port.
+        let (host, port) = match value.iter().rposition(|byte| b":]".contains(byte)) {
+            Some(at) if value[at] == b':' => (&value[..at], Some(&value[at + 1..])),
+            _ => (value, None),
         };
-        let (host, port) = text.split_at(port_at);
-        let port = port.strip_prefix(':');
-        let is_host = match host.strip_prefix('[') {
-            Some(address) => address.strip_suffix(']').is_some_and(|address| {
-                is_all(address, |b| b.is_ascii_hexdigit() || b":.".contains(&b))
-            }),
-            None => is_all(host, is_reg_name),
+        let is_host = match host {
+            [b'[', address @ .., b']'] => {
+                is_all(address, |byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+            }
+            _ => is_all(host, is_reg_name),
         };
-        let is_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
+        let is_port = port.is_none_or(|port| port.iter().all(u8::is_ascii_digit));
         (is_host && is_port).then_some(Self {
             host,
             // "example.com:" has an empty port, which means the default one.
@@ -211,8 +209,8 @@ const fn is_reg_name(byte: u8) -> bool {
         | b'&'..=b',' | b';' | b'=')
 }
 
-fn is_all(text: &str, class: impl Fn(u8) -> bool) -> bool {
-    !text.is_empty() && text.bytes().all(class)
+fn is_all(text: &[u8], class: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| class(byte))
 }
 
 #[cfg(test)]

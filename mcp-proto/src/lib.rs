@@ -187,3 +187,5 @@ pub use tool::{CallToolResult, Tool, ToolAnnotations};
 
 mod uri_template;
 pub use uri_template::{Captures, InvalidTemplate, UriTemplate};
+
+mod word;

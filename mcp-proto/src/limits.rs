@@ -22,7 +22,7 @@ pub struct Limits {
     pub head: usize,
     /// Field lines in a head. Past it: 431.
     ///
-    /// Default 100, as in hyper and Apache. Values above 128 count as 128.
+    /// Default 100, as in hyper and Apache.
     pub fields: usize,
     /// Bytes of a request's body after chunked decoding, or of a line. Past it: 413, or an error.
     ///

@@ -137,7 +137,7 @@ LAWS = [
 # Of a connection: `Limits` and what is constant.
 LIMITS = [
     ("head", "config.rs", "self.limits.head.min(usize::from(u16::MAX))", "(self.limits.head + 1).min(usize::from(u16::MAX))"),
-    ("fields", "http/head.rs", "limits.fields.min(MAX_FIELDS)", "(limits.fields + 1).min(MAX_FIELDS)"),
+    ("fields", "http/head.rs", "if count > limits.fields {", "if count >= limits.fields {"),
     ("body", "exchange/incoming.rs", "if length > body_limit as u64 =>", "if length > body_limit as u64 + 1 =>"),
     ("body in chunks", "http/body.rs", "if size > room as u64 {", "if size > room as u64 + 1 {"),
     ("chunk_overhead", "http/chunked.rs", "(self.overhead <= self.overhead_limit)", "(self.overhead < self.overhead_limit)"),
@@ -149,7 +149,6 @@ LIMITS = [
     ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),
     ("65,535 bytes of head", "config.rs", "usize::from(u16::MAX)", "usize::from(u16::MAX) - 1"),
     ("4 GiB of body", "config.rs", "self.limits.body.min(u32::MAX as usize)", "self.limits.body"),
-    ("128 fields", "http/head.rs", "const MAX_FIELDS: usize = 128;", "const MAX_FIELDS: usize = 127;"),
     ("subscriptions", "hub/subscriptions.rs", "self.subscriptions.len() >= self.limits.subscriptions", "self.subscriptions.len() > self.limits.subscriptions"),
     ("filter_bytes", "hub/subscriptions.rs", "if bytes.sum::<usize>() > limit {", "if bytes.sum::<usize>() >= limit {"),
     ("sessions", "hub/admit.rs", "while self.sessions.len() >= self.limits.sessions {", "while self.sessions.len() > self.limits.sessions {"),

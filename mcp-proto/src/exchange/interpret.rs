@@ -13,7 +13,7 @@ use crate::error::RpcError;
 use crate::http::Head;
 use crate::hub::SessionId;
 use crate::json::{Scanner, decoded, is_object};
-use crate::jsonrpc::{Id, Members, Message, Params};
+use crate::jsonrpc::{Id, Members, Message};
 use crate::method::{McpMethod, Subject};
 use crate::request::{ClientMessage, Part, RequestParts, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
@@ -55,7 +55,7 @@ pub(crate) fn interpret(
     endpoint: &Endpoint,
 ) -> Result<Meaning, Failure> {
     let field = VersionField::parse(head.protocol_version());
-    let meta = message.params().and_then(|params| params.meta);
+    let meta = message.members().and_then(|members| members.meta);
     let meta = meta.map(|meta| meta.check().map(|()| meta)).transpose();
     let declared = match &meta {
         Ok(Some(meta)) => meta.protocol_version.and_then(decoded),
@@ -65,7 +65,8 @@ pub(crate) fn interpret(
 
     // Until the id is known, an error goes without one.
     let id = read_id(message).map_err(|error| Failure::Rpc { id: None, era, error })?;
-    let request = Received { head, settled, message, body, endpoint, field, era };
+    let declared = declared.as_deref();
+    let request = Received { head, settled, message, body, endpoint, field, declared, era };
     let meaning = match request.method() {
         Err(error) => Err(error),
         Ok(None) => request.interpret_response(id.as_ref()),
@@ -91,6 +92,8 @@ struct Received<'a> {
     body: &'a str,
     endpoint: &'a Endpoint,
     field: VersionField<'a>,
+    /// The version that `_meta` names.
+    declared: Option<&'a str>,
     era: Era,
 }
 
@@ -137,7 +140,7 @@ impl<'a> Received<'a> {
     /// line. None of the 2025 ones says anything else outside of a session.
     fn interpret_notification(&self, method: &str) -> Result<Meaning, RpcError> {
         if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
-            modern::check_version(self.head, None)?;
+            modern::check_version(self.head, None, None)?;
         }
         // Over HTTP, what is no session's is cancelled by a disconnect.
         let can_cancel = self.head.is_none() && method == "notifications/cancelled";
@@ -203,13 +206,13 @@ impl<'a> Received<'a> {
         method: &str,
         meta: Option<Meta<'_>>,
     ) -> Result<Meaning, RpcError> {
-        if matches!(self.message.params, Params::Other) {
+        if self.message.params.is_some() && self.message.members().is_none() {
             return Err(RpcError::invalid_params("invalid params: `params` must be an object"));
         }
         let revision = match self.era {
             Era::Legacy => self.legacy_revision(),
             Era::Modern => {
-                modern::check_version(self.head, meta.as_ref())?;
+                modern::check_version(self.head, meta.as_ref(), self.declared)?;
                 modern::check_method(self.head, method)?;
                 Revision::V2026_07_28
             }
@@ -217,7 +220,7 @@ impl<'a> Received<'a> {
         let id = id.clone();
         Ok(match (self.era, method) {
             (Era::Legacy, "initialize") if !self.endpoint.keeps_sessions => {
-                let revision = legacy::negotiate(self.message.params())?;
+                let revision = legacy::negotiate(self.message.members())?;
                 Meaning::Immediate(Immediate::Initialize { id, revision })
             }
             (Era::Legacy, "ping") if !self.is_in_session() => {
@@ -241,7 +244,7 @@ impl<'a> Received<'a> {
         meta: Meta<'_>,
     ) -> Result<RequestParts, RpcError> {
         let absent = Members::default();
-        let params = self.message.params().unwrap_or(&absent);
+        let params = self.message.members().unwrap_or(&absent);
         let part_of = |value| Part::of(value, self.body);
         let object_in = |value| is_object(value).then(|| part_of(value));
         let completion = match method {
@@ -253,7 +256,7 @@ impl<'a> Received<'a> {
             _ => None,
         };
         let whole_params = match method {
-            McpMethod::Extension(_) => self.message.whole_params,
+            McpMethod::Extension(_) => self.message.params,
             _ => None,
         };
         let may_retry = self.era == Era::Modern && method.may_require_input();
@@ -334,7 +337,7 @@ impl<'a> Received<'a> {
     fn read_member(&self, name: &str) -> Option<&'a str> {
         let mut found = None;
         // It has been walked over before, so this can fail only for what is no object.
-        let mut scanner = Scanner::new(self.message.whole_params?, usize::MAX);
+        let mut scanner = Scanner::new(self.message.params?, usize::MAX);
         let walk = scanner.object(|scanner, key| {
             let value = scanner.value()?;
             if key == name {

@@ -1,14 +1,11 @@
 //! A request's head: the parts of it that decide anything, and where its body ends.
 
 use alloc::boxed::Box;
-use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::fields::{Fields, MalformedField, RequestLine};
 use crate::error::Refusal;
 use crate::limits::Limits;
-
-/// More field lines than this are never parsed, whatever the configuration says.
-const MAX_FIELDS: usize = 128;
 
 /// The request methods that HTTP defines (RFC 9110 section 9, RFC 5789).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +26,17 @@ pub enum Method {
 }
 
 impl Method {
-    fn from_token(token: &str) -> Self {
+    fn from_token(token: &[u8]) -> Self {
         match token {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "POST" => Self::Post,
-            "PUT" => Self::Put,
-            "DELETE" => Self::Delete,
-            "CONNECT" => Self::Connect,
-            "OPTIONS" => Self::Options,
-            "TRACE" => Self::Trace,
-            "PATCH" => Self::Patch,
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
             _ => Self::Unknown,
         }
     }
@@ -95,82 +92,81 @@ pub struct Head {
 }
 
 impl Head {
-    /// Takes apart a complete head, which has passed [`HeadScan`](super::HeadScan).
-    pub(crate) fn parse(raw: &[u8], limits: &Limits) -> Result<Self, Refusal> {
-        let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-        let max_fields = limits.fields.min(MAX_FIELDS);
-        let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(raw, &mut fields[..max_fields]) {
-            Ok(httparse::Status::Complete(_)) => {}
-            // The scan has seen the empty line, so anything left incomplete is malformed.
-            Ok(httparse::Status::Partial) => return Err(Refusal::MalformedField),
-            Err(error) => return Err(refusal_for(error, raw, max_fields)),
-        }
+    /// Takes apart the head that `bytes` begin with. If it is not all there, it is refused: then
+    /// [`HeadScan`](super::HeadScan) tells what is to be waited for, and what is wrong.
+    pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        let mut rest = bytes;
+        let line = RequestLine::take(&mut rest)?;
         let span_of = |part: &[u8]| {
-            let start = part.as_ptr() as usize - raw.as_ptr() as usize;
+            let start = part.as_ptr() as usize - bytes.as_ptr() as usize;
             // Limits::head is capped at 65,535, so offsets fit.
             Span { start: start as u16, end: (start + part.len()) as u16 }
         };
-        let is_http11 = request.version == Some(1);
-        let target = span_of(request.path.unwrap_or_default().as_bytes());
-        let line_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |feed| feed + 1);
-
+        let is_http11 = line.is_http11;
         let mut head = Self {
-            method: Method::from_token(request.method.unwrap_or_default()),
-            target,
-            fields: line_end as u16,
+            method: Method::from_token(line.method),
+            target: span_of(line.target),
+            fields: (bytes.len() - rest.len()) as u16,
             is_http11,
             ..Self::none()
         };
+        let mut count = 0;
         let mut content_length = None;
         let mut transfer_coding = None;
         let mut options = ConnectionOptions::default();
-        for field in request.headers.iter() {
-            let value = span_of(field.value);
+        let mut fields = Fields::new(rest);
+        for field in &mut fields {
+            let (name, text) = field.map_err(|MalformedField| Refusal::MalformedField)?;
+            count += 1;
+            if count > limits.fields {
+                return Err(Refusal::TooManyFields { limit: limits.fields });
+            }
+            let value = span_of(text);
             // One comparison of lengths sorts out nearly every name.
-            let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-            match field.name.len() {
-                4 if is("host") => set_once(&mut head.host, value, "Host")?,
-                6 if is("accept") => {
+            match name.len() {
+                4 if is(name, b"host") => set_once(&mut head.host, value, "Host")?,
+                6 if is(name, b"accept") => {
                     head.has_more_accepts = head.accept.is_some();
                     head.accept = head.accept.or(Some(value));
                 }
-                6 if is("origin") => set_once(&mut head.origin, value, "Origin")?,
-                6 if is("expect") => {
-                    if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                6 if is(name, b"origin") => set_once(&mut head.origin, value, "Origin")?,
+                6 if is(name, b"expect") => {
+                    if !text.eq_ignore_ascii_case(b"100-continue") {
                         return Err(Refusal::UnmetExpectation);
                     }
                     head.expects_continue = is_http11;
                 }
-                8 if is("mcp-name") => set_once(&mut head.mcp_name, value, "Mcp-Name")?,
-                10 if is("mcp-method") => set_once(&mut head.mcp_method, value, "Mcp-Method")?,
-                10 if is("connection") => options.add(field.value),
-                12 if is("content-type") => {
+                8 if is(name, b"mcp-name") => set_once(&mut head.mcp_name, value, "Mcp-Name")?,
+                10 if is(name, b"mcp-method") => {
+                    set_once(&mut head.mcp_method, value, "Mcp-Method")?
+                }
+                10 if is(name, b"connection") => options.add(text),
+                12 if is(name, b"content-type") => {
                     set_once(&mut head.content_type, value, "Content-Type")?;
                 }
-                13 if is("last-event-id") => {
+                13 if is(name, b"last-event-id") => {
                     set_once(&mut head.last_event_id, value, "Last-Event-ID")?;
                 }
-                14 if is("mcp-session-id") => {
+                14 if is(name, b"mcp-session-id") => {
                     set_once(&mut head.session_id, value, "Mcp-Session-Id")?;
                 }
-                14 if is("content-length") => {
-                    let length = parse_content_length(field.value)?;
+                14 if is(name, b"content-length") => {
+                    let length = parse_content_length(text)?;
                     if content_length.replace(length).is_some() {
                         return Err(Refusal::RepeatedField { name: "Content-Length" });
                     }
                 }
-                16 if is("content-encoding") => {
+                16 if is(name, b"content-encoding") => {
                     set_once(&mut head.content_encoding, value, "Content-Encoding")?;
                 }
-                17 if is("transfer-encoding") => {
+                17 if is(name, b"transfer-encoding") => {
                     // Not `list_members`: RFC 9110 section 5.6.1.2 skips empty members, which other
                     // parsers take for the last coding.
-                    for coding in field.value.split(|&byte| byte == b',') {
+                    for coding in text.split(|&byte| byte == b',') {
                         push_coding(&mut transfer_coding, coding.trim_ascii())?;
                     }
                 }
-                20 if is("mcp-protocol-version") => {
+                20 if is(name, b"mcp-protocol-version") => {
                     set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
                 }
                 _ => {}
@@ -182,7 +178,10 @@ impl Head {
         if is_http11 && head.host.is_none() {
             return Err(Refusal::MissingHost);
         }
-        head.raw = raw.into();
+        let Some(behind) = fields.rest().strip_prefix(b"\r\n") else {
+            return Err(Refusal::MalformedField);
+        };
+        head.raw = bytes[..bytes.len() - behind.len()].into();
         Ok(head)
     }
 
@@ -195,8 +194,12 @@ impl Head {
     /// The request target as sent: a path with an optional query, or an absolute URI.
     #[must_use]
     pub fn target(&self) -> &str {
-        // httparse lets UTF-8 pass in targets; anything else it has refused.
-        core::str::from_utf8(&self.raw[self.target.range()]).unwrap_or_default()
+        // Anything else was refused.
+        core::str::from_utf8(self.target_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn target_bytes(&self) -> &[u8] {
+        &self.raw[self.target.range()]
     }
 
     /// The value of the first field called `name`, in any case, without white space around it.
@@ -208,10 +211,12 @@ impl Head {
 
     /// Names and values of all fields in the order sent.
     pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.raw[usize::from(self.fields)..].split(|&byte| byte == b'\n').map_while(|line| {
-            let colon = memchr::memchr(b':', line)?;
-            Some((&line[..colon], line[colon + 1..].trim_ascii()))
-        })
+        Fields::new(&self.raw[usize::from(self.fields)..]).map_while(Result::ok)
+    }
+
+    /// How many bytes it has taken.
+    pub(crate) const fn len(&self) -> usize {
+        self.raw.len()
     }
 
     pub(crate) const fn is_http11(&self) -> bool {
@@ -306,7 +311,7 @@ impl Head {
     }
 
     fn value(&self, span: Option<Span>) -> Option<&[u8]> {
-        span.map(|span| self.raw[span.range()].trim_ascii())
+        span.map(|span| &self.raw[span.range()])
     }
 }
 
@@ -324,6 +329,13 @@ impl core::fmt::Debug for Head {
 /// Splits a comma-separated list (RFC 9110 section 5.6.1), skipping empty members.
 pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+/// Whether a field's name is that one, which is in lower case and of letters and hyphens.
+fn is<const LENGTH: usize>(name: &[u8], known: &[u8; LENGTH]) -> bool {
+    // Of the characters of names, that bit tells upper from lower case of letters and of nothing that
+    // could become a letter or a hyphen.
+    <[u8; LENGTH]>::try_from(name).is_ok_and(|name| name.map(|byte| byte | 0x20) == *known)
 }
 
 fn set_once(slot: &mut Option<Span>, value: Span, name: &'static str) -> Result<(), Refusal> {
@@ -400,38 +412,6 @@ fn framing(
         (None, None | Some(0)) => Ok(Framing::Empty),
         (None, Some(length)) => Ok(Framing::Length(length)),
     }
-}
-
-fn refusal_for(error: httparse::Error, raw: &[u8], max_fields: usize) -> Refusal {
-    if error == httparse::Error::TooManyHeaders {
-        return Refusal::TooManyFields { limit: max_fields };
-    }
-    // httparse does not always say which line it gave up on.
-    match version_of(raw) {
-        Some(b"HTTP/1.1" | b"HTTP/1.0") if error != httparse::Error::Token => {
-            Refusal::MalformedField
-        }
-        Some(version) if is_version(version) && error == httparse::Error::Version => {
-            Refusal::UnsupportedVersion
-        }
-        _ => Refusal::MalformedRequestLine,
-    }
-}
-
-/// The third of three parts of the request line.
-fn version_of(raw: &[u8]) -> Option<&[u8]> {
-    let line = raw.split(|&byte| byte == b'\n').next()?.strip_suffix(b"\r")?;
-    let mut parts = line.split(|&byte| byte == b' ');
-    match [parts.next(), parts.next(), parts.next(), parts.next()] {
-        [Some([_, ..]), Some([_, ..]), Some(version), None] => Some(version),
-        _ => None,
-    }
-}
-
-/// RFC 9112 section 2.3: `HTTP/` digit `.` digit.
-fn is_version(version: &[u8]) -> bool {
-    matches!(version.strip_prefix(b"HTTP/"), Some([major, b'.', minor])
-        if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Finds the end of a request's head: strictly, and without looking at a byte twice.
 //!
-//! httparse would take a bare LF for a line end and joins folded lines, which other parsers on
-//! the way do not; such differences are how requests are smuggled. It also starts over with each
-//! call, which makes a head sent byte by byte quadratic. So this scan comes first, and httparse
-//! only ever sees heads that have passed it.
+//! A bare LF is no line end and a line that begins with white space no field: other parsers on the
+//! way take either, and such differences are how requests are smuggled. A head that is sent byte by
+//! byte is looked at as often as one that comes whole; what its lines say is read once all is there.
 
 use memchr::memchr;
 
@@ -60,10 +59,20 @@ impl HeadScan {
 
 /// RFC 9110 section 5.6.2: the characters of a method or field name.
 pub(crate) const fn is_tchar(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-        | b'`' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+    TCHARS[byte as usize]
 }
+
+const TCHARS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = matches!(byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
+            | b'`' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

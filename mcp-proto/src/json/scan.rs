@@ -4,7 +4,7 @@
 //! Whatever is nested is seen by the same pass, which a deserializer that lends out raw values
 //! cannot do: it would look at each of them once more.
 
-use super::string::{decoded, plain_length};
+use super::string::{decoded, plain_end};
 
 /// The most levels that can be walked over, as one bit each is kept for them.
 const MOST_LEVELS: usize = u128::BITS as usize;
@@ -42,9 +42,22 @@ impl<'a> Scanner<'a> {
     }
 
     /// Walks over a value of any type. Returns its text.
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<&'a str, Malformed> {
         self.skip_space();
-        let (start, outer) = (self.at, self.depth);
+        let start = self.at;
+        if self.byte() == Some(b'"') {
+            self.string()?;
+            return Ok(&self.text[start..self.at]);
+        }
+        self.nested()?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Walks over a value that may hold others.
+    #[inline(never)]
+    fn nested(&mut self) -> Result<(), Malformed> {
+        let outer = self.depth;
         loop {
             match self.byte() {
                 Some(b'"') => _ = self.string()?,
@@ -69,7 +82,7 @@ impl<'a> Scanner<'a> {
             // A value is complete, and perhaps those around it.
             loop {
                 if self.depth == outer {
-                    return Ok(&self.text[start..self.at]);
+                    return Ok(());
                 }
                 let is_object = self.objects & 1 == 1;
                 if self.goes_on(if is_object { b'}' } else { b']' })? {
@@ -97,12 +110,13 @@ impl<'a> Scanner<'a> {
         while has_more {
             let key = self.at;
             let has_escapes = self.key()?;
-            let key = &self.text[key..self.at];
+            let end = self.at;
             self.colon()?;
             if has_escapes {
-                member(self, &decoded(key).ok_or(Malformed::Syntax)?)?;
+                let key = decoded(&self.text[key..end]).ok_or(Malformed::Syntax)?;
+                member(self, &key)?;
             } else {
-                member(self, &key[1..key.len() - 1])?;
+                member(self, &self.text[key + 1..end - 1])?;
             }
             has_more = self.goes_on(b'}')?;
         }
@@ -186,9 +200,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Walks over a string. Returns whether it has escapes.
+    #[inline]
     fn string(&mut self) -> Result<bool, Malformed> {
-        self.at += 1;
-        self.at += plain_length(self.rest());
+        self.at = plain_end(self.text.as_bytes(), self.at + 1);
         if self.byte() == Some(b'"') {
             self.at += 1;
             return Ok(false);
@@ -213,7 +227,7 @@ impl<'a> Scanner<'a> {
                 }
                 _ => return Err(Malformed::Syntax),
             };
-            self.at += plain_length(self.rest());
+            self.at = plain_end(self.text.as_bytes(), self.at);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Nothing here rejects a value for its type: it is recorded where each member stands, so that
 //! whoever checks a member can answer with the id of the request it belongs to.
 
-use crate::json::{Malformed, Scanner};
+use crate::json::{Malformed, Scanner, is_object};
 use crate::revision::Meta;
 
 /// The members of a JSON-RPC message that mean anything, as JSON.
@@ -15,26 +15,14 @@ pub(crate) struct Message<'a> {
     pub(crate) jsonrpc: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
     pub(crate) method: Option<&'a str>,
-    pub(crate) params: Params<'a>,
     /// The text of `params`, whatever it is.
-    pub(crate) whole_params: Option<&'a str>,
+    pub(crate) params: Option<&'a str>,
+    /// What stands in `params`, if that is an object.
+    members: Members<'a>,
     pub(crate) result: Option<&'a str>,
     pub(crate) error: Option<&'a str>,
     /// A key that comes twice. Other parsers on the way may have read the other value.
-    pub(crate) duplicate: Option<&'static str>,
-}
-
-/// What stands in `params`.
-#[derive(Debug, Default)]
-#[expect(clippy::large_enum_variant, reason = "on the stack, while a message is read")]
-pub(crate) enum Params<'a> {
-    /// Nothing.
-    #[default]
-    Absent,
-    /// An object.
-    Object(Members<'a>),
-    /// Anything else, which no MCP method takes.
-    Other,
+    duplicate: Option<&'static str>,
 }
 
 /// The members of `params` that some method reads, as JSON.
@@ -70,9 +58,8 @@ impl<'a> Message<'a> {
                 "result" => (&mut message.result, "result"),
                 "error" => (&mut message.error, "error"),
                 "params" => {
-                    let (params, text) = Params::scan(scanner)?;
-                    message.params = params;
-                    put(&mut message.whole_params, text, "params", &mut message.duplicate);
+                    let text = message.members.scan(scanner)?;
+                    put(&mut message.params, text, "params", &mut message.duplicate);
                     return Ok(());
                 }
                 _ => return scanner.value().map(drop),
@@ -90,51 +77,46 @@ impl<'a> Message<'a> {
     }
 
     /// The members of `params`, if that is an object.
-    pub(crate) const fn params(&self) -> Option<&Members<'a>> {
-        match &self.params {
-            Params::Object(members) => Some(members),
-            Params::Absent | Params::Other => None,
-        }
+    pub(crate) fn members(&self) -> Option<&Members<'a>> {
+        self.params.filter(|params| is_object(params)).map(|_| &self.members)
     }
 
     /// A key that comes twice, in the message or its `params`.
     pub(crate) fn duplicate(&self) -> Option<&'static str> {
-        self.duplicate.or_else(|| self.params().and_then(|params| params.duplicate))
+        self.duplicate.or(self.members.duplicate)
     }
 }
 
-impl<'a> Params<'a> {
-    /// Finds the members, and the text of it all.
-    fn scan(scanner: &mut Scanner<'a>) -> Result<(Self, &'a str), Malformed> {
+impl<'a> Members<'a> {
+    /// Walks over `params` and finds what stands in it. Returns the text of it all.
+    fn scan(&mut self, scanner: &mut Scanner<'a>) -> Result<&'a str, Malformed> {
         if scanner.peek() != Some(b'{') {
-            return Ok((Self::Other, scanner.value()?));
+            return scanner.value();
         }
-        let mut members = Members::default();
-        let text = scanner.object(|scanner, key| {
+        scanner.object(|scanner, key| {
             let (slot, key) = match key {
-                "name" => (&mut members.name, "name"),
-                "arguments" => (&mut members.arguments, "arguments"),
-                "cursor" => (&mut members.cursor, "cursor"),
-                "protocolVersion" => (&mut members.protocol_version, "protocolVersion"),
-                "clientInfo" => (&mut members.client_info, "clientInfo"),
-                "uri" => (&mut members.uri, "uri"),
-                "ref" => (&mut members.reference, "ref"),
-                "argument" => (&mut members.argument, "argument"),
-                "context" => (&mut members.context, "context"),
-                "notifications" => (&mut members.notifications, "notifications"),
-                "inputResponses" => (&mut members.input_responses, "inputResponses"),
-                "requestState" => (&mut members.request_state, "requestState"),
+                "name" => (&mut self.name, "name"),
+                "arguments" => (&mut self.arguments, "arguments"),
+                "cursor" => (&mut self.cursor, "cursor"),
+                "protocolVersion" => (&mut self.protocol_version, "protocolVersion"),
+                "clientInfo" => (&mut self.client_info, "clientInfo"),
+                "uri" => (&mut self.uri, "uri"),
+                "ref" => (&mut self.reference, "ref"),
+                "argument" => (&mut self.argument, "argument"),
+                "context" => (&mut self.context, "context"),
+                "notifications" => (&mut self.notifications, "notifications"),
+                "inputResponses" => (&mut self.input_responses, "inputResponses"),
+                "requestState" => (&mut self.request_state, "requestState"),
                 "_meta" => {
                     let meta = Meta::scan(scanner)?;
-                    put(&mut members.meta, meta, "_meta", &mut members.duplicate);
+                    put(&mut self.meta, meta, "_meta", &mut self.duplicate);
                     return Ok(());
                 }
                 _ => return scanner.value().map(drop),
             };
-            put(slot, scanner.value()?, key, &mut members.duplicate);
+            put(slot, scanner.value()?, key, &mut self.duplicate);
             Ok(())
-        })?;
-        Ok((Self::Object(members), text))
+        })
     }
 }
 
@@ -154,13 +136,6 @@ pub(crate) fn put<T>(
 mod tests {
     use super::*;
 
-    fn members<'a>(message: &'a Message<'a>) -> &'a Members<'a> {
-        match &message.params {
-            Params::Object(members) => members,
-            other => panic!("params are {other:?}"),
-        }
-    }
-
     #[test]
     fn finds_every_member_where_it_stands() {
         let json = r#" {"params":{"arguments": {"a" : [1, 2]},"name":"t","other":{"name":1}},
@@ -168,8 +143,8 @@ mod tests {
         let message = Message::parse(json, 9).unwrap();
         assert_eq!(message.id.unwrap(), r#""x""#);
         assert_eq!(message.method.unwrap(), r#""tools/call""#);
-        assert_eq!(members(&message).name.unwrap(), r#""t""#);
-        assert_eq!(members(&message).arguments.unwrap(), r#"{"a" : [1, 2]}"#);
+        assert_eq!(message.members().unwrap().name.unwrap(), r#""t""#);
+        assert_eq!(message.members().unwrap().arguments.unwrap(), r#"{"a" : [1, 2]}"#);
         assert_eq!(message.duplicate(), None);
         assert!(!message.is_response());
     }
@@ -199,7 +174,8 @@ mod tests {
         for json in ["[1,[2]]", "1", "-1", "1.5", "\"s\"", "true", "null"] {
             let text = alloc::format!(r#"{{"params":{json},"id":3}}"#);
             let message = Message::parse(&text, 9).unwrap();
-            assert!(matches!(message.params, Params::Other), "{json}");
+            assert_eq!(message.params.unwrap(), json);
+            assert!(message.members().is_none(), "{json}");
             assert_eq!(message.id.unwrap(), "3");
         }
     }

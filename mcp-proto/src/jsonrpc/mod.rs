@@ -5,4 +5,4 @@ mod message;
 
 pub use id::Id;
 
-pub(crate) use message::{Members, Message, Params, put};
+pub(crate) use message::{Members, Message, put};

@@ -7,11 +7,18 @@ use alloc::string::String;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+const PREFIX: &[u8] = b"=?base64?";
+
+/// Whether a value may be in Base64.
+pub(super) fn is_encoded(value: &[u8]) -> bool {
+    value.starts_with(PREFIX)
+}
+
 /// Decodes a field value: plain visible ASCII, or `=?base64?<text>?=`.
 ///
 /// `None` if it holds other bytes, or Base64 that is not strict or not UTF-8.
 pub(crate) fn decode(value: &[u8]) -> Option<Cow<'_, str>> {
-    let encoded = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?="));
+    let encoded = value.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(b"?="));
     if let Some(encoded) = encoded {
         let decoded = STANDARD.decode(encoded).ok()?;
         return String::from_utf8(decoded).ok().map(Cow::Owned);

@@ -10,30 +10,35 @@ use super::header_value;
 use super::{Meta, Revision, VersionField};
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::http::Head;
-use crate::json::{decoded, is_object};
+use crate::json::is_object;
 
-/// Checks `_meta` and the version, before the method is looked at.
+/// Checks `_meta` and the version that it declares, if that is a string, before the method is looked
+/// at.
 ///
 /// In the order of the official suite: missing members beat a mismatch, a mismatch beats an
 /// unsupported version.
-pub(crate) fn check_version(head: &Head, meta: Option<&Meta<'_>>) -> Result<(), RpcError> {
-    let declared = meta.and_then(|meta| meta.protocol_version);
+pub(crate) fn check_version(
+    head: &Head,
+    meta: Option<&Meta<'_>>,
+    declared: Option<&str>,
+) -> Result<(), RpcError> {
     let Some(declared) = declared else {
+        let is_absent = meta.is_none_or(|meta| meta.protocol_version.is_none());
         return Err(match VersionField::parse(head.protocol_version()) {
             // A version we do not know may ask for other members, or for none.
-            VersionField::Unknown(requested) => unsupported(&String::from_utf8_lossy(requested)),
+            VersionField::Unknown(requested) if is_absent => {
+                unsupported(&String::from_utf8_lossy(requested))
+            }
             _ => missing_meta("io.modelcontextprotocol/protocolVersion", "a string"),
         });
     };
-    let declared = decoded(declared)
-        .ok_or_else(|| missing_meta("io.modelcontextprotocol/protocolVersion", "a string"))?;
     let has_capabilities = meta.and_then(|meta| meta.client_capabilities).is_some_and(is_object);
     if !has_capabilities {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
-    check_mirrored("MCP-Protocol-Version", head, head.protocol_version(), plain, &declared)?;
+    check_mirrored("MCP-Protocol-Version", head, head.protocol_version(), plain, declared)?;
     if declared != Revision::V2026_07_28.as_str() {
-        return Err(unsupported(&declared));
+        return Err(unsupported(declared));
     }
     Ok(())
 }
@@ -61,6 +66,11 @@ fn check_mirrored(
     decode: impl Fn(&[u8]) -> Option<Cow<'_, str>>,
     body: &str,
 ) -> Result<(), RpcError> {
+    // Mostly it is the same, and says what it says.
+    let is_literal = |value: &[u8]| value.is_ascii() && !header_value::is_encoded(value);
+    if value.is_some_and(|value| value == body.as_bytes() && is_literal(value)) {
+        return Ok(());
+    }
     match value.map(decode) {
         // There is no header layer (2026-07-28, basic/transports/stdio, "Request Metadata").
         None if head.is_none() => Ok(()),
@@ -104,7 +114,7 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Scanner;
+    use crate::json::{Scanner, decoded};
     use crate::limits::Limits;
 
     const GOOD: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
@@ -118,7 +128,8 @@ mod tests {
     fn check(fields: &str, meta: &str) -> Result<(), i32> {
         let meta = Meta::scan(&mut Scanner::new(meta, 9)).unwrap();
         meta.check().map_err(|error| error.code.0)?;
-        check_version(&head(fields), Some(&meta)).map_err(|error| error.code.0)
+        let declared = meta.protocol_version.and_then(decoded);
+        check_version(&head(fields), Some(&meta), declared.as_deref()).map_err(|error| error.code.0)
     }
 
     #[test]
@@ -145,7 +156,8 @@ mod tests {
         ] {
             assert_eq!(check(&fields, &meta), expected, "{fields} {meta}");
         }
-        assert_eq!(check_version(&head(&version("2026-07-28")), None).unwrap_err().code.0, -32602);
+        let error = check_version(&head(&version("2026-07-28")), None, None).unwrap_err();
+        assert_eq!(error.code.0, -32602);
     }
 
     #[test]

@@ -80,6 +80,12 @@ impl Session {
             }
             // Only now is there a request that can be slow.
             *since = now.instant;
+            // Mostly a head has come whole and well-formed, and is read in one pass.
+            let window = &input[..input.len().min(limit)];
+            if let Ok(head) = Head::parse(window, &self.config.limits) {
+                *input = &input[head.len()..];
+                return self.begin_request(now, head, input);
+            }
         }
         match scan.advance(input, limit) {
             Ok(None) => {}

@@ -1,7 +1,7 @@
 //! Heads of requests: RFC 9112 sections 2 to 6.3, with everything ambiguous refused.
 
 use mcp_proto::internals::{Connection, Framing, HeadScan, parse_head};
-use mcp_proto::{Limits, Method, Refusal};
+use mcp_proto::{Head, Limits, Method, Refusal};
 
 use super::{is_field_value, is_token, trim};
 
@@ -14,22 +14,32 @@ pub fn check(bytes: &[u8]) {
 fn check_within(limits: &Limits, bytes: &[u8]) {
     let scanned = HeadScan::default().advance(bytes, limits.head);
     assert_eq!(scanned, scan_bytewise(bytes, limits.head), "another end, byte by byte");
+    let in_one_pass = parse_head(&bytes[..bytes.len().min(limits.head)], limits).ok();
     let length = match (scanned, length_of(bytes, limits.head)) {
-        (Ok(None), Length::Unknown) => return,
+        (Ok(None), Length::Unknown) => return assert!(in_one_pass.is_none(), "before its end"),
         (Ok(Some(length)), Length::Known(expected)) => {
             assert_eq!(length, expected, "the length");
             length
         }
         (Err(refusal), Length::Refused(expected)) => {
             assert_eq!(refusal, expected);
-            return;
+            return assert!(in_one_pass.is_none(), "taken in one pass");
         }
         (scanned, expected) => panic!("scanned as {scanned:?}, and not as {expected:?}"),
     };
     let raw = &bytes[..length];
     assert_eq!(HeadScan::default().advance(raw, limits.head), Ok(Some(length)));
     let expected = read(raw, limits.fields);
-    match parse_head(raw, limits) {
+    let head = parse_head(raw, limits);
+    let fields = |head: &Head| -> Vec<_> {
+        head.fields().map(|(name, value)| [name, value].concat()).collect()
+    };
+    assert_eq!(
+        in_one_pass.map(|(head, connection)| (fields(&head), connection)),
+        head.as_ref().ok().map(|(head, connection)| (fields(head), *connection)),
+        "another head, with more behind it"
+    );
+    match head {
         Err(refusal) => assert!(
             expected.faults.contains(&refusal),
             "refused with {refusal:?} and not with one of {:?}",

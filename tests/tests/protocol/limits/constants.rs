@@ -21,17 +21,6 @@ fn heads_of_65_535_bytes() {
     }
 }
 
-/// Heads are parsed with a fixed number of fields on the stack.
-#[test]
-fn fields_128() {
-    for fields in [128, 129, usize::MAX] {
-        let limits = Limits { fields, ..Limits::default() };
-        is_served(&limits, &post(&"X: y\r\n".repeat(125), PING));
-        let reason = "more than 128 header fields";
-        is_refused(&limits, &post(&"X: y\r\n".repeat(126), PING), 431, reason, false);
-    }
-}
-
 /// Parts of a body are found by 32 bits.
 #[cfg(target_pointer_width = "64")]
 #[test]

@@ -172,7 +172,7 @@ pub use server_info::{
 };
 
 mod session;
-pub use session::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session};
+pub use session::{Event, Input, Lost, LostRequest, Output, PeerClosed, Session, Spare};
 
 mod sse;
 

@@ -69,11 +69,12 @@ impl Counters {
         self.inner.requests_lost.load(Ordering::Acquire)
     }
 
-    pub(crate) fn count_connection(&self) -> Counted {
-        Counted::new(
-            self.clone(),
-            Which::new("mcp.server.active_connections", |inner| &inner.open_connections),
-        )
+    pub(crate) fn begin_connection(&self) {
+        self.add(&Which::CONNECTIONS);
+    }
+
+    pub(crate) fn end_connection(&self) {
+        self.subtract(&Which::CONNECTIONS);
     }
 
     pub(crate) fn count_call(&self) -> Counted {
@@ -107,6 +108,18 @@ impl Counters {
         crate::meters::add("mcp.server.active_sessions", &self.inner.server, change);
     }
 
+    fn add(&self, which: &Which) {
+        (which.of)(&self.inner).fetch_add(1, Ordering::AcqRel);
+        #[cfg(feature = "metrics")]
+        crate::meters::add(which.name, &self.inner.server, 1.0);
+    }
+
+    fn subtract(&self, which: &Which) {
+        (which.of)(&self.inner).fetch_sub(1, Ordering::AcqRel);
+        #[cfg(feature = "metrics")]
+        crate::meters::add(which.name, &self.inner.server, -1.0);
+    }
+
     pub(crate) fn count_lost_request(&self) {
         self.inner.requests_lost.fetch_add(1, Ordering::AcqRel);
     }
@@ -126,6 +139,9 @@ struct Which {
 }
 
 impl Which {
+    const CONNECTIONS: Self =
+        Self::new("mcp.server.active_connections", |inner| &inner.open_connections);
+
     /// Under the name that it has for whoever collects metrics.
     const fn new(name: &'static str, of: fn(&Inner) -> &AtomicUsize) -> Self {
         #[cfg(not(feature = "metrics"))]
@@ -140,17 +156,13 @@ impl Which {
 
 impl Counted {
     fn new(counters: Counters, which: Which) -> Self {
-        (which.of)(&counters.inner).fetch_add(1, Ordering::AcqRel);
-        #[cfg(feature = "metrics")]
-        crate::meters::add(which.name, &counters.inner.server, 1.0);
+        counters.add(&which);
         Self { counters, which }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        (self.which.of)(&self.counters.inner).fetch_sub(1, Ordering::AcqRel);
-        #[cfg(feature = "metrics")]
-        crate::meters::add(self.which.name, &self.counters.inner.server, -1.0);
+        self.counters.subtract(&self.which);
     }
 }

@@ -38,12 +38,16 @@ pub(crate) enum InSession {
 /// The calls of one connection: mostly none or one, and several only for a batch.
 #[derive(Default)]
 pub(crate) struct Calls {
-    /// In a box, which a connection that is idle need not have.
+    /// In a box, which a connection that only listens need not have.
     first: Option<Box<InFlight>>,
     others: Vec<InFlight>,
 }
 
 impl Calls {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     pub(crate) fn push(&mut self, call: InFlight) {
         match &mut self.first {
             Some(_) => self.others.push(call),

@@ -1,6 +1,6 @@
 //! What a connection needs of the protocol that it speaks.
 
-use mcp_proto::{Input, Instant, LineSession, Now, Output, Session};
+use mcp_proto::{Input, Instant, LineSession, Now, Output, Session, Spare};
 
 /// A state machine of mcp-proto: see [`Session`] for the contract.
 #[expect(unnameable_types, reason = "nobody else has one")]
@@ -12,10 +12,22 @@ pub trait Machine: std::fmt::Debug + Unpin {
     fn can_notify(&self) -> bool;
     fn poll_timeout(&self) -> Option<Instant>;
     fn is_closed(&self) -> bool;
+    /// Makes room for what is about to come, of what others have left.
+    fn borrow(&mut self, spares: &mut Spares);
+    /// Leaves to others what it does not need.
+    fn give_back(&mut self, spares: &mut Spares);
 }
 
+/// A thread rarely has more requests on their way that are not waiting for something.
+const MOST_SPARES: usize = 16;
+
+/// What the idle sessions of a thread have left for those that are not.
+#[derive(Debug, Default)]
+#[expect(unnameable_types, reason = "nobody else has them")]
+pub struct Spares(Vec<Spare>);
+
 macro_rules! impl_machine {
-    ($machine:ty) => {
+    ($machine:ty, $($spares:item)*) => {
         impl Machine for $machine {
             fn handle(&mut self, now: Now, input: Input<'_>) {
                 self.handle(now, input);
@@ -38,9 +50,30 @@ macro_rules! impl_machine {
             fn is_closed(&self) -> bool {
                 self.is_closed()
             }
+            $($spares)*
         }
     };
 }
 
-impl_machine!(Session);
-impl_machine!(LineSession);
+impl_machine! {
+    Session,
+    fn borrow(&mut self, spares: &mut Spares) {
+        if self.wants_spare()
+            && let Some(spare) = spares.0.pop()
+        {
+            self.lend(spare);
+        }
+    }
+    fn give_back(&mut self, spares: &mut Spares) {
+        if let Some(spare) = self.take_spare().filter(|_| spares.0.len() < MOST_SPARES) {
+            spares.0.push(spare);
+        }
+    }
+}
+
+// It is one to a process, or as good as.
+impl_machine! {
+    LineSession,
+    fn borrow(&mut self, _: &mut Spares) {}
+    fn give_back(&mut self, _: &mut Spares) {}
+}

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_io::{Async, IoSafe};
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -12,6 +12,15 @@ use futures_lite::io::{AsyncRead, AsyncWrite};
 #[derive(Debug)]
 pub struct Stream<S = TcpStream> {
     inner: Async<S>,
+    /// Whether all there was has been read, so that the reactor has to be asked first: `Async` alone
+    /// would ask the system each time.
+    is_drained: bool,
+}
+
+impl<S> Stream<S> {
+    const fn new(inner: Async<S>) -> Self {
+        Self { inner, is_drained: false }
+    }
 }
 
 /// What has halves.
@@ -38,7 +47,7 @@ impl TryFrom<TcpStream> for Stream {
     type Error = io::Error;
 
     fn try_from(stream: TcpStream) -> io::Result<Self> {
-        Ok(Self { inner: Async::new(stream)? })
+        Ok(Self::new(Async::new(stream)?))
     }
 }
 
@@ -47,12 +56,13 @@ impl TryFrom<std::os::unix::net::UnixStream> for Stream<std::os::unix::net::Unix
     type Error = io::Error;
 
     fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
-        Ok(Self { inner: Async::new(stream)? })
+        Ok(Self::new(Async::new(stream)?))
     }
 }
 
-impl<S: Read + IoSafe> AsyncRead for Stream<S>
+impl<S> AsyncRead for Stream<S>
 where
+    for<'a> &'a S: Read,
     Async<S>: Unpin,
 {
     fn poll_read(
@@ -60,7 +70,22 @@ where
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        loop {
+            if self.is_drained {
+                ready!(self.inner.poll_readable(cx))?;
+                self.is_drained = false;
+            }
+            match self.inner.get_ref().read(buffer) {
+                Ok(count) => {
+                    // Less than there is room for is all there is, or the end, which is seen again.
+                    self.is_drained = count < buffer.len();
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 

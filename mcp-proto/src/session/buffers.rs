@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Output;
 
-/// A queue of bytes in one allocation, which goes when the queue runs empty: an idle connection
+/// A queue of bytes in one allocation, which mostly goes when the queue runs empty: an idle connection
 /// holds no buffer.
 #[derive(Debug, Default)]
 pub(crate) struct ByteQueue {
@@ -40,10 +40,20 @@ impl ByteQueue {
 
     /// Removes bytes from the front; more than there are is all of them.
     pub(crate) fn consume(&mut self, count: usize) {
+        self.consume_keeping(count, 0);
+    }
+
+    /// The same, but if the queue runs empty, an allocation of at most `keep` bytes stays.
+    pub(crate) fn consume_keeping(&mut self, count: usize, keep: usize) {
         self.start = self.start.saturating_add(count).min(self.bytes.len());
-        if self.is_empty() {
-            self.clear();
+        if !self.is_empty() {
+            return;
         }
+        if self.bytes.capacity() > keep {
+            return self.clear();
+        }
+        self.bytes.clear();
+        self.start = 0;
     }
 
     /// Takes bytes from the front, which must be there. To take all of them copies none.
@@ -113,6 +123,7 @@ impl Outputs {
 mod tests {
     use super::*;
     use crate::call::CallKey;
+    use alloc::vec;
 
     #[test]
     fn first_in_first_out_and_nothing_kept() {
@@ -129,6 +140,24 @@ mod tests {
         assert_eq!(queue.take(3), b"abc");
         assert!(queue.is_empty());
         assert_eq!(queue.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_buffer_is_kept_up_to_a_size_and_no_longer_than_asked_for() {
+        for (length, kept) in [(8, true), (9, false)] {
+            let mut queue = ByteQueue::default();
+            queue.append(|out| out.reserve_exact(length));
+            queue.push(&vec![b'x'; length]);
+            queue.consume_keeping(length - 1, 8);
+            assert_eq!(queue.as_slice(), b"x");
+            queue.consume_keeping(1, 8);
+            assert!(queue.is_empty());
+            assert_eq!(queue.bytes.capacity() > 0, kept, "{length}");
+            queue.push(b"ab");
+            assert_eq!(queue.as_slice(), b"ab");
+            queue.consume(2);
+            assert_eq!(queue.bytes.capacity(), 0);
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One connection, from accept to close.
 //!
-//! This file holds the contract and the states. `receive` leads bytes to requests, `respond` leads
-//! replies to bytes, `leave` is how it all ends: the peer's disconnect, deadlines, shutdown.
+//! This file holds the contract. `awake` holds the states, `receive` leads bytes to requests, `respond`
+//! leads replies to bytes, `leave` is how it all ends: the peer's disconnect, deadlines, shutdown.
 
+mod awake;
 mod buffers;
 mod event;
 mod leave;
@@ -15,14 +16,13 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
+use awake::{Awake, Room};
 pub(crate) use buffers::{ByteQueue, Outputs};
 
 use crate::authorization::{Authorization, AuthorizationKey, Principal};
 use crate::call::{Call, CallKey, Notification, Reply};
 use crate::config::Config;
 use crate::error::Denial;
-use crate::exchange::{Answer, Incoming};
-use crate::http::{BodyDecoder, HeadScan, ResponseWriter};
 use crate::hub::StreamStart;
 use crate::time::{Instant, Now};
 
@@ -83,16 +83,25 @@ use crate::time::{Instant, Now};
 ///   [`Limits`](crate::Limits), as long as reads heed `wants_read`.
 pub struct Session {
     config: Arc<Config>,
-    state: State,
-    /// Bytes received and not yet looked at, or part of an incomplete head.
-    inbox: ByteQueue,
-    outputs: Outputs,
-    out: Outgoing,
     next_key: u64,
     /// Set by [`Input::Shutdown`].
     shutdown: Option<Instant>,
     /// The peer has closed its sending half and still wants its answer.
     is_half_closed: bool,
+    /// When waiting for a request began, if there is no room.
+    since: Instant,
+    /// What a request takes. Not there before the first, nor when it was taken as a [`Spare`].
+    room: Option<Box<Room>>,
+}
+
+/// Room for what a session keeps while there is a request, of one that has none: see
+/// [`Session::take_spare`].
+pub struct Spare(Box<Room>);
+
+impl fmt::Debug for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spare").finish_non_exhaustive()
+    }
 }
 
 /// What happens to a connection.
@@ -158,164 +167,105 @@ pub enum Output {
     Close,
 }
 
-enum State {
-    /// Between requests, or within the head of one.
-    Head {
-        scan: HeadScan,
-        /// When the first byte came, or when waiting for it began.
-        since: Instant,
-    },
-    /// Somebody finds out whether the request may be let in.
-    Authorize {
-        key: AuthorizationKey,
-        incoming: Box<Incoming>,
-        since: Instant,
-    },
-    Body {
-        incoming: Box<Incoming>,
-        decoder: BodyDecoder,
-        since: Instant,
-    },
-    /// The application is at work.
-    Call {
-        answer: Answer,
-    },
-    /// The response is complete but not yet written.
-    Flush {
-        /// Whether the peer has been told of a refusal, and so need not be reported as lost.
-        is_refusal: bool,
-    },
-    /// We have sent a FIN and wait for the peer's, discarding what else it sends, so that it can
-    /// read our last response (RFC 9112 section 9.6).
-    Drain {
-        since: Instant,
-        discarded: usize,
-    },
-    Closed,
-}
-
-/// The way to the peer.
-struct Outgoing {
-    /// Bytes to send.
-    queue: ByteQueue,
-    /// When the peer last took a byte, or the first one came to be sent.
-    last_write: Instant,
-    /// The request in hand; meaningful from the end of its head to the end of its response.
-    exchange: Exchange,
-}
-
-impl Outgoing {
-    fn new(now: Instant) -> Self {
-        Self { queue: ByteQueue::default(), last_write: now, exchange: Exchange::default() }
-    }
-
-    /// Appends to the bytes for the peer.
-    fn write(&mut self, now: Now, write: impl FnOnce(&mut ResponseWriter<'_>)) {
-        if self.queue.is_empty() {
-            self.last_write = now.instant;
-        }
-        let exchange = &mut self.exchange;
-        self.queue.append(|out| {
-            let mut writer = ResponseWriter {
-                out,
-                unix_seconds: now.unix_seconds,
-                is_http11: exchange.is_http11,
-                keep_alive: exchange.keep_alive,
-                omit_body: exchange.omit_body,
-                cors_origin: exchange.cors_origin.as_deref(),
-            };
-            write(&mut writer);
-            exchange.keep_alive = writer.keep_alive;
-        });
-    }
-}
-
-/// What a response has to know of the request it answers.
-struct Exchange {
-    endpoint: Option<usize>,
-    received: u64,
-    announced: Option<u64>,
-    is_http11: bool,
-    keep_alive: bool,
-    omit_body: bool,
-    /// The origin of the page that it comes from, if that is not ours.
-    cors_origin: Option<Box<str>>,
-}
-
-impl Default for Exchange {
-    /// For answers to what is no request.
-    fn default() -> Self {
-        Self {
-            endpoint: None,
-            received: 0,
-            announced: None,
-            is_http11: true,
-            keep_alive: false,
-            omit_body: false,
-            cors_origin: None,
-        }
-    }
-}
-
 impl Session {
     /// A connection that has just been accepted.
     #[must_use]
-    pub fn new(config: Arc<Config>, now: Now) -> Self {
+    pub const fn new(config: Arc<Config>, now: Now) -> Self {
         Self {
             config,
-            state: State::Head { scan: HeadScan::default(), since: now.instant },
-            inbox: ByteQueue::default(),
-            outputs: Outputs::default(),
-            out: Outgoing::new(now.instant),
             next_key: 0,
             shutdown: None,
             is_half_closed: false,
+            since: now.instant,
+            room: None,
         }
     }
 
     /// Takes note of what happened. `now` must not lag behind that of earlier calls.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
-        if matches!(self.state, State::Closed) {
-            return;
+        if self.room.is_none() {
+            let is_heard = match input {
+                Input::Bytes(_) | Input::PeerClosed(_) | Input::Shutdown(_) => true,
+                Input::Timeout => self.poll_timeout().is_some_and(|at| at <= now.instant),
+                // There is no request that these could be about.
+                Input::Written(_)
+                | Input::Authorized(..)
+                | Input::Reply(..)
+                | Input::Notify(..)
+                | Input::Admit(..) => false,
+            };
+            if !is_heard {
+                return;
+            }
         }
-        match input {
-            Input::Bytes(bytes) => self.receive(now, bytes),
-            Input::PeerClosed(how) => self.peer_closed(how),
-            Input::Written(count) => self.written(now, count),
-            Input::Authorized(key, result) => self.authorized(now, key, result),
-            Input::Reply(key, reply) => self.reply(now, key, reply),
-            Input::Notify(key, notification) => self.notify(now, key, &notification),
-            Input::Admit(key, start) => self.admit(now, key, start),
-            Input::Timeout => self.timeout(now),
-            Input::Shutdown(until) => self.begin_shutdown(now, until),
+        let since = self.since;
+        Awake {
+            config: &self.config,
+            next_key: &mut self.next_key,
+            shutdown: &mut self.shutdown,
+            is_half_closed: &mut self.is_half_closed,
+            room: self.room.get_or_insert_with(|| Box::new(Room::new(since))),
+        }
+        .handle(now, input);
+    }
+
+    /// Takes what a session keeps for its requests, if it has none, to [lend](Self::lend) it to
+    /// whichever needs it first. A driver of many connections then holds no more of it than there are
+    /// requests at once, and a connection that is idle costs next to nothing.
+    #[must_use]
+    pub fn take_spare(&mut self) -> Option<Spare> {
+        let since = self.room.as_ref()?.idle_since()?;
+        self.since = since;
+        self.room.take().map(Spare)
+    }
+
+    /// Whether a request would find no room, which would have to be made.
+    #[must_use]
+    pub const fn wants_spare(&self) -> bool {
+        self.room.is_none()
+    }
+
+    /// Gives it room for its next request, if it has none.
+    pub fn lend(&mut self, spare: Spare) {
+        if self.room.is_none() {
+            let Spare(mut room) = spare;
+            room.reset(self.since);
+            self.room = Some(room);
         }
     }
 
     /// The next thing to do. Only [`handle`](Self::handle) makes more.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop(self.is_closed())
+        let room = self.room.as_mut()?;
+        let is_closed = room.is_closed();
+        room.outputs.pop(is_closed)
     }
 
     /// The bytes to be written now, possibly none. Only [`handle`](Self::handle) changes them.
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
-        debug_assert!(!self.is_closed() || self.out.queue.is_empty(), "no write after close");
-        self.out.queue.as_slice()
+        let Some(room) = &self.room else {
+            return &[];
+        };
+        debug_assert!(!room.is_closed() || room.out.queue.is_empty(), "no write after close");
+        room.out.queue.as_slice()
+    }
+
+    /// When [`Input::Timeout`] is due, if ever. Only [`handle`](Self::handle) changes it.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.room {
+            Some(room) => room.deadline(&self.config, self.shutdown),
+            None => Some(self.since + self.config.deadlines.idle),
+        }
     }
 
     /// Whether bytes from the peer are welcome. False while it pipelines faster than it is served,
     /// and when nothing it could send would be looked at.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        match self.state {
-            _ if self.is_half_closed => false,
-            State::Head { .. } | State::Body { .. } | State::Drain { .. } => true,
-            State::Authorize { .. } | State::Call { .. } | State::Flush { .. } => {
-                self.inbox.len() < self.config.limits.read_ahead
-            }
-            State::Closed => false,
-        }
+        !self.is_half_closed && self.room.as_ref().is_none_or(|room| room.wants_read(&self.config))
     }
 
     /// Whether the client keeps up with what it is sent. While it does not, a handler that reports
@@ -324,37 +274,26 @@ impl Session {
     /// the last has been written.
     #[must_use]
     pub fn can_notify(&self) -> bool {
-        match &self.state {
-            State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
-                self.out.queue.is_empty()
-            }
-            _ => self.out.queue.len() < self.config.limits.unsent,
-        }
+        self.room.as_ref().is_none_or(|room| room.can_notify(&self.config))
     }
 
     /// Whether [`Output::Close`] has been queued.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        self.room.as_ref().is_some_and(|room| room.is_closed())
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Head { .. } if self.waiting() == 0 => "Idle",
-            State::Head { .. } => "Head",
-            State::Authorize { .. } => "Authorize",
-            State::Body { .. } => "Body",
-            State::Call { .. } => "Call",
-            State::Flush { .. } => "Flush",
-            State::Drain { .. } => "Drain",
-            State::Closed => "Closed",
+        let (state, read_ahead, unsent) = match &self.room {
+            Some(room) => (room.name_of_state(), room.inbox.len(), room.out.queue.len()),
+            None => ("Idle", 0, 0),
         };
         f.debug_struct("Session")
             .field("state", &state)
-            .field("read_ahead", &self.inbox.len())
-            .field("unsent", &self.out.queue.len())
+            .field("read_ahead", &read_ahead)
+            .field("unsent", &unsent)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Exchange, Output, PeerClosed, Session, State};
+use super::awake::{Awake, Exchange, State};
+use super::{Output, PeerClosed};
 use crate::authorization::{Authorization, AuthorizationKey, Principal};
 use crate::call::{Call, CallKey, ResponseForm};
 use crate::endpoint::ResponseMode;
@@ -16,36 +17,36 @@ use crate::media::Accepts;
 use crate::request::Request;
 use crate::time::Now;
 
-impl Session {
+impl Awake<'_> {
     pub(super) fn receive(&mut self, now: Now, bytes: &[u8]) {
-        if self.is_half_closed {
+        if *self.is_half_closed {
             return;
         }
-        if let State::Drain { .. } = self.state {
+        if let State::Drain { .. } = self.room.state {
             return self.discard(bytes.len());
         }
-        if self.inbox.is_empty() {
+        if self.room.inbox.is_empty() {
             // Mostly a whole request, which is then looked at where it is.
             let mut rest = bytes;
             self.advance(now, &mut rest);
-            if !self.is_closed() {
-                self.inbox.push(rest);
+            if !self.room.is_closed() {
+                self.room.inbox.push(rest);
             }
         } else {
-            self.inbox.push(bytes);
+            self.room.inbox.push(bytes);
             self.advance_inbox(now);
         }
     }
 
     /// Goes on with bytes that had to wait.
     pub(super) fn advance_inbox(&mut self, now: Now) {
-        let inbox = core::mem::take(&mut self.inbox);
+        let inbox = core::mem::take(&mut self.room.inbox);
         let mut rest = inbox.as_slice();
         self.advance(now, &mut rest);
         let used = inbox.len() - rest.len();
-        if !self.is_closed() {
-            self.inbox = inbox;
-            self.inbox.consume(used);
+        if !self.room.is_closed() {
+            self.room.inbox = inbox;
+            self.room.inbox.consume(used);
         }
     }
 
@@ -54,7 +55,7 @@ impl Session {
     fn advance(&mut self, now: Now, input: &mut &[u8]) {
         loop {
             let before = input.len();
-            match self.state {
+            match self.room.state {
                 State::Head { .. } => self.advance_head(now, input),
                 State::Body { .. } => self.advance_body(now, input),
                 _ => return,
@@ -67,7 +68,7 @@ impl Session {
 
     fn advance_head(&mut self, now: Now, input: &mut &[u8]) {
         let limit = self.config.head_limit();
-        let State::Head { scan, since } = &mut self.state else {
+        let State::Head { scan, since } = &mut self.room.state else {
             return;
         };
         if scan.is_at_start() {
@@ -103,7 +104,7 @@ impl Session {
 
     fn begin_request(&mut self, now: Now, head: Head, input: &mut &[u8]) {
         let framing = head.framing();
-        self.out.exchange = Exchange {
+        self.room.out.exchange = Exchange {
             endpoint: None,
             received: 0,
             announced: match framing {
@@ -116,15 +117,15 @@ impl Session {
             omit_body: head.method() == Method::Head,
             cors_origin: None,
         };
-        let received = match admit(&self.config, &head) {
+        let received = match admit(self.config, &head) {
             Ok(admitted) => {
-                self.out.exchange.endpoint = Some(admitted.found.endpoint());
-                let received = Received::new(&self.config, head, &admitted);
-                self.out.exchange.cors_origin = admitted.cors_origin;
+                self.room.out.exchange.endpoint = Some(admitted.found.endpoint());
+                let received = Received::new(self.config, head, &admitted);
+                self.room.out.exchange.cors_origin = admitted.cors_origin;
                 received
             }
             Err((endpoint, refusal)) => {
-                self.out.exchange.endpoint = endpoint;
+                self.room.out.exchange.endpoint = endpoint;
                 Err(refusal)
             }
         };
@@ -153,15 +154,15 @@ impl Session {
 
     /// Asks whether a request may be let in.
     fn authorize(&mut self, now: Now, incoming: Incoming) {
-        let key = AuthorizationKey(self.next_key);
-        self.next_key += 1;
-        self.outputs.push(Output::Authorize(Authorization {
+        let key = AuthorizationKey(*self.next_key);
+        *self.next_key += 1;
+        self.room.outputs.push(Output::Authorize(Authorization {
             key,
             endpoint: incoming.endpoint(),
             head: Box::new(incoming.head().clone()),
         }));
         let incoming = Box::new(incoming);
-        self.state = State::Authorize { key, incoming, since: now.instant };
+        self.room.state = State::Authorize { key, incoming, since: now.instant };
     }
 
     /// Lets in the request that waits for that, or does not.
@@ -171,23 +172,23 @@ impl Session {
         key: AuthorizationKey,
         result: Result<Principal, Denial>,
     ) {
-        let state = core::mem::replace(&mut self.state, State::Closed);
+        let state = core::mem::replace(&mut self.room.state, State::Closed);
         let mut incoming = match state {
             State::Authorize { key: waiting, incoming, .. } if waiting == key => incoming,
             state => {
-                self.state = state;
+                self.room.state = state;
                 return;
             }
         };
         match result {
             Ok(principal) => {
                 incoming.let_in(principal);
-                let inbox = core::mem::take(&mut self.inbox);
+                let inbox = core::mem::take(&mut self.room.inbox);
                 let mut rest = inbox.as_slice();
                 self.begin_body(now, *incoming, &mut rest);
                 let used = inbox.len() - rest.len();
-                self.inbox = inbox;
-                self.inbox.consume(used);
+                self.room.inbox = inbox;
+                self.room.inbox.consume(used);
             }
             Err(denial) => {
                 self.leave_body(incoming.head().framing());
@@ -200,14 +201,14 @@ impl Session {
     /// Goes on with the FIN of a peer that was waiting to be let in: only now is it known whether
     /// its request is complete.
     pub(super) fn end_authorization(&mut self) {
-        if self.is_half_closed {
+        if *self.is_half_closed {
             self.peer_closed(PeerClosed::Fin);
         }
     }
 
     /// A body that nobody will read still has to pass before the next request could.
     pub(super) fn leave_body(&mut self, framing: Framing) {
-        self.out.exchange.keep_alive &= framing == Framing::Empty;
+        self.room.out.exchange.keep_alive &= framing == Framing::Empty;
     }
 
     fn begin_body(&mut self, now: Now, mut incoming: Incoming, input: &mut &[u8]) {
@@ -216,7 +217,7 @@ impl Session {
             return self.finish_request(now, incoming);
         }
         if incoming.head().expects_continue() {
-            self.out.write(now, |writer| ResponseWriter::write_continue(writer.out));
+            self.room.out.write(now, |writer| ResponseWriter::write_continue(writer.out));
         }
         incoming.reserve();
         let mut decoder = BodyDecoder::new(framing, &self.config.limits);
@@ -225,21 +226,21 @@ impl Session {
             Ok(true) => self.finish_request(now, incoming),
             Ok(false) => {
                 let (incoming, since) = (Box::new(incoming), now.instant);
-                self.state = State::Body { incoming, decoder, since };
+                self.room.state = State::Body { incoming, decoder, since };
             }
             Err(refusal) => self.refuse_and_close(now, refusal),
         }
     }
 
     fn advance_body(&mut self, now: Now, input: &mut &[u8]) {
-        let state = core::mem::replace(&mut self.state, State::Closed);
+        let state = core::mem::replace(&mut self.room.state, State::Closed);
         let State::Body { mut incoming, mut decoder, since } = state else {
-            self.state = state;
+            self.room.state = state;
             return;
         };
         match self.read_body(&mut incoming, &mut decoder, input) {
             Ok(true) => self.finish_request(now, *incoming),
-            Ok(false) => self.state = State::Body { incoming, decoder, since },
+            Ok(false) => self.room.state = State::Body { incoming, decoder, since },
             Err(refusal) => self.refuse_and_close(now, refusal),
         }
     }
@@ -254,7 +255,7 @@ impl Session {
         loop {
             match decoder.next(input, incoming.room(), self.config.body_limit())? {
                 Progress::Data(piece) => {
-                    self.out.exchange.received += piece.len() as u64;
+                    self.room.out.exchange.received += piece.len() as u64;
                     incoming.push(piece);
                 }
                 Progress::NeedMore => return Ok(false),
@@ -265,12 +266,12 @@ impl Session {
 
     fn finish_request(&mut self, now: Now, incoming: Incoming) {
         let endpoint = incoming.endpoint();
-        match incoming.finish(&self.config) {
+        match incoming.finish(self.config) {
             Ok(Outcome::Call(request, accepts)) => {
                 let call = self.call(endpoint, request, self.form(endpoint, accepts, false));
                 let answer = Answer::new(&call, now.instant);
-                self.outputs.push(Output::Call(call));
-                self.state = State::Call { answer };
+                self.room.outputs.push(Output::Call(call));
+                self.room.state = State::Call { answer };
                 if self.shutdown.is_some() {
                     self.end_endless(now);
                 }
@@ -320,15 +321,15 @@ impl Session {
         let mut answer = Answer::batch(&calls, ready, form, now.instant);
         if answer.is_done() {
             self.begin_flush(false);
-            return self.out.write(now, |writer| answer.finish_batch(writer, now.instant));
+            return self.room.out.write(now, |writer| answer.finish_batch(writer, now.instant));
         }
-        self.outputs.extend(calls.into_iter().map(Output::Call));
-        self.state = State::Call { answer };
+        self.room.outputs.extend(calls.into_iter().map(Output::Call));
+        self.room.state = State::Call { answer };
     }
 
     fn call(&mut self, endpoint: usize, request: Box<Request>, form: ResponseForm) -> Call {
-        let key = CallKey(self.next_key);
-        self.next_key += 1;
+        let key = CallKey(*self.next_key);
+        *self.next_key += 1;
         Call { key, endpoint, request, form, ready: Vec::new() }
     }
 
@@ -346,19 +347,19 @@ impl Session {
     pub(super) fn refuse_head(&mut self, now: Now, raw: &[u8], refusal: Refusal) {
         // A HEAD is answered without a body even if nothing else of it could be read.
         let omit_body = raw.starts_with(b"HEAD ");
-        self.out.exchange = Exchange { omit_body, ..Exchange::default() };
+        self.room.out.exchange = Exchange { omit_body, ..Exchange::default() };
         self.refuse(now, refusal);
     }
 
     /// Refuses a request in whose body something is wrong, and behind which no other could be
     /// found.
     pub(super) fn refuse_and_close(&mut self, now: Now, refusal: Refusal) {
-        self.out.exchange.keep_alive = false;
+        self.room.out.exchange.keep_alive = false;
         self.refuse(now, refusal);
     }
 
     /// Waits for the next request.
     pub(super) fn wait_for_request(&mut self, now: Now) {
-        self.state = State::Head { scan: HeadScan::default(), since: now.instant };
+        self.room.state = State::Head { scan: HeadScan::default(), since: now.instant };
     }
 }

@@ -1,6 +1,7 @@
 //! From replies to bytes, and on to the next request.
 
-use super::{Event, Output, Session, State};
+use super::awake::{Awake, KEPT_BUFFER, State};
+use super::{Event, Output};
 use crate::call::{CallKey, Notification, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
@@ -13,7 +14,7 @@ use crate::hub::StreamStart;
 use crate::jsonrpc::Id;
 use crate::time::Now;
 
-impl Session {
+impl Awake<'_> {
     pub(super) fn reply(&mut self, now: Now, key: CallKey, reply: Reply) {
         match reply {
             Reply::Refused(refusal) if !self.is_streaming() => {
@@ -30,12 +31,12 @@ impl Session {
 
     /// Whether the response in hand has become an event stream, which cannot take its status back.
     fn is_streaming(&self) -> bool {
-        matches!(&self.state, State::Call { answer } if answer.is_streaming())
+        matches!(&self.room.state, State::Call { answer } if answer.is_streaming())
     }
 
     /// Refuses a call that has come out already, and with it the others of its batch.
     fn refuse_calls(&mut self, now: Now, key: CallKey, refusal: Refusal) {
-        let State::Call { answer } = &self.state else {
+        let State::Call { answer } = &self.room.state else {
             return;
         };
         let Some((_, messages)) = answer.open().find(|(open, _)| *open == key) else {
@@ -43,7 +44,7 @@ impl Session {
         };
         let id = messages.id().cloned();
         let others = answer.open().map(|(open, _)| open).filter(|open| *open != key);
-        self.outputs.extend(others.map(Output::Cancelled));
+        self.room.outputs.extend(others.map(Output::Cancelled));
         self.refuse_with_id(now, id.as_ref(), refusal);
     }
 
@@ -62,24 +63,24 @@ impl Session {
     pub(super) fn answer_immediate(&mut self, now: Now, endpoint: usize, immediate: &Immediate) {
         self.begin_flush(false);
         let endpoint = &self.config.endpoints[endpoint];
-        self.out.write(now, |writer| write_immediate(writer, endpoint, immediate));
+        self.room.out.write(now, |writer| write_immediate(writer, endpoint, immediate));
     }
 
     pub(super) fn answer_metadata(&mut self, now: Now, endpoint: usize) {
         self.begin_flush(false);
         if let Some(resource) = &self.config.endpoints[endpoint].protected_resource {
-            self.out.write(now, |writer| write_metadata(writer, resource));
+            self.room.out.write(now, |writer| write_metadata(writer, resource));
         }
     }
 
     pub(super) fn answer_accepted(&mut self, now: Now) {
         self.begin_flush(false);
-        self.out.write(now, write_accepted);
+        self.room.out.write(now, write_accepted);
     }
 
     pub(super) fn answer_preflight(&mut self, now: Now, fields: &str) {
         self.begin_flush(false);
-        self.out.write(now, |writer| write_preflight(writer, fields));
+        self.room.out.write(now, |writer| write_preflight(writer, fields));
     }
 
     pub(super) fn answer_failure(&mut self, now: Now, failure: &Failure) {
@@ -88,7 +89,7 @@ impl Session {
         }
         // It was answered, if with an error: to lose that is to lose a request.
         self.begin_flush(false);
-        self.out.write(now, |writer| write_failure(writer, failure));
+        self.room.out.write(now, |writer| write_failure(writer, failure));
     }
 
     pub(super) fn refuse(&mut self, now: Now, refusal: Refusal) {
@@ -97,14 +98,16 @@ impl Session {
 
     fn refuse_with_id(&mut self, now: Now, id: Option<&Id>, refusal: Refusal) {
         self.begin_flush(true);
-        let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
-        self.out.write(now, |writer| write_refusal(writer, endpoint, id, &refusal));
-        self.outputs
-            .push(Output::Event(Event::Refused { endpoint: self.out.exchange.endpoint, refusal }));
+        let endpoint = self.room.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
+        self.room.out.write(now, |writer| write_refusal(writer, endpoint, id, &refusal));
+        self.room.outputs.push(Output::Event(Event::Refused {
+            endpoint: self.room.out.exchange.endpoint,
+            refusal,
+        }));
     }
 
     pub(super) fn begin_flush(&mut self, is_refusal: bool) {
-        self.state = State::Flush { is_refusal };
+        self.room.state = State::Flush { is_refusal };
     }
 
     /// Goes on with the response in hand, if it answers the call named `key`. If it is complete
@@ -115,23 +118,23 @@ impl Session {
         key: CallKey,
         with: impl FnOnce(&mut Answer, &mut ResponseWriter<'_>, &Endpoint),
     ) {
-        let endpoint = self.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
-        let (State::Call { answer }, Some(endpoint)) = (&mut self.state, endpoint) else {
+        let endpoint = self.room.out.exchange.endpoint.and_then(|at| self.config.endpoints.get(at));
+        let (State::Call { answer }, Some(endpoint)) = (&mut self.room.state, endpoint) else {
             return;
         };
         if !answer.has(key) {
             return;
         }
         let was_streaming = answer.is_streaming_session();
-        self.out.write(now, |writer| with(answer, writer, endpoint));
+        self.room.out.write(now, |writer| with(answer, writer, endpoint));
         if answer.is_done() {
             self.begin_flush(false);
             // A stream that ends with the connection may have nothing left to say.
-            if self.out.queue.is_empty() {
+            if self.room.out.queue.is_empty() {
                 self.flushed(now);
             }
         } else if !was_streaming && answer.is_streaming_session() {
-            self.outputs.push(Output::StreamBegun(key));
+            self.room.outputs.push(Output::StreamBegun(key));
         }
     }
 
@@ -139,21 +142,23 @@ impl Session {
         if count == 0 {
             return;
         }
-        self.out.queue.consume(count);
-        self.out.last_write = now.instant;
-        if matches!(self.state, State::Flush { .. }) && self.out.queue.is_empty() {
+        let is_flushing = matches!(self.room.state, State::Flush { .. });
+        // In the middle of a response, it may be long until there is more to say.
+        self.room.out.queue.consume_keeping(count, if is_flushing { KEPT_BUFFER } else { 0 });
+        self.room.out.last_write = now.instant;
+        if is_flushing && self.room.out.queue.is_empty() {
             self.flushed(now);
         }
     }
 
     /// The response is out: on to the next request, or to the end.
     fn flushed(&mut self, now: Now) {
-        if self.out.exchange.keep_alive && self.shutdown.is_none() && !self.is_half_closed {
+        if self.room.out.exchange.keep_alive && self.shutdown.is_none() && !*self.is_half_closed {
             self.wait_for_request(now);
-            if !self.inbox.is_empty() {
+            if !self.room.inbox.is_empty() {
                 self.advance_inbox(now);
             }
-        } else if self.is_half_closed {
+        } else if *self.is_half_closed {
             self.close();
         } else {
             self.begin_drain(now);

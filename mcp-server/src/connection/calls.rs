@@ -47,8 +47,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                     sight.finds(&call);
                     let counted = mount.counters.count_call();
                     let begin = Begin { call, asking };
-                    self.calls.push(InFlight::start(&*handler, begin, session, sight, counted));
-                    return;
+                    let call = InFlight::start(&*handler, begin, session, sight, counted);
+                    return self.work().calls.push(call);
                 }
                 Err(error) => Reply::Error(error),
             },
@@ -83,7 +83,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             is_hidden: mount.live.hides_subject_of(call.request()),
         };
         // The calls of a batch come one after the other.
-        let reader = self.readings.last().map(|reading| reading.key);
+        let reader = self.work.as_ref().and_then(|work| Some(work.readings.last()?.key));
         let is_opened = call.request().method() == McpMethod::OpenStream;
         let hub = &mount.live.hub;
         match hub.with(|hub| hub.admit(now.instant, call, reader, caller)) {
@@ -92,7 +92,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 Some(hook) => {
                     let begin = Begin { call, asking: Asking::default() };
                     let counted = mount.counters.count_call();
-                    self.calls.push(InFlight::start(&**hook, begin, None, sight, counted));
+                    let call = InFlight::start(&**hook, begin, None, sight, counted);
+                    self.work().calls.push(call);
                 }
                 None => {
                     let reply = self.open_session(now, endpoint, Some(call.request()));
@@ -148,10 +149,14 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         self.handle(now, Input::Reply(key, reply));
     }
 
+    fn call_at(&mut self, at: usize) -> Option<&mut InFlight> {
+        self.work.as_mut()?.calls.get(at)
+    }
+
     /// Whether anything happened.
     pub(super) fn poll_calls(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let (mut happened, mut at) = (false, 0);
-        while let Some(call) = self.calls.get(at) {
+        while let Some(call) = self.call_at(at) {
             let key = call.key;
             happened |= if call.session.is_some() {
                 self.poll_session_call(cx, now, at)
@@ -159,7 +164,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 self.poll_call(cx, now, at)
             };
             // Another has taken the place of one that is done.
-            if self.calls.get(at).is_some_and(|call| call.key == key) {
+            if self.call_at(at).is_some_and(|call| call.key == key) {
                 at += 1;
             }
         }
@@ -167,7 +172,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     }
 
     fn poll_session_call(&mut self, cx: &mut Context<'_>, now: Now, at: usize) -> bool {
-        let Some(call) = self.calls.get(at) else {
+        let Some(call) = self.call_at(at) else {
             return false;
         };
         let key = call.key;
@@ -182,7 +187,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     }
 
     fn poll_call(&mut self, cx: &mut Context<'_>, now: Now, at: usize) -> bool {
-        let Some(call) = self.calls.get(at) else {
+        let Some(call) = self.work.as_mut().and_then(|work| work.calls.get(at)) else {
             return false;
         };
         let (key, endpoint) = (call.key, call.endpoint);
@@ -217,7 +222,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Answers a call of a session with what did not go by its stream.
     fn reply_directly(&mut self, now: Now, key: CallKey, reply: Option<Reply>) {
         if let Some(reply) = reply {
-            self.stop_reading_for(key);
+            self.work().stop_reading_for(key);
             self.handle(now, Input::Reply(key, reply));
         }
     }
@@ -226,15 +231,18 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         if self.entry.is_shutting_down() {
             self.entry.count_finished();
         }
-        self.calls.take(key)
+        self.work.as_mut()?.calls.take(key)
     }
 
     /// Goes on with calls whose clients have gone: without a session, their results are nobody's.
     pub(super) fn poll_handed_over(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let Some(work) = &mut self.work else {
+            return false;
+        };
         let entry = &self.entry;
         let is_shutting_down = entry.is_shutting_down();
         let mut happened = false;
-        self.handed_over.retain_mut(|call| {
+        work.handed_over.retain_mut(|call| {
             let is_done = if call.session.is_some() {
                 match call.poll_in_session(cx, now.instant) {
                     InSession::Pending(has_said) => {

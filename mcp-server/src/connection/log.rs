@@ -27,7 +27,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 #[cfg(feature = "metrics")]
                 crate::meters::lost(lost, self.server_name(lost.endpoint));
                 // Still there: what becomes of the call is said after this.
-                let call = self.calls.iter().next().filter(|_| lost.stage == Lost::InCall);
+                let call = self.work.as_ref().and_then(|work| work.calls.iter().next());
+                let call = call.filter(|_| lost.stage == Lost::InCall);
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),

@@ -23,10 +23,9 @@ use mcp_proto::{
 };
 
 use crate::authorizer::Authorizing;
-use crate::counters::Counted;
 use crate::endpoints::Shared;
 use crate::in_flight::{Calls, InFlight};
-use crate::machine::Machine;
+use crate::machine::{Machine, Spares};
 use crate::registry::Entry;
 use crate::runtime::Timer;
 use crate::session_call::Reading;
@@ -41,6 +40,7 @@ const TURNS: usize = 32;
 
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into());
+    static SPARES: RefCell<Spares> = RefCell::default();
 }
 
 /// One connection being served: a future that is done when the connection is closed and the work
@@ -59,6 +59,22 @@ pub struct Connection<S, T, M = Session> {
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
     timer_at: Option<Instant>,
+    /// In a box, which a connection that is idle need not have.
+    work: Option<Box<Work>>,
+    /// Whether bytes were written that the stream may still hold.
+    needs_flush: bool,
+    /// Whether our half has to be closed.
+    is_closing: bool,
+    /// When a shutdown stops waiting, once one has begun.
+    shutdown: Option<Instant>,
+    // Dropped before the entry, so that whoever waits for that finds the counters at zero.
+    counted: Option<CountedConnection>,
+    entry: Entry,
+}
+
+/// What is being done for a client.
+#[derive(Default)]
+struct Work {
     /// A request that waits to be let in.
     authorizing: Option<Authorizing>,
     calls: Calls,
@@ -68,15 +84,32 @@ pub struct Connection<S, T, M = Session> {
     readings: Vec<Reading>,
     /// Calls that go on without a response of this connection.
     handed_over: Vec<InFlight>,
-    /// Whether bytes were written that the stream may still hold.
-    needs_flush: bool,
-    /// Whether our half has to be closed.
-    is_closing: bool,
-    /// When a shutdown stops waiting, once one has begun.
-    shutdown: Option<Instant>,
-    // Dropped before the entry, so that whoever waits for that finds the counters at zero.
-    counted: Vec<Counted>,
-    entry: Entry,
+}
+
+impl Work {
+    fn is_done(&self) -> bool {
+        self.authorizing.is_none()
+            && self.calls.is_empty()
+            && self.subscriptions.is_empty()
+            && self.readings.is_empty()
+            && self.handed_over.is_empty()
+    }
+}
+
+/// Has a connection counted with each server that it can reach, for as long as this lives.
+struct CountedConnection(Arc<Shared>);
+
+impl CountedConnection {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.mounts.iter().for_each(|mount| mount.counters.begin_connection());
+        Self(shared)
+    }
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.mounts.iter().for_each(|mount| mount.counters.end_connection());
+    }
 }
 
 impl<S, T: Timer> Connection<S, T> {
@@ -111,17 +144,13 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         Self {
             session,
             entry: shared.registry.enter(),
-            counted: shared.mounts.iter().map(|mount| mount.counters.count_connection()).collect(),
+            counted: Some(CountedConnection::new(shared.clone())),
             shared,
             stream: Some(stream),
             peer,
             timer,
             timer_at: None,
-            authorizing: None,
-            calls: Calls::default(),
-            subscriptions: Vec::new(),
-            readings: Vec::new(),
-            handed_over: Vec::new(),
+            work: None,
             needs_flush: false,
             is_closing: false,
             shutdown: None,
@@ -132,29 +161,36 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         self.session.handle(now, input);
     }
 
+    fn work(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+
     /// Acts on what the session wants done.
     fn take_outputs(&mut self, now: Now) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Authorize(authorization) => self.begin_authorization(now, authorization),
                 Output::AuthorizationCancelled(key) => {
-                    self.authorizing.take_if(|authorizing| authorizing.key == key);
+                    self.work().authorizing.take_if(|authorizing| authorizing.key == key);
                 }
                 Output::Call(call) => self.begin_call(now, call),
                 Output::Cancelled(key) => {
                     let is_over = self.shutdown.is_some_and(|until| until <= now.instant);
-                    if self.calls.take(key).is_some() && is_over {
+                    let work = self.work();
+                    let was_called = work.calls.take(key).is_some();
+                    work.subscriptions.retain(|subscription| subscription.call != key);
+                    work.stop_reading_for(key);
+                    if was_called && is_over {
                         self.entry.count_cut();
                     }
-                    self.subscriptions.retain(|subscription| subscription.call != key);
-                    self.stop_reading_for(key);
                 }
                 Output::HandedOver(key) => {
-                    self.stop_reading_for(key);
-                    self.handed_over.extend(self.calls.take(key));
+                    let work = self.work();
+                    work.stop_reading_for(key);
+                    work.handed_over.extend(work.calls.take(key));
                 }
                 Output::StreamBegun(key) => {
-                    let mut readings = self.readings.iter();
+                    let mut readings = self.work().readings.iter();
                     if let Some(reading) = readings.find(|reading| reading.calls.contains(&key)) {
                         reading.begin();
                     }
@@ -163,7 +199,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 Output::ShutdownWrite => self.is_closing = true,
                 Output::Close => {
                     self.stream = None;
-                    self.counted.clear();
+                    self.counted = None;
                 }
             }
         }
@@ -172,7 +208,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     fn begin_authorization(&mut self, now: Now, authorization: Authorization) {
         match &self.shared.mounts[authorization.endpoint()].authorize {
             Some(authorize) => {
-                self.authorizing = Some(Authorizing::start(authorize, authorization, now));
+                let authorizing = Authorizing::start(authorize, authorization, now);
+                self.work().authorizing = Some(authorizing);
             }
             None => {
                 debug_assert!(false, "an endpoint waits for an authorizer that is not there");
@@ -182,15 +219,20 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         }
     }
 
+    fn has_handed_over(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| !work.handed_over.is_empty())
+    }
+
     /// Whether somebody was let in, or was not.
     fn poll_authorization(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
-        let Some(authorizing) = &mut self.authorizing else {
+        let work = self.work.as_mut();
+        let Some(authorizing) = work.and_then(|work| work.authorizing.as_mut()) else {
             return false;
         };
         let key = authorizing.key;
         match authorizing.poll(cx) {
             Poll::Ready(result) => {
-                self.authorizing = None;
+                self.work().authorizing = None;
                 self.handle(now, Input::Authorized(key, result));
                 true
             }
@@ -216,12 +258,13 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let deadline = if self.session.is_closed() {
             // The session is gone, and with it its deadlines; only a shutdown is left.
-            self.shutdown.filter(|_| !self.handed_over.is_empty())
+            self.shutdown.filter(|_| self.has_handed_over())
         } else {
             self.session.poll_timeout()
         };
         // Those that have passed were seen to when their calls were polled.
-        let in_flight = self.calls.iter().chain(&self.handed_over);
+        let in_flight =
+            self.work.iter().flat_map(|work| work.calls.iter().chain(&work.handed_over));
         let answers = in_flight.filter_map(|call| call.session.as_ref()?.deadline);
         let answers = answers.filter(|deadline| *deadline > now.instant);
         let Some(deadline) = answers.chain(deadline).min() else {
@@ -229,7 +272,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         };
         if deadline <= now.instant {
             if self.session.is_closed() {
-                self.handed_over.drain(..).for_each(|_| self.entry.count_cut());
+                let cut = self.work.take().map_or(0, |work| work.handed_over.len());
+                (0..cut).for_each(|_| self.entry.count_cut());
             } else {
                 self.handle(now, Input::Timeout);
             }
@@ -296,6 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
                 Poll::Ready(Ok(count)) => Input::Bytes(&buffer[..count]),
                 Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
             };
+            SPARES.with_borrow_mut(|spares| self.session.borrow(spares));
             self.session.handle(now, input);
             true
         })
@@ -310,6 +355,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
         for _ in 0..TURNS {
             let now = this.shared.now();
             let mut happened = this.poll_shutdown(cx, now);
+            // First, so that mostly a request is read, served and answered in one turn.
+            happened |= this.poll_read(cx, now);
             this.take_outputs(now);
             happened |= this.poll_authorization(cx, now);
             happened |= this.poll_calls(cx, now);
@@ -317,16 +364,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
             happened |= this.poll_subscriptions(cx, now);
             happened |= this.poll_readings(cx, now);
             happened |= this.poll_write(cx, now);
-            happened |= this.poll_read(cx, now);
-            happened |= this.poll_timer(cx, now);
+            // While there is something to do, the timer matters only where it may have gone off.
+            if !happened || this.timer_at.is_none_or(|at| at <= now.instant) {
+                happened |= this.poll_timer(cx, now);
+            }
             if happened {
                 continue;
             }
-            return if this.stream.is_none() && this.handed_over.is_empty() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            };
+            if this.stream.is_none() && !this.has_handed_over() {
+                return Poll::Ready(());
+            }
+            this.work.take_if(|work| work.is_done());
+            SPARES.with_borrow_mut(|spares| this.session.give_back(spares));
+            return Poll::Pending;
         }
         cx.waker().wake_by_ref();
         Poll::Pending

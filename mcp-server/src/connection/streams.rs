@@ -5,7 +5,7 @@ use std::task::Context;
 
 use mcp_proto::{CallKey, FromStream, Input, Notification, Now, ReaderKey, Reply, SubscribeError};
 
-use super::Connection;
+use super::{Connection, Work};
 use crate::counters::Counted;
 use crate::machine::Machine;
 use crate::runtime::Timer;
@@ -22,29 +22,27 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         call: CallKey,
         counted: Option<Counted>,
     ) {
-        if let Some(known) = self.readings.iter_mut().find(|reading| reading.key == reader) {
+        let shared = self.shared.clone();
+        let work = self.work();
+        if let Some(known) = work.readings.iter_mut().find(|reading| reading.key == reader) {
             return known.calls.push(call);
         }
-        let mut reading = Reading::new(self.shared.clone(), endpoint, reader, counted);
+        let mut reading = Reading::new(shared, endpoint, reader, counted);
         reading.calls.push(call);
         // Mostly there is one.
-        self.readings.reserve_exact(1);
-        self.readings.push(reading);
+        work.readings.reserve_exact(1);
+        work.readings.push(reading);
     }
 
-    /// That call gets nothing more from the stream that is read for it.
-    pub(super) fn stop_reading_for(&mut self, call: CallKey) {
-        self.readings.retain_mut(|reading| {
-            reading.calls.retain(|other| *other != call);
-            !reading.calls.is_empty()
-        });
+    fn reading_at(&self, at: usize) -> Option<&Reading> {
+        self.work.as_ref()?.readings.get(at)
     }
 
     /// Passes on what there is in the streams of sessions, as fast as the client reads.
     pub(super) fn poll_readings(&mut self, cx: &Context<'_>, now: Now) -> bool {
         let (mut happened, mut at) = (false, 0);
         // All of it, so that the last event and the end of the stream leave in one write.
-        while let Some(reading) = self.readings.get(at).filter(|_| self.session.can_notify()) {
+        while let Some(reading) = self.reading_at(at).filter(|_| self.session.can_notify()) {
             let next = reading.poll_next(cx, now.instant);
             happened |= next.is_some();
             match next {
@@ -58,7 +56,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Passes on all that there is, at once: the client is about to hear no more.
     pub(super) fn flush_readings(&mut self, now: Now) {
         let mut at = 0;
-        while let Some(reading) = self.readings.get(at) {
+        while let Some(reading) = self.reading_at(at) {
             match reading.next(now.instant) {
                 Some(next) => self.pass_on(now, at, next),
                 None => at += 1,
@@ -70,15 +68,16 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     fn pass_on(&mut self, now: Now, at: usize, next: FromStream) {
         match next {
             FromStream::Event(event) => {
-                if let Some(key) = self.readings[at].calls.first().copied() {
+                if let Some(key) = self.reading_at(at).and_then(|it| it.calls.first()).copied() {
                     self.handle(now, Input::Notify(key, Notification::Event(event)));
                 }
             }
             FromStream::End => {
-                let calls = take(&mut self.readings.swap_remove(at).calls);
+                let calls = take(&mut self.work().readings.swap_remove(at).calls);
                 for key in calls {
                     // If the call is not done, its client will come back for the rest.
-                    self.handed_over.extend(self.calls.take(key));
+                    let work = self.work();
+                    work.handed_over.extend(work.calls.take(key));
                     self.handle(now, Input::Reply(key, Reply::NoResponse));
                 }
             }
@@ -94,9 +93,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     ) {
         match subscription {
             Ok(subscription) => {
+                let subscriptions = &mut self.work().subscriptions;
                 // Mostly there is one.
-                self.subscriptions.reserve_exact(1);
-                self.subscriptions.push(subscription);
+                subscriptions.reserve_exact(1);
+                subscriptions.push(subscription);
                 // What counts is how long it takes until it is there, not how long the client listens.
                 sight.end(&Reply::SubscriptionEnded);
                 self.handle(now, Input::Notify(key, Notification::Subscribed));
@@ -108,7 +108,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Passes on changes that the client listens for, as fast as it reads.
     pub(super) fn poll_subscriptions(&mut self, cx: &Context<'_>, now: Now) -> bool {
         let mut happened = false;
-        for subscription in &self.subscriptions {
+        for subscription in self.work.iter().flat_map(|work| &work.subscriptions) {
             if !self.session.can_notify() {
                 break;
             }
@@ -124,11 +124,21 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Passes on all that is pending, at once: the client is about to hear no more. It is no more
     /// than what it asked for.
     pub(super) fn flush_subscriptions(&mut self, now: Now) {
-        for subscription in &self.subscriptions {
+        for subscription in self.work.iter().flat_map(|work| &work.subscriptions) {
             while let Some(change) = subscription.next_change() {
                 let changed = Notification::Changed(change);
                 self.session.handle(now, Input::Notify(subscription.call, changed));
             }
         }
+    }
+}
+
+impl Work {
+    /// That call gets nothing more from the stream that is read for it.
+    pub(super) fn stop_reading_for(&mut self, call: CallKey) {
+        self.readings.retain_mut(|reading| {
+            reading.calls.retain(|other| *other != call);
+            !reading.calls.is_empty()
+        });
     }
 }

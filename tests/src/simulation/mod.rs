@@ -16,7 +16,7 @@ use sessions::Reading;
 
 use mcp_proto::{
     AuthorizationKey, Config, Denial, Event, Input, Instant, Notification, Now, Output, PeerClosed,
-    Principal, Session,
+    Principal, Session, Spare,
 };
 
 use crate::application::{Application, Task};
@@ -171,6 +171,8 @@ pub struct Simulation<'a> {
     /// Shared with the session, and so not to be counted as its own.
     config: Arc<Config>,
     session: Session,
+    /// What it has left for whoever needs it.
+    spare: Option<Spare>,
     application: Application,
     /// All requests that have waited to be let in.
     authorizations: Vec<AuthorizationKey>,
@@ -224,6 +226,7 @@ impl<'a> Simulation<'a> {
             meter,
             config,
             session,
+            spare: None,
             application,
             authorizations: Vec::new(),
             waiting: None,
@@ -269,6 +272,7 @@ impl<'a> Simulation<'a> {
         self.trace.calls = self.metered(|this| this.application.take_calls());
         (self.meter)(true);
         drop(self.session);
+        drop(self.spare);
         drop(self.application);
         (self.meter)(false);
         drop(self.config);
@@ -532,7 +536,18 @@ impl<'a> Simulation<'a> {
     fn handle_written(&mut self, given: Given, input: Input<'_>, written: usize) {
         let kept = self.session.transmit().len() - written;
         let now = now(self.script, self.clock);
-        self.metered(|this| this.session.handle(now, input));
+        self.metered(|this| {
+            // Its room comes and goes, as with a driver of many sessions. Nobody must notice.
+            if let Some(spare) = this.session.take_spare() {
+                this.spare = Some(spare);
+            }
+            if this.trace.turns.len() % 2 == 0
+                && let Some(spare) = this.spare.take()
+            {
+                this.session.lend(spare);
+            }
+            this.session.handle(now, input);
+        });
         self.note(given, kept);
     }
 

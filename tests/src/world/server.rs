@@ -9,7 +9,7 @@ use mcp_proto::{
     ElicitRequest, ElicitSchema, Endpoint, FromStream, Hub, HubDeadlines, HubLimits, Input,
     InputRequest, Instant, MemoryLog, News, Notification, Now, Output, PeerClosed, Progress,
     QuestionKey, ReaderKey, ReplayLog, Reply, ServerInfo, ServerRequest, Session, SessionCallKey,
-    SessionId, StreamKey,
+    SessionId, Spare, StreamKey,
 };
 
 use super::Random;
@@ -22,6 +22,8 @@ pub(super) struct Server {
     clock: Instant,
     /// By number, in the order in which they were opened; none is ever taken away.
     pub(super) connections: Vec<Connection>,
+    /// What connections without a request have left for others.
+    spares: Vec<Spare>,
     works: BTreeMap<u64, Work>,
     last_number: u64,
 }
@@ -112,6 +114,7 @@ impl Server {
             log,
             clock: Instant::from_micros(1_000_000),
             connections: Vec::new(),
+            spares: Vec::new(),
             works: BTreeMap::new(),
             last_number: 0,
         }
@@ -320,8 +323,15 @@ impl Server {
 
     fn handle(&mut self, at: usize, input: Input<'_>) {
         let now = self.now();
-        self.connections[at].session.handle(now, input);
+        let session = &mut self.connections[at].session;
+        if session.wants_spare()
+            && let Some(spare) = self.spares.pop()
+        {
+            session.lend(spare);
+        }
+        session.handle(now, input);
         self.take_outputs(at);
+        self.spares.extend(self.connections[at].session.take_spare());
     }
 
     fn take_outputs(&mut self, at: usize) {

@@ -19,7 +19,7 @@ use crate::counters::Counters;
 use crate::housekeeping::Housekeeping;
 use crate::live::Live;
 use crate::offered::OfferError;
-use crate::registry::{Registry, Report};
+use crate::registry::{Entry, Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
 use crate::runtime::Timer;
 use crate::server::{BoxError, InitializeHook, Server, StopHook};
@@ -221,7 +221,7 @@ impl Endpoints {
             shared: Arc::new(Shared {
                 config: Arc::new(config),
                 mounts,
-                registry: Arc::new(Registry::new()),
+                registry: Registry::new(),
                 clock: Clock::start(self.clock),
                 on_span: self.on_span,
             }),
@@ -288,7 +288,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     /// In the order of the endpoints in `config`.
     pub(crate) mounts: Vec<Mount>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Registry,
     clock: Clock,
     pub(crate) on_span: Option<SpanHook>,
 }
@@ -322,10 +322,10 @@ impl Service {
     /// Ends sessions that have been idle for too long, though nobody comes, until the service is
     /// stopped. Run it beside the connections; [`Serve`](crate::Serve) does so by itself.
     pub fn housekeeping<T: Timer>(&self, timer: T) -> impl Future<Output = ()> + Send + use<T> {
-        let (shared, mut entry) = (self.shared.clone(), self.shared.registry.enter());
+        let mut entry = Entry::new(self.shared.clone());
         let mut housekeeping = Housekeeping::new(timer);
         poll_fn(move |cx| {
-            housekeeping.poll(cx, &shared);
+            housekeeping.poll(cx, &entry.shared);
             entry.poll_shutdown(cx).map_or(Poll::Pending, |_| Poll::Ready(()))
         })
     }

@@ -1,12 +1,15 @@
 //! The open connections of a service: how many there are, and how a shutdown reaches them.
 
 use std::future::poll_fn;
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use mcp_proto::Instant;
 use slab::Slab;
+
+use crate::endpoints::Shared;
 
 /// No shutdown in sight.
 const NEVER: u64 = u64::MAX;
@@ -48,12 +51,6 @@ impl Registry {
         }
     }
 
-    /// Enters a connection.
-    pub(crate) fn enter(self: &Arc<Self>) -> Entry {
-        let key = self.connections().wakers.insert(None);
-        Entry { registry: self.clone(), key, waker: None }
-    }
-
     /// Tells every connection to end until `until`. Of several instants, the earliest counts.
     pub(crate) fn begin_shutdown(&self, until: Instant) {
         self.shutdown.fetch_min(until.as_micros().min(NEVER - 1), Ordering::AcqRel);
@@ -89,25 +86,43 @@ impl Registry {
     }
 }
 
-/// A connection's place in the registry, left when it is dropped.
-#[derive(Debug)]
+/// A connection's place in its service, left when it is dropped.
 pub(crate) struct Entry {
-    registry: Arc<Registry>,
+    pub(crate) shared: Arc<Shared>,
     key: usize,
     waker: Option<Waker>,
+    is_counted: bool,
 }
 
 impl Entry {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let key = shared.registry.connections().wakers.insert(None);
+        Self { shared, key, waker: None, is_counted: false }
+    }
+
+    /// Has the connection counted with each server that it can reach.
+    pub(crate) fn count(&mut self) {
+        self.is_counted = true;
+        self.shared.mounts.iter().for_each(|mount| mount.counters.begin_connection());
+    }
+
+    /// The connection is closed, though work may go on.
+    pub(crate) fn close(&mut self) {
+        if take(&mut self.is_counted) {
+            self.shared.mounts.iter().for_each(|mount| mount.counters.end_connection());
+        }
+    }
+
     /// When the shutdown that has begun stops waiting; has the task woken when one begins.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
-            if let Some(slot) = self.registry.connections().wakers.get_mut(self.key) {
+            if let Some(slot) = self.shared.registry.connections().wakers.get_mut(self.key) {
                 *slot = self.waker.clone();
             }
         }
         // Read after the waker is in place, so that no shutdown falls in between.
-        match self.registry.shutdown.load(Ordering::Acquire) {
+        match self.shared.registry.shutdown.load(Ordering::Acquire) {
             NEVER => None,
             micros => Some(Instant::from_micros(micros)),
         }
@@ -115,21 +130,23 @@ impl Entry {
 
     /// Whether one has begun, though the connection may not have been told.
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.registry.shutdown.load(Ordering::Acquire) != NEVER
+        self.shared.registry.shutdown.load(Ordering::Acquire) != NEVER
     }
 
     pub(crate) fn count_finished(&self) {
-        self.registry.finished.fetch_add(1, Ordering::AcqRel);
+        self.shared.registry.finished.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn count_cut(&self) {
-        self.registry.cut.fetch_add(1, Ordering::AcqRel);
+        self.shared.registry.cut.fetch_add(1, Ordering::AcqRel);
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut connections = self.registry.connections();
+        // Before it leaves, so that whoever waits for that finds the counters at zero.
+        self.close();
+        let mut connections = self.shared.registry.connections();
         connections.wakers.try_remove(self.key);
         let watcher = connections.watcher.take();
         drop(connections);

@@ -28,12 +28,14 @@
 #![forbid(unsafe_code)]
 
 mod listener;
+mod stream;
 mod timer;
 #[cfg(unix)]
 mod unix;
 
 pub use listener::Listener;
 pub use mcp_server::*;
+pub use stream::Stream;
 pub use timer::Timer;
 #[cfg(unix)]
 pub use unix::{UnixListener, bind_unix};
@@ -46,7 +48,6 @@ use std::task::Poll;
 
 use mcp_server::runtime::{BoxFuture, Runtime};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use tokio_util::compat::TokioAsyncReadCompatExt;
 
 /// Listens at `address`, such as `127.0.0.1:8000`.
 ///
@@ -86,7 +87,7 @@ pub fn serve_stdio(server: impl Into<Endpoints>) -> ServeStdio<Tokio> {
 pub async fn serve_stream(stream: TcpStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_addr().ok();
     stream.set_nodelay(true)?;
-    service.connection(stream.compat(), Timer::new(), peer).await;
+    service.connection(Stream::from(stream), Timer::new(), peer).await;
     Ok(())
 }
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use mcp_server::runtime::{Address, aborted};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+use tokio::net::TcpListener;
+
+use crate::stream::Stream;
 
 /// A TCP listener.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl From<TcpListener> for Listener {
 }
 
 impl mcp_server::runtime::Listener for Listener {
-    type Stream = Compat<TcpStream>;
+    type Stream = Stream;
 
     fn poll_accept(
         &mut self,
@@ -40,7 +41,7 @@ impl mcp_server::runtime::Listener for Listener {
     ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
         stream.set_nodelay(true).map_err(aborted)?;
-        Poll::Ready(Ok((stream.compat(), Some(peer))))
+        Poll::Ready(Ok((stream.into(), Some(peer))))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use mcp_server::SocketFile;
 use mcp_server::runtime::{Address, Listener};
 use tokio::net::UnixStream;
-use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+use crate::stream::Stream;
 
 /// Listens at `path` as a Unix socket, for [`Serve::new`](crate::Serve::new). A socket that a process
 /// has left there which is gone is replaced; the file is removed with the listener. Who may connect,
@@ -44,14 +45,14 @@ pub struct UnixListener {
 }
 
 impl Listener for UnixListener {
-    type Stream = Compat<UnixStream>;
+    type Stream = Stream<UnixStream>;
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let (stream, _) = ready!(self.inner.poll_accept(cx))?;
-        Poll::Ready(Ok((stream.compat(), None)))
+        Poll::Ready(Ok((stream.into(), None)))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

@@ -22,9 +22,9 @@ use crate::subscription::Subscription;
 impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     pub(super) fn begin_call(&mut self, now: Now, call: Call) {
         let key = call.key();
-        let mount = &self.shared.mounts[call.endpoint()];
-        let endpoint = &self.shared.config.endpoints[call.endpoint()];
-        let sight = Sight::begin(&call, endpoint, self.peer, self.shared.on_span.as_ref());
+        let mount = &self.entry.shared.mounts[call.endpoint()];
+        let endpoint = &self.entry.shared.config.endpoints[call.endpoint()];
+        let sight = Sight::begin(&call, endpoint, self.peer, self.entry.shared.on_span.as_ref());
         if call.request().is_of_session() {
             return self.begin_in_session(now, call, sight);
         }
@@ -39,7 +39,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Has a call served, in a session or without.
     fn serve(&mut self, now: Now, call: Call, session: Option<SessionCall>, mut sight: Sight) {
         let key = call.key();
-        let mount = &self.shared.mounts[call.endpoint()];
+        let mount = &self.entry.shared.mounts[call.endpoint()];
         let reply = match mount.live.answer(&call) {
             Answered::Already(reply) => reply,
             Answered::By(handler) => match mount.rounds.open(now, call.request()) {
@@ -73,7 +73,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Brings a call of the 2025 revisions to its session.
     fn begin_in_session(&mut self, now: Now, call: Call, sight: Sight) {
         let (key, endpoint) = (call.key(), call.endpoint());
-        let mount = &self.shared.mounts[endpoint];
+        let mount = &self.entry.shared.mounts[endpoint];
         let principal = match mount.rounds.principal_of(call.request()) {
             Ok(principal) => principal,
             Err(error) => return self.answer_at_once(now, key, Reply::Error(error), sight),
@@ -108,7 +108,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             Admission::Call { call, key, reader, start } => {
                 self.read(endpoint, reader, call.key(), None);
                 self.handle(now, Input::Admit(call.key(), start));
-                let session = SessionCall::new(self.shared.clone(), endpoint, key);
+                let session = SessionCall::new(self.entry.shared.clone(), endpoint, key);
                 self.serve(now, call, Some(session), sight);
             }
         }
@@ -121,7 +121,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         let Some(request) = request else {
             return failed("the request is gone");
         };
-        let mount = &self.shared.mounts[endpoint];
+        let mount = &self.entry.shared.mounts[endpoint];
         let principal = match mount.rounds.principal_of(request) {
             Ok(principal) => principal,
             Err(error) => return Reply::Error(error),
@@ -130,7 +130,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             return failed("there is no randomness");
         };
         let id = SessionId::new(random);
-        let endpoint = &self.shared.config.endpoints[endpoint];
+        let endpoint = &self.entry.shared.config.endpoints[endpoint];
         mount
             .live
             .hub
@@ -194,7 +194,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         let mut polled = call.poll(cx);
         if let (Poll::Pending, Some(context)) = (&polled, call.asking()) {
             // It cannot go on before the client has answered, and that is another call.
-            let rounds = &self.shared.mounts[endpoint].rounds;
+            let rounds = &self.entry.shared.mounts[endpoint].rounds;
             let reply = context.asking(|asking| rounds.close(now, context.request(), asking));
             call.sight.end(&reply);
             polled = Poll::Ready(reply);

@@ -10,18 +10,18 @@ use crate::runtime::Timer;
 impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     #[cfg(feature = "metrics")]
     fn server_name(&self, endpoint: Option<usize>) -> Option<&str> {
-        Some(&self.shared.config.endpoints.get(endpoint?)?.info().name)
+        Some(&self.entry.shared.config.endpoints.get(endpoint?)?.info().name)
     }
 
     pub(super) fn log(&self, event: &Event) {
         let path = |endpoint: Option<usize>| {
-            let endpoint = endpoint.and_then(|at| self.shared.config.endpoints.get(at));
+            let endpoint = endpoint.and_then(|at| self.entry.shared.config.endpoints.get(at));
             endpoint.map_or("-", |endpoint| endpoint.path())
         };
         let peer = self.peer.map(tracing::field::display);
         match event {
             Event::RequestLost(lost) => {
-                if let Some(mount) = lost.endpoint.and_then(|at| self.shared.mounts.get(at)) {
+                if let Some(mount) = lost.endpoint.and_then(|at| self.entry.shared.mounts.get(at)) {
                     mount.counters.count_lost_request();
                 }
                 #[cfg(feature = "metrics")]

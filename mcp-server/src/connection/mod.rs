@@ -51,7 +51,6 @@ thread_local! {
 /// `M` is what the bytes mean: HTTP, or messages line by line ([`LineSession`]).
 #[must_use = "a connection is served by polling it"]
 pub struct Connection<S, T, M = Session> {
-    shared: Arc<Shared>,
     /// Gone when the connection is closed.
     stream: Option<S>,
     peer: Option<SocketAddr>,
@@ -67,8 +66,7 @@ pub struct Connection<S, T, M = Session> {
     is_closing: bool,
     /// When a shutdown stops waiting, once one has begun.
     shutdown: Option<Instant>,
-    // Dropped before the entry, so that whoever waits for that finds the counters at zero.
-    counted: Option<CountedConnection>,
+    // Dropped last: then, nothing of the connection is left.
     entry: Entry,
 }
 
@@ -93,22 +91,6 @@ impl Work {
             && self.subscriptions.is_empty()
             && self.readings.is_empty()
             && self.handed_over.is_empty()
-    }
-}
-
-/// Has a connection counted with each server that it can reach, for as long as this lives.
-struct CountedConnection(Arc<Shared>);
-
-impl CountedConnection {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.mounts.iter().for_each(|mount| mount.counters.begin_connection());
-        Self(shared)
-    }
-}
-
-impl Drop for CountedConnection {
-    fn drop(&mut self) {
-        self.0.mounts.iter().for_each(|mount| mount.counters.end_connection());
     }
 }
 
@@ -141,11 +123,11 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         timer: T,
         peer: Option<SocketAddr>,
     ) -> Self {
+        let mut entry = Entry::new(shared);
+        entry.count();
         Self {
             session,
-            entry: shared.registry.enter(),
-            counted: Some(CountedConnection::new(shared.clone())),
-            shared,
+            entry,
             stream: Some(stream),
             peer,
             timer,
@@ -199,14 +181,14 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 Output::ShutdownWrite => self.is_closing = true,
                 Output::Close => {
                     self.stream = None;
-                    self.counted = None;
+                    self.entry.close();
                 }
             }
         }
     }
 
     fn begin_authorization(&mut self, now: Now, authorization: Authorization) {
-        match &self.shared.mounts[authorization.endpoint()].authorize {
+        match &self.entry.shared.mounts[authorization.endpoint()].authorize {
             Some(authorize) => {
                 let authorizing = Authorizing::start(authorize, authorization, now);
                 self.work().authorizing = Some(authorizing);
@@ -282,7 +264,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         // Deadlines mostly move later. Then the timer may go off early once, which costs less
         // than to set it anew each time.
         if self.timer_at.is_none_or(|at| deadline < at) {
-            self.timer.reset(self.shared.to_std(deadline));
+            self.timer.reset(self.entry.shared.to_std(deadline));
             self.timer_at = Some(deadline);
         }
         let is_over = self.timer.poll(cx).is_ready();
@@ -353,7 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         for _ in 0..TURNS {
-            let now = this.shared.now();
+            let now = this.entry.shared.now();
             let mut happened = this.poll_shutdown(cx, now);
             // First, so that mostly a request is read, served and answered in one turn.
             happened |= this.poll_read(cx, now);

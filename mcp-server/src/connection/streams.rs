@@ -22,7 +22,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         call: CallKey,
         counted: Option<Counted>,
     ) {
-        let shared = self.shared.clone();
+        let shared = self.entry.shared.clone();
         let work = self.work();
         if let Some(known) = work.readings.iter_mut().find(|reading| reading.key == reader) {
             return known.calls.push(call);

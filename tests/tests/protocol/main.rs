@@ -19,6 +19,7 @@ mod limits;
 mod parsers;
 mod regressions;
 mod scripts_reach_everything;
+mod spares;
 mod worlds;
 
 use mcp_tests::meter::Counting;

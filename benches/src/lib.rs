@@ -15,6 +15,7 @@ use mcp_proto::{
     CallToolResult, Catalog, Change, Limits, Notification, Offer, Progress, Reply, Tool,
 };
 use requests::{call_echo, call_echo_from_node, discover, list_tools, listen, post};
+use serde::de::IgnoredAny;
 
 /// Something to be measured.
 #[derive(Clone, Copy)]
@@ -38,6 +39,7 @@ pub const CASES: &[Case] = &[
     Case { name: "refuse-host", prepare: refused_host },
     Case { name: "refuse-version", prepare: refused_version },
     Case { name: "argument-1-mib", prepare: argument_of_1_mib },
+    Case { name: "yardstick-1-mib", prepare: validation_of_1_mib },
     Case { name: "result-64-kib", prepare: result_of_64_kib },
     Case { name: "pipeline-1000", prepare: pipelined_calls },
     Case { name: "listen-fan-out-100", prepare: fan_out_to_100 },
@@ -142,6 +144,17 @@ fn argument_of_1_mib() -> Box<dyn FnMut()> {
         let call = connection.take_call();
         connection.reply(call.key(), Reply::Tool(CallToolResult::text("hello")));
         assert!(connection.send_out() > 0);
+    })
+}
+
+/// The same bytes copied once and validated by serde_json: what `argument-1-mib` is held against.
+fn validation_of_1_mib() -> Box<dyn FnMut()> {
+    let request = call_echo(&"x".repeat(1024 * 1024), false);
+    let head = request.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head");
+    let body = request[head + 4..].to_vec();
+    Box::new(move || {
+        let copy = black_box(&body).clone();
+        black_box(serde_json::from_slice::<IgnoredAny>(&copy).expect("a message"));
     })
 }
 

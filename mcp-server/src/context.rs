@@ -24,24 +24,27 @@ struct Inner {
     asking: Mutex<Asking>,
 }
 
-/// How many notifications wait for a client that does not read. One is enough for a handler that
-/// awaits each; the others are for handlers that do several things at once.
+/// How many notifications of a call wait to be taken: for as many a handler need not wait, so that
+/// what it says in one go leaves in one write.
 const MOST_WAITING: usize = 8;
 
 /// Notifications on their way from the handler to the session.
 #[derive(Default)]
 struct Outbox {
     waiting: VecDeque<Notification>,
-    /// How many there have been, and how many of them have gone.
-    pushed: u64,
-    taken: u64,
-    /// Those who wait for room, for their notification to go, or for the end of the call.
+    /// Those who wait for room, or for the end of the call.
     handlers: Vec<Waker>,
     driver: Option<Waker>,
+    /// Whether the driver is about to look by itself.
+    is_watched: bool,
     is_closed: bool,
 }
 
 impl Outbox {
+    fn driver_to_wake(&mut self) -> Option<Waker> {
+        self.driver.take_if(|_| !self.is_watched)
+    }
+
     fn wait(&mut self, handler: &Waker) {
         if !self.handlers.iter().any(|known| known.will_wake(handler)) {
             self.handlers.push(handler.clone());
@@ -71,6 +74,9 @@ impl Context {
     /// ask for progress, nothing happens. Where it reads slower than progress is made, this waits
     /// for it.
     ///
+    /// What is reported leaves when the handler next waits for something, or is done. One that
+    /// computes for long should let others have their turn anyway.
+    ///
     /// Cancel-safe: a report that is dropped while it waits may or may not be sent.
     #[must_use = "a report is sent when it is awaited"]
     pub fn progress(&self, progress: f64) -> ReportProgress<'_> {
@@ -89,7 +95,7 @@ impl Context {
         let data = is_wanted.then(|| serde_json::value::to_raw_value(&data));
         // What is no JSON cannot be sent.
         let message = data.and_then(Result::ok).map(|data| LogMessage::new(level, data));
-        Sent { context: self, notification: message.map(Notification::Log), number: 0 }
+        Sent { context: self, notification: message.map(Notification::Log) }
     }
 
     /// Whether the client asked for progress.
@@ -145,9 +151,15 @@ impl Context {
         self.request().session_id()
     }
 
-    /// Has `driver` woken when there is something to take.
+    /// Nobody has to be woken up to [`register`](Self::register): the driver looks after that.
+    pub(crate) fn watch(&self) {
+        self.outbox().is_watched = true;
+    }
+
+    /// Has `driver` woken when there is something to take, from now on.
     pub(crate) fn register(&self, driver: &Waker) {
         let mut outbox = self.outbox();
+        outbox.is_watched = false;
         if !outbox.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
             outbox.driver = Some(driver.clone());
         }
@@ -157,7 +169,6 @@ impl Context {
     pub(crate) fn take(&self) -> Option<Notification> {
         let mut outbox = self.outbox();
         let notification = outbox.waiting.pop_front()?;
-        outbox.taken += 1;
         let handlers = std::mem::take(&mut outbox.handlers);
         drop(outbox);
         handlers.into_iter().for_each(Waker::wake);
@@ -177,7 +188,7 @@ impl Context {
 
     /// Has the driver see what was asked: another thread may have done so.
     pub(crate) fn wake_driver(&self) {
-        let driver = self.outbox().driver.take();
+        let driver = self.outbox().driver_to_wake();
         if let Some(driver) = driver {
             driver.wake();
         }
@@ -256,48 +267,41 @@ impl<'a> IntoFuture for ReportProgress<'a> {
         Sent {
             context: self.context,
             notification: wanted.then_some(Notification::Progress(self.progress)),
-            number: 0,
         }
     }
 }
 
-/// Resolves when the session has taken a notification, which is then on its way before anything
-/// the handler does next.
+/// Resolves when there was room for a notification, or nobody wants it.
 #[derive(Debug)]
 pub struct Sent<'a> {
     context: &'a Context,
     notification: Option<Notification>,
-    /// Which of all notifications it was, from 1; zero if it is still here.
-    number: u64,
 }
 
 impl Future for Sent<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let mut outbox = this.context.outbox();
+        let Some(notification) = self.notification.take() else {
+            return Poll::Ready(());
+        };
+        let mut outbox = self.context.outbox();
         if outbox.is_closed {
             return Poll::Ready(());
         }
-        let mut driver = None;
-        if outbox.waiting.len() < MOST_WAITING
-            && let Some(notification) = this.notification.take()
-        {
-            outbox.waiting.push_back(notification);
-            outbox.pushed += 1;
-            this.number = outbox.pushed;
-            driver = outbox.driver.take();
+        if outbox.waiting.len() >= MOST_WAITING {
+            outbox.wait(cx.waker());
+            drop(outbox);
+            self.notification = Some(notification);
+            return Poll::Pending;
         }
-        if this.notification.is_none() && outbox.taken >= this.number {
-            return Poll::Ready(());
-        }
-        outbox.wait(cx.waker());
+        outbox.waiting.push_back(notification);
+        let driver = outbox.driver_to_wake();
         drop(outbox);
         if let Some(driver) = driver {
             driver.wake();
         }
-        Poll::Pending
+        Poll::Ready(())
     }
 }
 

@@ -109,7 +109,7 @@ impl InFlight {
     /// A panic of the handler is its own failure: it ends this call with -32603 and nothing else.
     pub(crate) fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Reply> {
         if let Some(context) = &self.context {
-            context.register(cx.waker());
+            context.watch();
         }
         let polled = self.sight.span.in_scope(|| match &mut self.future {
             Some(future) => catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))).ok(),
@@ -117,7 +117,13 @@ impl InFlight {
         });
         let reply = match polled {
             Some(Poll::Ready(reply)) => reply,
-            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Pending) => {
+                // Whoever calls this looks into it next, so nothing is missed in between.
+                if let Some(context) = &self.context {
+                    context.register(cx.waker());
+                }
+                return Poll::Pending;
+            }
             None => {
                 tracing::warn!(call = self.name, "a handler panicked");
                 let error = format!("internal error: the handler of {:?} failed", self.name);

@@ -12,10 +12,11 @@ pub trait Machine: std::fmt::Debug + Unpin {
     fn can_notify(&self) -> bool;
     fn poll_timeout(&self) -> Option<Instant>;
     fn is_closed(&self) -> bool;
-    /// Makes room for what is about to come, of what others have left.
-    fn borrow(&mut self, spares: &mut Spares);
+    /// Makes room for what is about to come, of what others have left. Of what there is one to a
+    /// process, nothing is lent.
+    fn find_room(&mut self, _: &mut Spares) {}
     /// Leaves to others what it does not need.
-    fn give_back(&mut self, spares: &mut Spares);
+    fn leave_room(&mut self, _: &mut Spares) {}
 }
 
 /// A thread rarely has more requests on their way that are not waiting for something.
@@ -27,7 +28,7 @@ const MOST_SPARES: usize = 16;
 pub struct Spares(Vec<Spare>);
 
 macro_rules! impl_machine {
-    ($machine:ty, $($spares:item)*) => {
+    ($machine:ty, $($room:item)*) => {
         impl Machine for $machine {
             fn handle(&mut self, now: Now, input: Input<'_>) {
                 self.handle(now, input);
@@ -50,30 +51,25 @@ macro_rules! impl_machine {
             fn is_closed(&self) -> bool {
                 self.is_closed()
             }
-            $($spares)*
+            $($room)*
         }
     };
 }
 
 impl_machine! {
     Session,
-    fn borrow(&mut self, spares: &mut Spares) {
+    fn find_room(&mut self, spares: &mut Spares) {
         if self.wants_spare()
             && let Some(spare) = spares.0.pop()
         {
             self.lend(spare);
         }
     }
-    fn give_back(&mut self, spares: &mut Spares) {
+    fn leave_room(&mut self, spares: &mut Spares) {
         if let Some(spare) = self.take_spare().filter(|_| spares.0.len() < MOST_SPARES) {
             spares.0.push(spare);
         }
     }
 }
 
-// It is one to a process, or as good as.
-impl_machine! {
-    LineSession,
-    fn borrow(&mut self, _: &mut Spares) {}
-    fn give_back(&mut self, _: &mut Spares) {}
-}
+impl_machine!(LineSession,);

@@ -322,7 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
                 Poll::Ready(Ok(count)) => Input::Bytes(&buffer[..count]),
                 Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
             };
-            SPARES.with_borrow_mut(|spares| self.session.borrow(spares));
+            SPARES.with_borrow_mut(|spares| self.session.find_room(spares));
             self.session.handle(now, input);
             true
         })
@@ -357,7 +357,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
                 return Poll::Ready(());
             }
             this.work.take_if(|work| work.is_done());
-            SPARES.with_borrow_mut(|spares| this.session.give_back(spares));
+            SPARES.with_borrow_mut(|spares| this.session.leave_room(spares));
             return Poll::Pending;
         }
         cx.waker().wake_by_ref();

@@ -82,10 +82,11 @@ fn reports_that_nobody_waits_for_do_not_pile_up() {
     running.stop().unwrap();
 }
 
-/// A stream that sends nothing until it is flushed.
+/// A stream that sends nothing until it is flushed, and counts what it is given to write.
 struct Buffering {
     inner: Async<std::net::TcpStream>,
     held: Vec<u8>,
+    writes: usize,
 }
 
 impl futures_io::AsyncRead for Buffering {
@@ -105,6 +106,7 @@ impl futures_io::AsyncWrite for Buffering {
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         self.held.extend_from_slice(bytes);
+        self.writes += 1;
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -125,23 +127,60 @@ impl futures_io::AsyncWrite for Buffering {
     }
 }
 
-#[test]
-fn streams_that_buffer_are_flushed() {
+/// Calls a tool over a stream that buffers. Returns what comes back, and in how many writes.
+fn call_buffered(server: Server, tool: &'static str) -> (Response, usize) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new("contexts", "1.0.0").tool("hello", "Says hello", || "hello");
     let client = std::thread::spawn(move || {
         let mut stream = connect(address);
-        let call = ToolCall::new(Wire::Modern, "hello", json!({}));
+        let call = ToolCall::new(Wire::Modern, tool, json!({}));
         stream.write_all(&call.sized()).unwrap();
-        Response::read(&mut BufReader::new(stream), &call.request()).text()
+        Response::read(&mut BufReader::new(stream), &call.request())
     });
+    let mut writes = 0;
     mcp_smol::block_on(async {
         let service = Endpoints::new().mount("/mcp", server).start().await.unwrap();
         let inner = Async::new(listener.accept().unwrap().0).unwrap();
         let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
-        service.connection(Buffering { inner, held: Vec::new() }, timer, None).await;
+        let mut stream = Buffering { inner, held: Vec::new(), writes: 0 };
+        service.connection(&mut stream, timer, None).await;
+        writes = stream.writes;
         service.stop(Duration::ZERO).await;
     });
-    assert_eq!(client.join().unwrap(), "hello");
+    (client.join().unwrap(), writes)
+}
+
+#[test]
+fn streams_that_buffer_are_flushed() {
+    let server = Server::new("contexts", "1.0.0").tool("hello", "Says hello", || "hello");
+    let (response, writes) = call_buffered(server, "hello");
+    assert_eq!(response.text(), "hello");
+    assert_eq!(writes, 1, "head and body leave together");
+}
+
+#[test]
+fn what_a_handler_says_in_one_go_leaves_in_one_write() {
+    let tool = |pauses: bool| {
+        move |ctx: Context| async move {
+            ctx.progress(1.0).await;
+            ctx.progress(2.0).await;
+            if pauses {
+                mcp_smol::async_io::Timer::after(Duration::from_millis(1)).await;
+            }
+            "done"
+        }
+    };
+    let server =
+        || {
+            Server::new("contexts", "1.0.0")
+                .tool("at_once", "Reports and is done", tool(false))
+                .tool("later", "Reports, waits, and is done", tool(true))
+        };
+    let (response, writes) = call_buffered(server(), "at_once");
+    assert_eq!(response.messages().len(), 3);
+    assert_eq!(writes, 1);
+    // What it has said does not wait for what it says after a pause.
+    let (response, writes) = call_buffered(server(), "later");
+    assert_eq!(response.messages().len(), 3);
+    assert_eq!(writes, 2);
 }

@@ -153,6 +153,7 @@ pub use offered::{Offerable, Offering};
 mod registry;
 pub use registry::Report;
 
+mod plain_hash;
 mod prompts;
 pub use prompts::{IntoPromptResult, Prompts};
 

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use mcp_proto::{Change, Hub, HubLimits, Instant, News};
 
 use crate::counters::Counters;
+use crate::plain_hash::PlainHash;
 
 /// A hub behind a lock. What is of 2026-07-28 takes it for subscriptions and changes only.
 pub(crate) struct SharedHub {
@@ -16,7 +17,7 @@ pub(crate) struct SharedHub {
 struct Inner {
     hub: Hub,
     /// Of those who wait for news.
-    wakers: HashMap<News, Waker>,
+    wakers: HashMap<News, Waker, PlainHash>,
     /// Of whoever looks after what is over, and when they will.
     housekeeper: Option<Waker>,
     next_look: Option<Instant>,
@@ -25,7 +26,7 @@ struct Inner {
 
 impl Default for SharedHub {
     fn default() -> Self {
-        let (wakers, counters) = (HashMap::new(), Counters::default());
+        let (wakers, counters) = (HashMap::default(), Counters::default());
         let hub = Hub::new(HubLimits::default());
         Self {
             inner: Mutex::new(Inner { hub, wakers, housekeeper: None, next_look: None, counters }),

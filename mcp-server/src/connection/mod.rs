@@ -222,6 +222,14 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         }
     }
 
+    /// Goes on with what is being done for the client. Returns whether anything came of it.
+    fn poll_work(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        self.work.is_some()
+            && self.poll_authorization(cx, now)
+                | self.poll_calls(cx, now)
+                | self.poll_handed_over(cx, now)
+    }
+
     fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let until = self.entry.poll_shutdown(cx);
         if until.is_none() || until == self.shutdown {
@@ -334,15 +342,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        let mut now = this.entry.shared.now();
         for _ in 0..TURNS {
-            let now = this.entry.shared.now();
             let mut happened = this.poll_shutdown(cx, now);
             // First, so that mostly a request is read, served and answered in one turn.
             happened |= this.poll_read(cx, now);
             this.take_outputs(now);
-            happened |= this.poll_authorization(cx, now);
-            happened |= this.poll_calls(cx, now);
-            happened |= this.poll_handed_over(cx, now);
+            if this.poll_work(cx, now) {
+                happened = true;
+                // Handlers may take their time.
+                now = this.entry.shared.now();
+            }
             happened |= this.poll_subscriptions(cx, now);
             happened |= this.poll_readings(cx, now);
             happened |= this.poll_write(cx, now);

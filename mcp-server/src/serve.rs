@@ -83,10 +83,7 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
         let Self { runtime, listener, endpoints, stop, drain, max_connections, by_line } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let endpoints = match &address {
-                Address::Ip(address) => endpoints.listening_at(*address),
-                Address::Path(_) => endpoints,
-            };
+            let endpoints = endpoints.listening_at(&address);
             let service = match by_line {
                 true => endpoints.start_by_line().await,
                 false => endpoints.start().await,

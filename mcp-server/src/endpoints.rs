@@ -21,7 +21,7 @@ use crate::live::Live;
 use crate::offered::OfferError;
 use crate::registry::{Entry, Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
-use crate::runtime::Timer;
+use crate::runtime::{Address, Timer};
 use crate::server::{BoxError, InitializeHook, Server, StopHook};
 use crate::sight::SpanHook;
 use crate::trace_context::TraceContext;
@@ -45,6 +45,8 @@ pub struct Endpoints {
     hub_deadlines: HubDeadlines,
     deadlines: Deadlines,
     by_line: bool,
+    /// What carries requests, if a listener has told.
+    transport: Option<&'static str>,
     clock: Option<ManualClock>,
     on_span: Option<SpanHook>,
 }
@@ -222,6 +224,8 @@ impl Endpoints {
                 config: Arc::new(config),
                 mounts,
                 registry: Registry::new(),
+                // Without a listener of ours, what is no HTTP is most likely a pair of pipes.
+                transport: self.transport.unwrap_or(if self.by_line { "pipe" } else { "tcp" }),
                 clock: Clock::start(self.clock),
                 on_span: self.on_span,
             }),
@@ -242,7 +246,15 @@ impl Endpoints {
 
     /// Serves the address that is listened at, too: whoever reaches it by number was not led here
     /// by a rebound name.
-    pub(crate) fn listening_at(mut self, address: SocketAddr) -> Self {
+    pub(crate) fn listening_at(mut self, address: &Address) -> Self {
+        let address = match address {
+            Address::Ip(address) => address,
+            Address::Path(_) => {
+                self.transport = Some("unix");
+                return self;
+            }
+        };
+        self.transport = Some("tcp");
         // Loopback names are served anyway.
         let is_known = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         if !address.ip().is_unspecified() && !is_known.contains(&address.ip()) {
@@ -289,6 +301,8 @@ pub(crate) struct Shared {
     /// In the order of the endpoints in `config`.
     pub(crate) mounts: Vec<Mount>,
     pub(crate) registry: Registry,
+    /// What carries requests, in the words of OpenTelemetry.
+    pub(crate) transport: &'static str,
     clock: Clock,
     pub(crate) on_span: Option<SpanHook>,
 }

@@ -8,8 +8,6 @@ use std::time::Instant;
 use mcp_proto::{Endpoint, LostRequest, McpMethod, Refusal, Request};
 use metrics::{Label, SharedString, counter, gauge, histogram};
 
-use crate::sight::transport_of;
-
 /// A request while it is answered.
 pub(crate) struct Operation {
     began: Instant,
@@ -22,13 +20,18 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    pub(crate) fn begin(endpoint: &Endpoint, request: &Request, method: &str) -> Self {
+    pub(crate) fn begin(
+        endpoint: &Endpoint,
+        request: &Request,
+        method: &str,
+        transport: &'static str,
+    ) -> Self {
         Self {
             began: Instant::now(),
             server: endpoint.info().name.clone(),
             method: method.to_owned(),
             version: request.revision().as_str(),
-            transport: transport_of(request),
+            transport,
             target: None,
         }
     }

@@ -52,8 +52,8 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
     }
 
     /// Serves messages line by line, each a JSON-RPC message, as over stdio, and no HTTP: for the
-    /// clients of a Unix socket. There must be one server in the endpoints. Nothing guards it: who
-    /// can connect is let in.
+    /// clients of a Unix socket. There must be one server in the endpoints. Nothing guards it, and its
+    /// [authorizer](crate::Server::authorizer) is not asked: who can connect is let in.
     pub const fn by_line(mut self) -> Self {
         self.by_line = true;
         self
@@ -83,10 +83,7 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
         let Self { runtime, listener, endpoints, stop, drain, max_connections, by_line } = self;
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
-            let endpoints = match &address {
-                Address::Ip(address) => endpoints.listening_at(*address),
-                Address::Path(_) => endpoints,
-            };
+            let endpoints = endpoints.listening_at(&address);
             let service = match by_line {
                 true => endpoints.start_by_line().await,
                 false => endpoints.start().await,

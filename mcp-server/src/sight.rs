@@ -7,16 +7,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mcp_proto::{Call, Endpoint, McpMethod, Reply, Request};
+use mcp_proto::{Call, McpMethod, Reply};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
+use crate::endpoints::Shared;
 use crate::trace_context::TraceContext;
-
-/// What carries a request: what is no HTTP may be a pair of pipes.
-pub(crate) fn transport_of(request: &Request) -> &'static str {
-    if request.is_by_line() { "pipe" } else { "tcp" }
-}
 
 /// Looks at a span before it is entered.
 pub(crate) type SpanHook = Arc<dyn Fn(&Span, &TraceContext) + Send + Sync>;
@@ -32,13 +28,9 @@ pub(crate) struct Sight {
 impl Sight {
     /// Begins to look at a call. Costs next to nothing where nobody does: what a span says is put
     /// together if it is wanted.
-    pub(crate) fn begin(
-        call: &Call,
-        endpoint: &Endpoint,
-        peer: Option<SocketAddr>,
-        hook: Option<&SpanHook>,
-    ) -> Self {
+    pub(crate) fn begin(call: &Call, shared: &Shared, peer: Option<SocketAddr>) -> Self {
         let request = call.request();
+        let endpoint = &shared.config.endpoints[call.endpoint()];
         let method = match request.method() {
             McpMethod::Extension(at) => endpoint.methods.get(at).map_or("", |method| &*method.name),
             method => method.as_str(),
@@ -68,7 +60,7 @@ impl Sight {
             jsonrpc.request.id = request.id().map(ToString::to_string),
             rpc.response.status_code = Empty,
             error.r#type = Empty,
-            network.transport = transport_of(request),
+            network.transport = shared.transport,
             network.protocol.name = (!request.is_by_line()).then_some("http"),
             client.address = peer.map(|peer| peer.ip().to_string()),
             client.port = peer.map(|peer| peer.port()),
@@ -76,14 +68,19 @@ impl Sight {
             tracestate = trace.tracestate(),
             baggage = trace.baggage(),
         );
-        if let Some(hook) = hook.filter(|_| !span.is_disabled()) {
+        if let Some(hook) = shared.on_span.as_ref().filter(|_| !span.is_disabled()) {
             hook(&span, &trace);
         }
         Self {
             span,
             has_ended: false,
             #[cfg(feature = "metrics")]
-            operation: Some(crate::meters::Operation::begin(endpoint, request, method)),
+            operation: Some(crate::meters::Operation::begin(
+                endpoint,
+                request,
+                method,
+                shared.transport,
+            )),
         }
     }
 

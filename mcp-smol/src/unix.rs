@@ -14,7 +14,8 @@ use crate::stream::Stream;
 
 /// Listens at `path` as a Unix socket, for [`Serve::new`](crate::Serve::new). A socket that a process
 /// has left there which is gone is replaced; the file is removed with the listener. Who may connect,
-/// the permissions of the file and its folder say.
+/// the permissions of the file and its folder say, and nothing else where messages go
+/// [line by line](crate::Serve::by_line).
 ///
 /// ```no_run
 /// # use mcp_smol::{BoxError, Server, Serve, Smol};

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the official JavaScript MCP clients and prints the folder that has them. Needs npm.
+# Installs the official JavaScript MCP clients, MCP Inspector among them, and prints the folder that
+# has them. Needs npm.
 #
 #   tests/interop/install_js.sh
 #

@@ -23,8 +23,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     pub(super) fn begin_call(&mut self, now: Now, call: Call) {
         let key = call.key();
         let mount = &self.entry.shared.mounts[call.endpoint()];
-        let endpoint = &self.entry.shared.config.endpoints[call.endpoint()];
-        let sight = Sight::begin(&call, endpoint, self.peer, self.entry.shared.on_span.as_ref());
+        let sight = Sight::begin(&call, &self.entry.shared, self.peer);
         if call.request().is_of_session() {
             return self.begin_in_session(now, call, sight);
         }

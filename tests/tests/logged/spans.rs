@@ -185,6 +185,47 @@ fn a_call_is_a_span_with_the_names_of_the_conventions() {
     });
 }
 
+/// Who comes by a Unix socket comes by no TCP, and has no address.
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_is_told_apart() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixStream;
+
+    use mcp_smol::{Serve, Smol};
+
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let http = format!("{head}Content-Length: {}\r\n\r\n{list}", list.len());
+    for (request, protocol) in [(http, Some("http")), (format!("{list}\n"), None)] {
+        let name = format!("mcp-seen-{}-{}.sock", protocol.unwrap_or("lines"), std::process::id());
+        let path = std::env::temp_dir().join(name);
+        Spans::of(|spans| {
+            let listener = mcp_smol::bind_unix(&path).unwrap();
+            let endpoints = Endpoints::new().mount("/mcp", server());
+            let serve = Serve::new(Smol::new(), listener, endpoints);
+            let serve = if protocol.is_none() { serve.by_line() } else { serve };
+            // Spans are recorded on the thread of the test: the server has to be there.
+            let (stop, stopped) = async_channel::bounded::<()>(1);
+            let client = std::thread::spawn(move || {
+                let _stop = stop;
+                let mut stream = UnixStream::connect(path).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                BufReader::new(stream).read_line(&mut String::new()).unwrap();
+            });
+            let serve = serve.until(async move {
+                let _ = stopped.recv().await;
+            });
+            mcp_smol::block_on(serve).unwrap();
+            client.join().unwrap();
+            let span = spans.one();
+            assert_eq!(span["network.transport"], "unix");
+            assert_eq!(span.get("network.protocol.name").map(String::as_str), protocol);
+            assert!(!span.contains_key("client.address"), "{span:?}");
+        });
+    }
+}
+
 #[test]
 fn what_goes_wrong_is_in_the_span() {
     Spans::of(|spans| {

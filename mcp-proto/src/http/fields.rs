@@ -100,10 +100,7 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Takes off optional white space (RFC 9110 section 5.6.3).
 fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
     value

@@ -142,10 +142,14 @@ impl Room {
         }
     }
 
-    /// The same, of room in which nothing is left to be done.
-    pub(super) fn reset(&mut self, since: Instant) {
-        self.state = State::Head { scan: HeadScan::default(), since };
+    /// Forgets the request that was in it, which is done.
+    pub(super) fn clear(&mut self) {
         self.out.exchange = Exchange::default();
+    }
+
+    /// Has it wait for the first byte, since `since`.
+    pub(super) fn restart(&mut self, since: Instant) {
+        self.state = State::Head { scan: HeadScan::default(), since };
     }
 
     /// Since when there has been nothing to do, and nothing is in the room that would be missed: not

@@ -214,9 +214,10 @@ impl Session {
     /// requests at once, and a connection that is idle costs next to nothing.
     #[must_use]
     pub fn take_spare(&mut self) -> Option<Spare> {
-        let since = self.room.as_ref()?.idle_since()?;
-        self.since = since;
-        self.room.take().map(Spare)
+        self.since = self.room.as_ref()?.idle_since()?;
+        let mut room = self.room.take()?;
+        room.clear();
+        Some(Spare(room))
     }
 
     /// Whether a request would find no room, which would have to be made.
@@ -229,7 +230,7 @@ impl Session {
     pub fn lend(&mut self, spare: Spare) {
         if self.room.is_none() {
             let Spare(mut room) = spare;
-            room.reset(self.since);
+            room.restart(self.since);
             self.room = Some(room);
         }
     }

@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{}}}"#;
 
+const MODERN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
 const ZERO: Instant = Instant::from_micros(0);
 
 struct Client {
@@ -75,12 +77,14 @@ fn a_request_says_that_it_came_by_line() {
 #[test]
 fn an_answer_is_one_line_whatever_is_in_it() {
     let mut client = Client::new(false);
-    let key = client.call(CALL);
+    // Of a revision that has structured results.
+    let key = client.call(MODERN);
     let json = RawValue::from_string("{\"a\":\r\n[1,\n2]}".into()).expect("JSON");
     client.handle(Input::Reply(key, Reply::Tool(CallToolResult::structured(json))));
     let line = client.read();
     assert_eq!(line.find(['\r', '\n']), Some(line.len() - 1), "{line:?}");
     let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(read["result"]["structuredContent"], serde_json::json!({"a": [1, 2]}));
     // As text, it is as it was.
     assert_eq!(read["result"]["content"][0]["text"], "{\"a\":\r\n[1,\n2]}");
 }
@@ -204,6 +208,20 @@ fn a_shutdown_does_not_wait_for_the_end_of_a_session_for_ever() {
     }
 }
 
+#[test]
+fn what_a_shutdown_does_not_wait_for_any_longer_is_told_so() {
+    let mut client = Client::new(false);
+    let key = client.call(CALL);
+    let until = client.now + Duration::from_secs(1);
+    client.handle(Input::Shutdown(until));
+    client.now = until;
+    let outputs = client.handle(Input::Timeout);
+    assert!(matches!(outputs[..], [Output::Cancelled(ended)] if ended == key), "{outputs:?}");
+    let line = client.read();
+    assert!(line.contains(r#""id":1"#) && line.contains("the server is shutting down"), "{line}");
+    assert!(client.session.is_closed(), "what it waited for has been read");
+}
+
 /// Who has closed its input and reads nothing has a write stall's time for each byte.
 #[test]
 fn who_leaves_its_answer_unread_is_gone() {
@@ -230,7 +248,7 @@ fn a_question_ends_with_the_input_of_its_client() {
     let mut hub = Hub::new(HubLimits::default());
     let mut client = Client::new(true);
     let endpoint = config(true).endpoints.remove(0);
-    let mut call = |hub: &mut Hub, outputs: Vec<Output>| {
+    let call = |hub: &mut Hub, outputs: Vec<Output>| {
         let mut calls = outputs.into_iter().filter_map(|output| match output {
             Output::Call(call) => Some(call),
             _ => None,

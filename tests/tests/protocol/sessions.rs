@@ -94,6 +94,30 @@ fn a_server_may_say_how_it_is_used() {
 }
 
 #[test]
+fn what_is_asked_for_by_half_is_invalid() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    for (method, params, says) in [
+        ("logging/setLevel", "{}", "`level` must be a string"),
+        ("logging/setLevel", r#"{"level":"loud"}"#, "must be one of syslog"),
+        ("tools/list", r#"{"cursor":7}"#, "`cursor` must be a string"),
+        ("tools/call", r#"{"name":"t","arguments":[]}"#, "`arguments` must be an object"),
+        (
+            "tools/call",
+            r#"{"name":"t","_meta":{"progressToken":[]}}"#,
+            "`_meta.progressToken` must be a string or an integer",
+        ),
+    ] {
+        let asked = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let mut visit = host.say(REVISION, &id, &asked);
+        let responses = visit.peer.responses_on(REVISION, method).finals;
+        let error = &message(responses[0].messages()[0])["error"];
+        assert_eq!(error["code"], -32602, "{asked}");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains(says)), "{error}");
+    }
+}
+
+#[test]
 fn a_log_message_says_what_part_it_is_of() {
     let mut host = host_of(|_| {});
     let id = host.session(REVISION);

@@ -90,6 +90,32 @@ fn an_answer_is_one_line_whatever_is_in_it() {
 }
 
 #[test]
+fn a_request_can_be_taken_back() {
+    let mut client = Client::new(false);
+    let cancel = |id: u8| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        )
+    };
+    for request in [CALL, MODERN] {
+        let key = client.call(request);
+        assert!(client.send(&cancel(2)).is_empty(), "no request has that id");
+        let outputs = client.send(&cancel(1));
+        assert!(matches!(outputs[..], [Output::Cancelled(ended)] if ended == key), "{outputs:?}");
+        // It gets no answer, and none that comes late.
+        client.handle(Input::Reply(key, Reply::Tool(CallToolResult::text("done"))));
+        assert!(client.session.transmit().is_empty());
+    }
+    // An id that two have stands for none of them.
+    let keys = [client.call(CALL), client.call(CALL)];
+    assert!(client.send(&cancel(1)).is_empty());
+    for key in keys {
+        client.handle(Input::Reply(key, Reply::Tool(CallToolResult::text("done"))));
+        assert!(client.read().contains("done"));
+    }
+}
+
+#[test]
 fn each_message_of_a_batch_is_answered_by_itself() {
     let mut client = Client::new(false);
     let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;

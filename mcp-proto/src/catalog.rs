@@ -512,6 +512,16 @@ mod tests {
         for schema in [json!(true), json!({}), json!({"type": "string"}), json!([])] {
             assert!(error(vec![tool("a", &schema)]).unwrap().contains("input schema"), "{schema}");
         }
+        let mirrored = json!({"type": "number", "x-mcp-header": "P"});
+        let schema = json!({"type": "object", "properties": {"p": mirrored}});
+        assert!(error(vec![tool("a", &schema)]).unwrap().contains("leave out the tool \"a\": "));
+    }
+
+    #[test]
+    fn a_key_has_the_name_that_it_was_made_of() {
+        let keys =
+            [OfferKey::Tool, OfferKey::Prompt, OfferKey::Resource, OfferKey::ResourceTemplate];
+        assert_eq!(keys.map(|key| key("a".into()).name() == "a"), [true; 4]);
     }
 
     #[test]
@@ -600,6 +610,16 @@ mod tests {
         assert_eq!(sizes(3, 2), [2, 1]);
         assert_eq!(sizes(4, 2), [2, 2]);
         assert_eq!(sizes(3, 0), [3]);
+    }
+
+    #[test]
+    fn pages_have_every_item_once_and_in_order() {
+        for count in 0..20 {
+            let names: Vec<_> = (0..count).map(|n| format!("t{n}")).collect();
+            for page_size in 0..5 {
+                assert_eq!(walk(count, page_size, &[], &[]).concat(), names, "by {page_size}");
+            }
+        }
     }
 
     #[test]

@@ -236,6 +236,15 @@ mod tests {
     }
 
     #[test]
+    fn who_is_let_in_is_shown_to_people() {
+        let hosts = Hosts::loopback().allow("a.example").allow("b.example:81");
+        assert_eq!(format!("{hosts}"), "localhost, 127.0.0.1, [::1], a.example, b.example:81");
+        let origins = Origins::same().allow("https://a.example");
+        assert_eq!(format!("{origins}"), "the same, https://a.example");
+        assert_eq!(format!("{}, {}", Hosts::any(), Origins::any()), "all, all");
+    }
+
+    #[test]
     fn loopback_hosts_are_served_by_default() {
         for value in
             ["localhost", "LocalHost:8000", "127.0.0.1:80", "[::1]", "[::1]:8000", "localhost:"]

@@ -331,8 +331,10 @@ mod tests {
     fn something_must_be_asked_for_and_under_names_of_its_own() {
         let error = InputRequired::new(Vec::new(), None).unwrap_err();
         assert_eq!(error, InvalidInputRequired::Empty);
+        assert!(error.to_string().contains("give at least a request or a state"));
         let twice = vec![("a".into(), url()), ("b".into(), url()), ("a".into(), url())];
         let error = InputRequired::new(twice, None).unwrap_err();
         assert_eq!(error, InvalidInputRequired::Duplicate { name: "a".into() });
+        assert!(error.to_string().contains("two requests are called \"a\""));
     }
 }

@@ -300,8 +300,12 @@ mod tests {
             assert_eq!(json, format!("{plain},{rest}"));
         }
         tool.meta = Some(raw(&json!([])));
-        tool.annotations = Some(ToolAnnotations::new());
+        let mut tool = tool.annotated(ToolAnnotations::new());
         let json = serde_json::to_string(&tool.to_json(Revision::V2026_07_28)).unwrap();
         assert_eq!(json, format!(r#"{plain},{icons},"annotations":{{}}}}"#));
+        assert!(tool.output_schema().is_none());
+        tool = tool.with_input_schema(&json!({"a": 1})).with_output_schema(&json!({"b": 2}));
+        assert_eq!(tool.input_schema().get(), r#"{"a":1}"#);
+        assert_eq!(tool.output_schema().map(RawValue::get), Some(r#"{"b":2}"#));
     }
 }

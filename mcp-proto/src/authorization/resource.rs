@@ -142,6 +142,7 @@ impl core::error::Error for InvalidResource {}
 mod tests {
     use super::*;
     use alloc::borrow::ToOwned;
+    use alloc::string::ToString;
 
     const SERVERS: [&str; 1] = ["https://auth.example.com"];
 
@@ -176,10 +177,19 @@ mod tests {
             "https://\u{e9}",
             "https://user@a",
         ] {
-            assert!(ProtectedResource::new(url, SERVERS).is_err(), "{url}");
-            assert!(ProtectedResource::new("https://a", [url]).is_err(), "{url}");
+            for refused in
+                [ProtectedResource::new(url, SERVERS), ProtectedResource::new("https://a", [url])]
+            {
+                let says = refused.unwrap_err().to_string();
+                assert!(says.starts_with(&format!("invalid URL {url:?}: use http")), "{says}");
+            }
         }
-        assert!(ProtectedResource::new("https://a", [""; 0]).is_err());
+        let none = ProtectedResource::new("https://a", [""; 0]).unwrap_err();
+        assert!(none.to_string().contains("name one that issues tokens"), "{none}");
+        assert_eq!(
+            ProtectedResource::new("https://a/b", SERVERS).unwrap().resource(),
+            "https://a/b"
+        );
     }
 
     #[test]

@@ -179,6 +179,7 @@ impl core::error::Error for Denial {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn a_challenge_says_what_would_help() {
@@ -201,6 +202,21 @@ mod tests {
         assert_eq!(Denial::missing_token().challenge(None).as_deref(), Some("Bearer"));
         assert_eq!(Denial::unavailable("x").challenge(Some(&resource)), None);
         assert_eq!(Denial::failed().challenge(Some(&resource)), None);
+    }
+
+    #[test]
+    fn a_denial_says_what_to_get() {
+        for (denial, says) in [
+            (Denial::missing_token(), "send `Authorization: Bearer`"),
+            (Denial::invalid_request("two tokens"), "invalid authorization: two tokens"),
+            (Denial::invalid_token("it has expired"), "invalid token: it has expired"),
+            (Denial::insufficient_scope(["a", "b"]), "a token that is granted \"a b\""),
+            (Denial::insufficient_scope([""; 0]), "is not granted what is asked for"),
+            (Denial::unavailable("no keys"), "no keys, try again later"),
+            (Denial::failed(), "internal error"),
+        ] {
+            assert!(format!("{denial}").contains(says), "{denial}");
+        }
     }
 
     #[test]

@@ -177,11 +177,10 @@ impl<'a> Received<'a> {
         if !self.is_in_session() {
             return Ok(Meaning::Nothing);
         }
-        let answer = match (self.message.error, self.message.result) {
-            (Some(error), _) => Err(RpcError::read(error)),
-            (None, Some(result)) => serde_json::from_str(result)
+        let answer = match self.message.error {
+            Some(error) => Err(RpcError::read(error)),
+            None => serde_json::from_str(self.message.result.unwrap_or_default())
                 .map_err(|_| RpcError::internal("the client's answer cannot be read again")),
-            (None, None) => return Ok(Meaning::Nothing),
         };
         Ok(self.client_message(ClientMessage::Answer { id, answer }))
     }

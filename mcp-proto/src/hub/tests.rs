@@ -414,6 +414,91 @@ fn a_question_has_its_time_and_progress_gives_it_more_up_to_an_end() {
 }
 
 #[test]
+fn a_question_can_be_taken_back() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    let (key, reader) = world.call(0, id);
+    let question = world.hub.ask(at(0), key, ServerRequest::Ping).unwrap();
+    world.hub.withdraw(at(1), key, question);
+    assert_eq!(world.read(1, reader), ["1-1 ping", "1-2 notifications/cancelled"]);
+    // Nobody waits for it any more, and nothing more is said of it.
+    world.post(1, id, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert!(world.hub.take_answer(at(100), key).is_none());
+    world.hub.withdraw(at(2), key, question);
+    assert!(world.read(2, reader).is_empty());
+}
+
+#[test]
+fn a_client_may_answer_with_an_error() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    let (key, _) = world.call(0, id);
+    for (number, error, code, says) in [
+        (1, r#"{"code":-7,"message":"no"}"#, -7, "no"),
+        (2, r#"{"code":"no"}"#, -32603, "an error that is malformed"),
+    ] {
+        world.hub.ask(at(0), key, ServerRequest::Ping).unwrap();
+        world.post(0, id, &format!(r#"{{"jsonrpc":"2.0","id":{number},"error":{error}}}"#));
+        match world.hub.take_answer(at(0), key) {
+            Some((_, Err(QuestionFailure::Refused(error)))) => {
+                assert_eq!(error.code.0, code);
+                assert!(error.message.contains(says), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn one_id_is_not_for_two_sessions() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    world.sessions -= 1;
+    let reply = world.initialize(0, "2025-11-25");
+    assert!(matches!(reply, Reply::Error(_)), "{reply:?}");
+    // The one that has it goes on.
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    assert!(matches!(world.post(0, id, ping), Admission::Reply(_, Reply::Done)));
+}
+
+#[test]
+fn a_change_is_not_told_to_who_does_not_want_to_hear_it_any_more() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    let say = |world: &mut World, verb: &str| {
+        world.post(
+            0,
+            id,
+            &format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"resources/{verb}","params":{{"uri":"a:"}}}}"#
+            ),
+        )
+    };
+    say(&mut world, "subscribe");
+    world.hub.publish(&Change::resource("a:"));
+    say(&mut world, "unsubscribe");
+    assert_eq!(world.hub.poll_news(), None);
+    let reader = world.listen(0, id);
+    assert!(world.read(0, reader).is_empty());
+}
+
+#[test]
+fn a_call_knows_the_client_of_its_session() {
+    let mut world = World::new(HubLimits::default());
+    let Reply::Initialized(Some(id)) =
+        world.initialize_as(0, "2025-11-25", r#"{"roots":{}}"#, None)
+    else {
+        panic!("no session");
+    };
+    let Admission::Call { call, .. } = world.post(0, id, CALL) else { panic!("no call") };
+    assert_eq!(call.request().client_capabilities(), Some(r#"{"roots":{}}"#));
+    assert_eq!(call.request().client_info(), Some("{}"));
+    // A notification that nobody knows means nothing.
+    let unknown = r#"{"jsonrpc":"2.0","method":"notifications/unknown"}"#;
+    assert!(matches!(world.post(0, id, unknown), Admission::Reply(_, Reply::Done)));
+}
+
+#[test]
 fn nobody_is_asked_who_cannot_hear_it() {
     let mut world = World::new(HubLimits::default());
     let id = world.session(0);
@@ -422,6 +507,7 @@ fn nobody_is_asked_who_cannot_hear_it() {
     let Admission::Call { key, .. } = world.admit(0, Caller::default(), call) else { panic!() };
     let asked = world.hub.ask(at(0), key, ServerRequest::Ping);
     assert_eq!(asked, Err(AskRefused::Unreachable));
+    assert!(format!("{}", AskRefused::Unreachable).contains("it takes no event stream"));
 
     // It has left before it knew how to come back.
     let (key, reader) = world.call(0, id);

@@ -293,6 +293,8 @@ mod tests {
             ("Mcp-Param-P: Hello\r\nMcp-Param-P: Hello\r\n", json!("Hello"), false),
             ("Mcp-Param-P: 42\r\n", json!(42), true),
             ("Mcp-Param-P: 42.0\r\n", json!(42), true),
+            ("Mcp-Param-P: 42\r\n", json!(42.0), true),
+            ("Mcp-Param-P: 42\r\n", json!(42.5), false),
             ("Mcp-Param-P: -7\r\n", json!(-7), true),
             ("Mcp-Param-P: 43\r\n", json!(42), false),
             ("Mcp-Param-P: inf\r\n", json!(1), false),

@@ -334,7 +334,8 @@ mod tests {
             let read: SamplingContent = serde_json::from_str(content).unwrap();
             assert_eq!(json(&read), content);
         }
-        let message = SamplingMessage::user("a").and(SamplingContent::image(b"", "image/png"));
+        let message =
+            SamplingMessage::user(String::from("a")).and(SamplingContent::image(b"", "image/png"));
         assert_eq!(
             json(&message.and(SamplingContent::audio(b"", "audio/wav"))),
             r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","data":"","mimeType":"image/png"},{"type":"audio","data":"","mimeType":"audio/wav"}]}"#

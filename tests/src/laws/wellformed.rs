@@ -108,7 +108,8 @@ fn check_response(response: &Response, request: &Sent, script: &Script) {
 /// What a browser is told of pages on other sites (WHATWG Fetch, "CORS protocol"): which page may read
 /// the response, and to a preflight, what it may send. Returns the names of the fields.
 fn check_cors(response: &Response, request: &Sent) -> &'static [&'static str] {
-    let origin = request.field("origin").filter(|origin| *origin == PAGE);
+    // Schemes and hosts are compared in any case, and told as they came.
+    let origin = request.field("origin").filter(|origin| origin.eq_ignore_ascii_case(PAGE));
     let told = response.field("access-control-allow-origin");
     assert!(told.is_none() || told == origin, "{told:?} to a page of {origin:?}");
     assert_eq!(response.field("vary"), told.map(|_| "Origin"));

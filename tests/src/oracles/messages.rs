@@ -528,9 +528,10 @@ fn is_too_deep(text: &str, limit: usize) -> bool {
         match byte {
             b'"' if !was_escaped => is_in_string = !is_in_string,
             b'{' | b'[' if !is_in_string && open.len() == limit => {
-                // Anything else in its place, and an end to it all, make a whole of what is there.
+                // A string in its place, and an end to it all, make a whole of what is there, unless
+                // there is a value in front of it.
                 let ends: String = open.iter().rev().collect();
-                let whole = format!("{}0{ends}", &text[..at]);
+                let whole = format!("{}\"\"{ends}", &text[..at]);
                 let json = Json::read(&whole);
                 return json.is_some_and(|json| !json.is_object() || is_message(&json));
             }

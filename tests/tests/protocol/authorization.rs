@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_proto::{
     AuthorizationKey, CallToolResult, Config, Denial, Event, Input, Instant, Lost, Notification,
-    Principal, Progress, ProtectedResource, Refusal, Reply, RpcError,
+    Origins, Principal, Progress, ProtectedResource, Refusal, Reply, RpcError,
 };
 use mcp_tests::http::Response;
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
@@ -332,6 +332,20 @@ fn metadata_is_open() {
     assert!(refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
     assert!(get("GET", path, "evil.example.com").starts_with("HTTP/1.1 403 "));
     assert!(get("GET", &format!("{path}/x"), "localhost").starts_with("HTTP/1.1 404 "));
+    // A page of another origin may ask first.
+    let mut peer = gated(|config| config.origins = Origins::same().allow("https://a.page"));
+    peer.send(
+        format!(
+            "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.page\r\n\
+             Access-Control-Request-Method: GET\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    let preflight = response(&mut peer);
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.field("access-control-allow-methods"), Some("GET, HEAD"));
+    assert_eq!(preflight.field("access-control-allow-origin"), Some("https://a.page"));
+    assert!(!peer.has_fin, "the connection stays");
     // It is told of where it is declared alone.
     let mut peer = gated(|config| config.endpoints[0].protected_resource = None);
     peer.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());

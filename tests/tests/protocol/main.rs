@@ -16,9 +16,12 @@ mod law_7_responses_in_request_order;
 mod law_8_nothing_survives_its_owner;
 mod law_9_disconnects_are_reported_once;
 mod limits;
+mod lines;
 mod parsers;
 mod regressions;
 mod scripts_reach_everything;
+mod sessions;
+mod shown;
 mod spares;
 mod worlds;
 

@@ -54,3 +54,9 @@ proptest! {
         bytes::check(&input);
     }
 }
+
+/// The oracle took what stands behind a number for a part of it, and so for a level too many.
+#[test]
+fn levels_behind_a_number_are_no_levels() {
+    messages::check(format!("-\n-\n-\n-\n{{\"a\":{}1{{}}", "[".repeat(63)).as_bytes());
+}

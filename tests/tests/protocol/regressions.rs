@@ -237,3 +237,20 @@ fn a_session_line_by_line_ends_with_a_shutdown() {
 !t4"#,
     );
 }
+
+/// The law of CORS fields forgot that a version is refused before the origin is looked at, and compared
+/// origins by the case of their letters.
+#[test]
+fn pages_are_told_apart_as_the_guard_does() {
+    for (version, origin) in
+        [("0.1", "https://app.example.com"), ("1.1", "Https://APP.example.com")]
+    {
+        let stream = format!(
+            "POST /mcp HTTP/{version}\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Origin: {origin}\r\nContent-Length: 40\r\n\r\n{}",
+            peer::PING
+        );
+        let steps = vec![Feed(300)];
+        wellformed::check(&Script { setup: SETUP, stream: stream.into_bytes(), steps });
+    }
+}

@@ -255,6 +255,33 @@ fn unsent() {
     }
 }
 
+/// A client that reads nothing is read no further, until it does.
+#[test]
+fn unsent_line_by_line() {
+    let (line, answer) = (format!("{PING}\n"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+    let limits = Limits { unsent: 3 * answer.len(), ..Limits::default() };
+    let now = Instant::from_micros(0).into();
+    for size in PIECES {
+        let mut session = LineSession::new(limited(&limits));
+        for nth in 1..=5 {
+            assert_eq!(session.wants_read(), nth <= 3, "before line {nth}, in pieces of {size}");
+            for piece in line.as_bytes().chunks(size) {
+                session.handle(now, Input::Bytes(piece));
+            }
+            let answers = String::from_utf8_lossy(session.transmit());
+            assert_eq!(answers, answer.repeat(nth.min(3)), "in pieces of {size}");
+        }
+        // One byte makes room for one more answer, and then for the last.
+        session.handle(now, Input::Written(1));
+        assert!(!session.wants_read());
+        session.handle(now, Input::Written(answer.len()));
+        assert_eq!(session.transmit().len(), 4 * answer.len() - 1);
+        assert!(!session.wants_read());
+        session.handle(now, Input::Written(4 * answer.len() - 1));
+        assert!(session.wants_read());
+    }
+}
+
 #[test]
 fn drain() {
     let limits = Limits { drain: 50, ..Limits::default() };

@@ -1,0 +1,139 @@
+//! Sessions of the 2025 revisions over HTTP, step by step. What many of them come to is checked by
+//! `worlds`.
+
+use std::sync::Arc;
+
+use mcp_proto::{
+    Config, Endpoint, Hub, HubLimits, LogLevel, LogMessage, Notification, Refusal, Revision,
+    ServerInfo,
+};
+use mcp_tests::peer::{CALL, Host, config, post};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+const REVISION: Revision = Revision::V2025_11_25;
+
+fn host_of(change: impl FnOnce(&mut Config)) -> Host {
+    let mut host = Host::new(Hub::new(HubLimits::default()));
+    let mut config = config(true);
+    change(&mut config);
+    host.config = Arc::new(config);
+    host
+}
+
+/// RFC 9110 section 15.5.6: what is allowed depends on whether there is something to hear.
+#[test]
+fn what_is_not_allowed_says_what_is() {
+    let put = b"PUT /mcp HTTP/1.1\r\nHost: localhost\r\nMCP-Protocol-Version: 2025-11-25\r\n\r\n";
+    for (has_changes, keeps_sessions, allowed) in [
+        (true, true, "POST, GET, DELETE"),
+        (false, true, "POST, DELETE"),
+        (true, false, "POST"),
+        (false, false, "POST"),
+    ] {
+        let mut host = host_of(|config| {
+            let endpoint = &mut config.endpoints[0];
+            if !has_changes {
+                *endpoint = Endpoint::new("/mcp", ServerInfo::new("t", "1")).expect("a path");
+            }
+            endpoint.keeps_sessions = keeps_sessions;
+        });
+        let responses = host.visit(put).peer.responses_on(REVISION, "").finals;
+        assert_eq!((responses[0].status, responses[0].field("allow")), (405, Some(allowed)));
+    }
+}
+
+/// 2025-11-25, basic/transports, "Listening for Messages from the Server".
+#[test]
+fn a_stream_is_for_who_takes_events() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    for (accept, status) in [("application/json", 406), ("text/event-stream", 200), ("*/*", 200)] {
+        let mut visit = host.visit(
+            format!(
+                "GET /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: {id}\r\n\
+                 MCP-Protocol-Version: {REVISION}\r\nAccept: {accept}\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        let responses = visit.peer.responses_on(REVISION, "");
+        let answers = responses.finals.iter().map(|response| response.status);
+        assert_eq!(answers.collect::<Vec<_>>(), [status], "{accept}");
+        let is_refused = visit.peer.refusals() == [Refusal::NotAcceptable];
+        assert_eq!(is_refused, status == 406, "{accept}");
+    }
+}
+
+fn message(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn a_server_may_say_how_it_is_used() {
+    for instructions in [None, Some("Ask \"first\".")] {
+        let mut host = host_of(|config| {
+            let mut info = config.endpoints[0].info().clone();
+            info.instructions = instructions.map(Into::into);
+            let mut endpoint = Endpoint::new("/mcp", info).expect("a path");
+            endpoint.keeps_sessions = true;
+            config.endpoints = vec![endpoint];
+        });
+        let mut begun = host.initialize(REVISION, "{}");
+        let responses = begun.peer.responses_on(REVISION, "initialize").finals;
+        let legacy = message(responses[0].messages()[0]);
+        let discover = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+        let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: server/discover\r\n";
+        let mut discovered = host.visit(&post(fields, discover));
+        let responses =
+            discovered.peer.responses_on(Revision::V2026_07_28, "server/discover").finals;
+        let modern = message(responses[0].messages()[0]);
+        for answer in [legacy, modern] {
+            assert_eq!(answer["result"]["instructions"], json!(instructions), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_for_by_half_is_invalid() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    for (method, params, says) in [
+        ("logging/setLevel", "{}", "`level` must be a string"),
+        ("logging/setLevel", r#"{"level":"loud"}"#, "must be one of syslog"),
+        ("tools/list", r#"{"cursor":7}"#, "`cursor` must be a string"),
+        ("tools/call", r#"{"name":"t","arguments":[]}"#, "`arguments` must be an object"),
+        (
+            "tools/call",
+            r#"{"name":"t","_meta":{"progressToken":[]}}"#,
+            "`_meta.progressToken` must be a string or an integer",
+        ),
+    ] {
+        let asked = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let mut visit = host.say(REVISION, &id, &asked);
+        let responses = visit.peer.responses_on(REVISION, method).finals;
+        let error = &message(responses[0].messages()[0])["error"];
+        assert_eq!(error["code"], -32602, "{asked}");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains(says)), "{error}");
+    }
+}
+
+#[test]
+fn a_log_message_says_what_part_it_is_of() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    for logger in [None, Some("data\"base")] {
+        let mut visit = host.say(REVISION, &id, CALL);
+        let mut log = LogMessage::new(LogLevel::Warning, to_raw_value(&[1]).expect("JSON"));
+        log.logger = logger.map(Into::into);
+        host.hub.notify(host.now, visit.work[0].key, &Notification::Log(log));
+        host.pump(&mut visit);
+        let responses = visit.peer.responses_on(REVISION, "tools/call");
+        let last = responses.finals.last().expect("a stream that goes on");
+        let messages = last.messages();
+        let mut params = json!({"level": "warning", "data": [1]});
+        if let Some(logger) = logger {
+            params["logger"] = logger.into();
+        }
+        assert_eq!(message(messages.last().expect("a message"))["params"], params);
+    }
+}

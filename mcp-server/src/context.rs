@@ -165,6 +165,11 @@ impl Context {
         }
     }
 
+    /// Whether there is a notification to take.
+    pub(crate) fn has_said(&self) -> bool {
+        !self.outbox().waiting.is_empty()
+    }
+
     /// Takes the oldest notification.
     pub(crate) fn take(&self) -> Option<Notification> {
         let mut outbox = self.outbox();

@@ -140,35 +140,47 @@ impl InFlight {
         cx: &mut task::Context<'_>,
         now: Instant,
     ) -> InSession {
-        let is_open = |call: &mut Self| {
-            let session = call.session.as_mut();
-            session.is_some_and(|session| session.carry(cx, now, call.context.as_ref()))
-        };
-        if !is_open(self) {
+        // Others may have spoken for the handler in between.
+        let (_, mut happened) = self.say(now, false);
+        let (session, context) = (self.session.as_mut(), self.context.as_ref());
+        if !session.is_some_and(|session| session.carry(cx, now, context)) {
             // What is left of its stream says so to its client.
             return InSession::Ready(None);
         }
         let polled = self.poll(cx);
-        let has_asked = self.context.as_ref().is_some_and(Context::has_for_session);
+        let (has_asked, has_said) = self.say(now, polled.is_ready());
+        happened |= has_asked | has_said;
         let Some(session) = &mut self.session else {
             return InSession::Ready(None);
         };
         if has_asked {
             session.carry(cx, now, self.context.as_ref());
         }
-        let mut happened = has_asked;
-        // A client that reads too slowly makes its handler wait, but never the final reply.
-        while let Some(context) = &self.context
-            && (polled.is_ready() || session.can_notify())
-            && let Some(notification) = context.take()
-        {
-            session.notify(now, &notification);
-            happened = true;
-        }
         match polled {
             Poll::Ready(reply) => InSession::Ready(session.reply(now, reply)),
             Poll::Pending => InSession::Pending(happened),
         }
+    }
+
+    /// Has the hub take what was reported. Returns whether there is a question or a wish for it as well,
+    /// which come after that, and whether there was anything.
+    ///
+    /// A client that reads too slowly makes its handler wait, but never the final reply.
+    fn say(&self, now: Instant, is_done: bool) -> (bool, bool) {
+        let (Some(session), Some(context)) = (&self.session, &self.context) else {
+            return (false, false);
+        };
+        // Looked at first: what was reported before that is there to be taken by now.
+        let has_asked = context.has_for_session();
+        let mut has_said = false;
+        while context.has_said()
+            && (is_done || session.can_notify())
+            && let Some(notification) = context.take()
+        {
+            session.notify(now, &notification);
+            has_said = true;
+        }
+        (has_asked, has_said)
     }
 
     /// The request, as far as it is still known.

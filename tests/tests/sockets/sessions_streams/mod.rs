@@ -37,7 +37,7 @@ struct Count {
 }
 
 fn server(gate: &Gate) -> Server {
-    let [holding, stepping, releasing] = [gate.clone(), gate.clone(), gate.clone()];
+    let [holding, stepping, releasing, parting] = [(); 4].map(|()| gate.clone());
     Server::new("streams", "1.0.0")
         .logging()
         .resource(Resource::new("a:", "a"), || "A")
@@ -85,6 +85,19 @@ fn server(gate: &Gate) -> Server {
                         ctx.progress(step.into()).await;
                     }
                     "released"
+                }
+            },
+        )
+        .tool(
+            "part",
+            "Reports, and does without its connection in the same breath",
+            move |ctx: Context| {
+                let gate = parting.clone();
+                async move {
+                    ctx.progress(1.0).await;
+                    ctx.release_connection();
+                    gate.pass().await;
+                    "parted"
                 }
             },
         )

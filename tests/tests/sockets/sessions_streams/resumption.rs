@@ -33,6 +33,19 @@ fn a_handler_may_do_without_its_connection() {
 }
 
 #[test]
+fn what_was_reported_before_is_said_before_the_connection_goes() {
+    on_all_runtimes(|fixture| {
+        let client = fixture.client();
+        let mut answer = client.call("part", json!({}));
+        let last = events(&mut answer);
+        assert_eq!(last.iter().filter(|event| event.message.is_some()).count(), 1);
+        fixture.gate.open(1);
+        let messages = client.resume(answer.last_id()).messages();
+        assert_eq!(counted(&messages), (vec![], "parted".into()));
+    });
+}
+
+#[test]
 fn a_connection_is_kept_where_nobody_could_come_back() {
     on_all_runtimes(|fixture| {
         fixture.gate.open(100);

@@ -4,8 +4,8 @@
 //! [`equal`]. Marks are right up to the first one; what is behind it may be marked by mistake, as a
 //! subtraction borrows, and is not looked at.
 
-/// The byte that stands in for those behind the end of a text. It must not be of a kind that is
-/// looked for.
+/// Stands in for the bytes behind the end of a text. If it is of the kind that is looked for, it is
+/// found at that end, which is where nothing would have been found.
 const FILLER: u8 = b' ';
 
 const fn all(byte: u8) -> u64 {

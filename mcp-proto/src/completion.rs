@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RpcError;
-use crate::json::is_object;
+use crate::json::{Part, is_object};
 use crate::jsonrpc::Members;
 
 /// How many values may be suggested at once (2026-07-28, server/utilities/completion).
@@ -48,7 +48,8 @@ pub enum CompletionReference {
 }
 
 impl Completion {
-    pub(crate) fn parse(params: &Members<'_>) -> Result<Self, RpcError> {
+    /// `params` are members that stand in `body`.
+    pub(crate) fn parse(params: &Members, body: &str) -> Result<Self, RpcError> {
         #[derive(Deserialize)]
         struct Argument {
             name: String,
@@ -61,13 +62,14 @@ impl Completion {
             arguments: BTreeMap<String, String>,
         }
 
-        let argument: Argument = member("argument", params.argument)?;
-        let context = match params.context {
+        let text = |member: Option<Part>| member.map(|member| member.of(body));
+        let argument: Argument = member("argument", text(params.argument))?;
+        let context = match text(params.context) {
             Some(context) => member("context", Some(context))?,
             None => Context::default(),
         };
         Ok(Self {
-            reference: member("ref", params.reference)?,
+            reference: member("ref", text(params.reference))?,
             argument: argument.name,
             value: argument.value,
             arguments: context.arguments,
@@ -108,13 +110,15 @@ impl CompleteResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jsonrpc::Message;
     use alloc::string::ToString;
 
     #[test]
     fn members_are_objects_and_not_what_serde_takes_for_them() {
         let parse = |reference: &str, argument: &str| {
-            let (reference, argument) = (Some(reference), Some(argument));
-            Completion::parse(&Members { reference, argument, ..Members::default() })
+            let json = format!(r#"{{"params":{{"ref":{reference},"argument":{argument}}}}}"#);
+            let message = Message::parse(&json, 9).unwrap();
+            Completion::parse(message.members().unwrap(), &json)
         };
         let (reference, argument) =
             (r#"{"type":"ref/prompt","name":"p"}"#, r#"{"name":"a","value":"v"}"#);

@@ -11,6 +11,7 @@ use core::fmt;
 
 use crate::error::Refusal;
 use crate::http::Head;
+use crate::word::leading;
 
 /// Which `Host` values are served.
 #[derive(Clone, Debug, Default)]
@@ -154,8 +155,8 @@ pub(crate) fn check<'a>(
     match core::str::from_utf8(origin) {
         // What browsers send is ASCII (Fetch, "Origin header"), and so are response heads.
         Ok(origin) if origins.allows(origin) => {
-            let is_visible = |byte: u8| byte.is_ascii_graphic();
-            Ok(Some(origin).filter(|origin| is_all(origin.as_bytes(), is_visible)))
+            let is_visible = |origin: &&str| origin.bytes().all(|byte| byte.is_ascii_graphic());
+            Ok(Some(origin).filter(|origin| !origin.is_empty()).filter(is_visible))
         }
         Ok(origin) if is_same(origin, host) == Some(true) => Ok(None),
         _ => Err(Refusal::ForeignOrigin { origin: readable(Some(origin)) }),
@@ -174,23 +175,24 @@ pub(crate) struct Authority<'a> {
 
 impl<'a> Authority<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
-        // A colon inside the brackets of an IPv6 address starts no port.
-        let (host, port) = match value.iter().rposition(|byte| b":]".contains(byte)) {
-            Some(at) if value[at] == b':' => (&value[..at], Some(&value[at + 1..])),
-            _ => (value, None),
-        };
-        let is_host = match host {
-            [b'[', address @ .., b']'] => {
-                is_all(address, |byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        let (host, behind) = match value {
+            // A colon inside the brackets of an IPv6 address starts no port.
+            [b'[', rest @ ..] => {
+                let length =
+                    leading(rest, |byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
+                let rest = rest[length..].strip_prefix(b"]").filter(|_| length > 0)?;
+                value.split_at(value.len() - rest.len())
             }
-            _ => is_all(host, is_reg_name),
+            _ => value.split_at(leading(value, is_reg_name)),
         };
-        let is_port = port.is_none_or(|port| port.iter().all(u8::is_ascii_digit));
-        (is_host && is_port).then_some(Self {
-            host,
-            // "example.com:" has an empty port, which means the default one.
-            port: port.filter(|port| !port.is_empty()),
-        })
+        let port = match behind {
+            [] => None,
+            [b':', port @ ..] if port.iter().all(u8::is_ascii_digit) => Some(port),
+            _ => return None,
+        };
+        // "example.com:" has an empty port, which means the default one.
+        let port = port.filter(|port| !port.is_empty());
+        (!host.is_empty()).then_some(Self { host, port })
     }
 
     /// Whether a configured host, with or without a port, means this one.
@@ -207,10 +209,6 @@ const fn is_reg_name(byte: u8) -> bool {
     matches!(byte,
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'
         | b'&'..=b',' | b';' | b'=')
-}
-
-fn is_all(text: &[u8], class: impl Fn(u8) -> bool) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| class(byte))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::error::Refusal;
 use crate::http::Head;
 use crate::http::list_members;
 
-pub(crate) const JSON: &str = "application/json";
-pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// What the specification tells clients to send, and nearly all do.
 const ALL: &str = "application/json, text/event-stream";

@@ -1,19 +1,21 @@
 //! A request that has passed every check, with the bytes it came in.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
-use core::ops::Range;
 
 use serde_json::value::RawValue;
 
 use crate::authorization::Principal;
 use crate::completion::Completion;
-use crate::error::RpcError;
+use crate::error::{Refusal, RpcError};
 use crate::http::Head;
 use crate::hub::{SessionClient, SessionId};
+use crate::json::Part;
 use crate::jsonrpc::Id;
+use crate::limits::Limits;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
 use crate::revision::Revision;
@@ -56,12 +58,12 @@ pub(crate) struct RequestParts {
 }
 
 impl RequestParts {
-    /// What says nothing besides.
-    pub(crate) const fn new(revision: Revision, method: McpMethod, id: Option<Id>) -> Self {
+    /// What says nothing but that.
+    pub(crate) const fn new(revision: Revision, method: McpMethod) -> Self {
         Self {
             revision,
             method,
-            id,
+            id: None,
             progress_token: None,
             name: Text::Nothing,
             cursor: None,
@@ -100,25 +102,6 @@ pub(crate) enum ClientMessage {
     Other,
 }
 
-/// Where in the body a JSON value stands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
-    start: u32,
-    end: u32,
-}
-
-impl Part {
-    /// `value` must borrow from `body`, which must be shorter than 4 GiB.
-    pub(crate) fn of(value: &str, body: &str) -> Self {
-        let start = value.as_ptr() as usize - body.as_ptr() as usize;
-        Self { start: start as u32, end: (start + value.len()) as u32 }
-    }
-
-    const fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
-
 /// A string that stands in the body, or was decoded from it.
 #[derive(Debug)]
 pub(crate) enum Text {
@@ -128,21 +111,17 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// `None` if `value` is no string. It must borrow from `body`.
-    pub(crate) fn of(value: &str, body: &str) -> Option<Self> {
-        Some(match crate::json::decoded(value)? {
-            alloc::borrow::Cow::Owned(text) => Self::Decoded(text.into()),
-            alloc::borrow::Cow::Borrowed(_) => {
-                let Part { start, end } = Part::of(value, body);
-                // Without its quotes.
-                Self::InBody(Part { start: start + 1, end: end - 1 })
-            }
+    /// `None` if what stands there is no string.
+    pub(crate) fn of(part: Part, body: &str) -> Option<Self> {
+        Some(match part.string(body)? {
+            Cow::Owned(text) => Self::Decoded(text.into()),
+            Cow::Borrowed(_) => Self::InBody(part.within_quotes()?),
         })
     }
 
     pub(crate) fn as_str<'a>(&'a self, body: &'a str) -> &'a str {
         match self {
-            Self::InBody(part) => &body[part.range()],
+            Self::InBody(part) => part.of(body),
             Self::Decoded(text) => text,
             Self::Nothing => "",
         }
@@ -150,6 +129,19 @@ impl Text {
 }
 
 impl Request {
+    /// A request of which nothing is known yet but its bytes: it will turn out what they say.
+    pub(crate) const fn unread(head: Head, body: String) -> Self {
+        let parts = RequestParts::new(Revision::LATEST_LEGACY, McpMethod::ClientMessage);
+        Self { head, body, parts }
+    }
+
+    /// A request with the head that `bytes` begin with, and no body yet.
+    pub(crate) fn with_head(bytes: &[u8], limits: &Limits) -> Result<Box<Self>, Refusal> {
+        let mut request = Box::new(Self::unread(Head::none(), String::new()));
+        request.head.read(bytes, limits)?;
+        Ok(request)
+    }
+
     /// The revision it is of.
     #[must_use]
     pub const fn revision(&self) -> Revision {
@@ -303,7 +295,7 @@ impl Request {
     }
 
     fn part(&self, part: Option<Part>) -> Option<&str> {
-        part.map(|part| &self.body[part.range()])
+        part.map(|part| part.of(&self.body))
     }
 }
 

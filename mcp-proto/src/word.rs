@@ -1,8 +1,9 @@
 //! Eight bytes of a text at a time: where the first one of some kind stands.
 //!
 //! What a kind is says a function that marks bytes of a word by their high bits, made of [`less`] and
-//! [`equal`]. Marks are right up to the first one; what is behind it may be marked by mistake, as a
-//! subtraction borrows, and is not looked at.
+//! [`equal`]. Of bytes whose high bit is set itself, marks mean nothing. Of the others they are right
+//! up to the first one; what is behind it may be marked by mistake, as a subtraction borrows, and is
+//! not looked at.
 
 /// Stands in for the bytes behind the end of a text. If it is of the kind that is looked for, it is
 /// found at that end, which is where nothing would have been found.
@@ -14,12 +15,22 @@ const fn all(byte: u8) -> u64 {
 
 /// Marks ASCII characters that are less than `than`, which is at most 128.
 pub(crate) const fn less(word: u64, than: u8) -> u64 {
-    word.wrapping_sub(all(than)) & !word
+    word.wrapping_sub(all(than))
 }
 
 /// Marks what is that ASCII character.
 pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
-    (word ^ all(byte)).wrapping_sub(all(1)) & !word
+    (word ^ all(byte)).wrapping_sub(all(1))
+}
+
+/// Of ASCII characters alone.
+fn marks_of(word: u64, mark: impl Fn(u64) -> u64) -> u64 {
+    mark(word) & !word & all(0x80)
+}
+
+/// The first marked byte of a word that has any.
+const fn first_of(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
 }
 
 /// Where the first marked byte stands, at `from` or behind. The end of `bytes` if there is none.
@@ -30,9 +41,9 @@ pub(crate) fn position(bytes: &[u8], from: usize, mark: impl Fn(u64) -> u64) -> 
     };
     let mut at = from;
     for word in rest.as_chunks().0 {
-        let marks = mark(u64::from_le_bytes(*word)) & all(0x80);
+        let marks = marks_of(u64::from_le_bytes(*word), &mark);
         if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+            return at + first_of(marks);
         }
         at += 8;
     }
@@ -42,12 +53,13 @@ pub(crate) fn position(bytes: &[u8], from: usize, mark: impl Fn(u64) -> u64) -> 
 /// The same, where fewer than eight bytes are left.
 #[cold]
 fn position_in_last(bytes: &[u8], at: usize, mark: impl Fn(u64) -> u64) -> usize {
-    let rest = &bytes[at..];
     let mut word = [FILLER; 8];
-    word[..rest.len()].copy_from_slice(rest);
-    match mark(u64::from_le_bytes(word)) & all(0x80) {
+    for (to, from) in word.iter_mut().zip(&bytes[at..]) {
+        *to = *from;
+    }
+    match marks_of(u64::from_le_bytes(word), mark) {
         0 => bytes.len(),
-        marks => at + (marks.trailing_zeros() / 8) as usize,
+        marks => at + first_of(marks),
     }
 }
 

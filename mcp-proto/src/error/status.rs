@@ -37,28 +37,28 @@ impl Status {
         self as u16
     }
 
-    /// The status line's code and reason phrase.
+    /// The status line behind its version: code, reason phrase, and the end of the line.
     pub(crate) const fn line(self) -> &'static str {
         match self {
-            Self::Ok => "200 OK",
-            Self::Accepted => "202 Accepted",
-            Self::NoContent => "204 No Content",
-            Self::BadRequest => "400 Bad Request",
-            Self::Unauthorized => "401 Unauthorized",
-            Self::Forbidden => "403 Forbidden",
-            Self::NotFound => "404 Not Found",
-            Self::MethodNotAllowed => "405 Method Not Allowed",
-            Self::NotAcceptable => "406 Not Acceptable",
-            Self::RequestTimeout => "408 Request Timeout",
-            Self::ContentTooLarge => "413 Content Too Large",
-            Self::UriTooLong => "414 URI Too Long",
-            Self::UnsupportedMediaType => "415 Unsupported Media Type",
-            Self::ExpectationFailed => "417 Expectation Failed",
-            Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
-            Self::InternalServerError => "500 Internal Server Error",
-            Self::NotImplemented => "501 Not Implemented",
-            Self::ServiceUnavailable => "503 Service Unavailable",
-            Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
+            Self::Ok => "200 OK\r\n",
+            Self::Accepted => "202 Accepted\r\n",
+            Self::NoContent => "204 No Content\r\n",
+            Self::BadRequest => "400 Bad Request\r\n",
+            Self::Unauthorized => "401 Unauthorized\r\n",
+            Self::Forbidden => "403 Forbidden\r\n",
+            Self::NotFound => "404 Not Found\r\n",
+            Self::MethodNotAllowed => "405 Method Not Allowed\r\n",
+            Self::NotAcceptable => "406 Not Acceptable\r\n",
+            Self::RequestTimeout => "408 Request Timeout\r\n",
+            Self::ContentTooLarge => "413 Content Too Large\r\n",
+            Self::UriTooLong => "414 URI Too Long\r\n",
+            Self::UnsupportedMediaType => "415 Unsupported Media Type\r\n",
+            Self::ExpectationFailed => "417 Expectation Failed\r\n",
+            Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large\r\n",
+            Self::InternalServerError => "500 Internal Server Error\r\n",
+            Self::NotImplemented => "501 Not Implemented\r\n",
+            Self::ServiceUnavailable => "503 Service Unavailable\r\n",
+            Self::HttpVersionNotSupported => "505 HTTP Version Not Supported\r\n",
         }
     }
 }

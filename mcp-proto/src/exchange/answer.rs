@@ -14,7 +14,6 @@ use crate::error::{RpcError, Status};
 use crate::http::{BodyEncoding, ResponseHead, ResponseWriter};
 use crate::hub::{SessionId, StreamEvent, StreamStart};
 use crate::limits::Deadlines;
-use crate::media;
 use crate::method::McpMethod;
 use crate::sse;
 use crate::time::Instant;
@@ -205,7 +204,7 @@ impl Answer {
         now: Instant,
         endpoint: &Endpoint,
         key: CallKey,
-        reply: Reply,
+        mut reply: Reply,
     ) {
         if matches!(reply, Reply::SubscriptionEnded) {
             // The acknowledgment is the first message, even of one that ends as it begins.
@@ -214,7 +213,7 @@ impl Answer {
         let Some((messages, is_batch)) = self.take(key) else {
             return;
         };
-        let mut reply = messages.fitting(reply);
+        messages.fit(&mut reply);
         let is_streaming = self.is_streaming();
         if matches!(reply, Reply::NoResponse)
             && !is_streaming
@@ -239,7 +238,7 @@ impl Answer {
                 self.finish_batch(writer, now);
             }
         } else if let (Reply::Done, McpMethod::EndSession) = (&reply, messages.method()) {
-            writer.write_empty(ResponseHead::new(Status::NoContent, None));
+            writer.write_empty(ResponseHead::new(Status::NoContent, ""));
         } else if let (Reply::Done, McpMethod::ClientMessage) = (&reply, messages.method()) {
             write_accepted(writer);
         } else if is_streaming || is_pinned || !self.form.takes_json || is_silent {
@@ -339,12 +338,11 @@ impl Answer {
             self.shape = Shape::Stream { encoding, last_sent: now };
             return encoding;
         }
-        let encoding = writer.begin_stream(ResponseHead {
-            // The second keeps nginx from holding events back until its buffer is full.
-            fields: "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n",
-            session: self.session,
-            ..ResponseHead::new(Status::Ok, Some(media::EVENT_STREAM))
-        });
+        // The last field keeps nginx from holding events back until its buffer is full.
+        let fields = "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n\
+                      X-Accel-Buffering: no\r\n";
+        let head = ResponseHead { session: self.session, ..ResponseHead::new(Status::Ok, fields) };
+        let encoding = writer.begin_stream(head);
         self.shape = Shape::Stream { encoding, last_sent: now };
         if let Some(StreamStart { event_id: Some(id), retry, .. }) = &self.stream {
             writer.write_piece(encoding, |out| sse::write_priming_event(out, *id, *retry));

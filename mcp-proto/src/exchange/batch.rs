@@ -51,7 +51,7 @@ pub(crate) fn read(
     let mut count = 0_usize;
     let mut scanner = Scanner::new(body, depth_limit);
     let walk = scanner.array(|scanner| {
-        let member = scanner.value()?;
+        let member = scanner.value()?.of(body);
         count += 1;
         if count <= limit {
             members.push(member);
@@ -59,7 +59,8 @@ pub(crate) fn read(
         Ok(())
     });
     let refused = Failure::Refused;
-    walk.and_then(|()| scanner.end()).map_err(|malformed| refused(no_message(body, malformed)))?;
+    walk.and_then(|()| scanner.end())
+        .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
     if count > limit {
         return Err(refused(Refusal::BatchTooLarge { limit }));
     }
@@ -82,16 +83,16 @@ fn read_member(
         let error = "invalid request: each message of a batch must be an object";
         return Ok(failed(None, RpcError::invalid_request(error)));
     };
-    Ok(match interpret(head, settled, &message, json, endpoint) {
-        Ok(Meaning::Call(parts)) if !matches!(parts.method, McpMethod::Initialize) => {
-            let request = Request { head: head.clone(), body: json.to_owned(), parts };
-            BatchMember::Call(Box::new(request))
+    let mut request = Box::new(Request::unread(head.clone(), json.to_owned()));
+    Ok(match interpret(&mut request, &message, settled, endpoint) {
+        Ok(Meaning::Call) if request.method() != McpMethod::Initialize => {
+            BatchMember::Call(request)
         }
         Ok(Meaning::Immediate(Immediate::Ping { id })) => {
             BatchMember::Immediate(Immediate::Ping { id })
         }
         // `server/discover` cannot be in one: its revision has no batches.
-        Ok(Meaning::Call(_) | Meaning::Immediate(_)) => {
+        Ok(Meaning::Call | Meaning::Immediate(_)) => {
             return Err(Failure::Refused(Refusal::InitializeInBatch));
         }
         Ok(Meaning::Nothing) => BatchMember::Accepted,

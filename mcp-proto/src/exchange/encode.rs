@@ -16,7 +16,6 @@ use crate::extension::ExtensionResult;
 use crate::http::{ResponseHead, ResponseWriter};
 use crate::json::{each, write_string};
 use crate::jsonrpc::Id;
-use crate::media;
 use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
 use crate::subscription::{Change, SubscriptionFilter};
@@ -24,17 +23,17 @@ use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead<'static> {
-    ResponseHead::new(status, Some(media::JSON))
+    ResponseHead::new(status, "Content-Type: application/json\r\n")
 }
 
 /// Answers a notification.
 pub(crate) fn write_accepted(writer: &mut ResponseWriter<'_>) {
-    writer.write_empty(ResponseHead::new(Status::Accepted, None));
+    writer.write_empty(ResponseHead::new(Status::Accepted, ""));
 }
 
 /// Answers a browser that asks what it may send.
 pub(crate) fn write_preflight(writer: &mut ResponseWriter<'_>, fields: &str) {
-    writer.write_empty(ResponseHead { fields, ..ResponseHead::new(Status::NoContent, None) });
+    writer.write_empty(ResponseHead::new(Status::NoContent, fields));
 }
 
 /// Answers a request that was refused, of which the endpoint and the id may be known.

@@ -21,11 +21,11 @@ use crate::endpoint::{self, Endpoint, Found};
 use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
-use crate::json::{Malformed, is_object};
+use crate::json::{MOST_LEVELS, Malformed, is_object};
 use crate::jsonrpc::{Id, Message};
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
-use crate::request::{Request, RequestParts};
+use crate::request::Request;
 use crate::revision::{Era, VersionField, legacy};
 
 /// The first allocation for a body that is announced but not there yet; it grows with what comes.
@@ -58,12 +58,11 @@ pub(crate) fn admit(config: &Config, head: &Head) -> Result<Admitted, (Option<us
 
 /// A request whose head has been accepted and whose body is on its way.
 pub(crate) struct Incoming {
-    head: Head,
+    /// It has its body only in the end, when that has turned out to be text.
+    request: Box<Request>,
     endpoint: usize,
     accepts: Accepts,
     body: Vec<u8>,
-    body_limit: usize,
-    principal: Option<Arc<Principal>>,
 }
 
 /// What a head that has been accepted is of.
@@ -103,15 +102,20 @@ pub(crate) enum Failure {
 
 impl Received {
     /// Checks what else a head can tell.
-    pub(crate) fn new(config: &Config, head: Head, admitted: &Admitted) -> Result<Self, Refusal> {
-        let is_preflight = admitted.cors_origin.is_some() && cors::is_preflight(&head);
+    pub(crate) fn new(
+        config: &Config,
+        request: Box<Request>,
+        admitted: &Admitted,
+    ) -> Result<Self, Refusal> {
+        let head = &request.head;
+        let is_preflight = admitted.cors_origin.is_some() && cors::is_preflight(head);
         match (admitted.found, head.method()) {
             (Found::Endpoint(at), _) => {
-                Incoming::at_endpoint(config, head, at, is_preflight).map(Self::Request)
+                Incoming::at_endpoint(config, request, at, is_preflight).map(Self::Request)
             }
             (Found::Metadata(at), Method::Get | Method::Head) => Ok(Self::Metadata(at)),
             (Found::Metadata(_), _) if is_preflight => {
-                Ok(Self::Preflight(cors::preflight_fields(&head, "GET, HEAD")))
+                Ok(Self::Preflight(cors::preflight_fields(head, "GET, HEAD")))
             }
             (Found::Metadata(_), _) => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }),
         }
@@ -121,20 +125,21 @@ impl Received {
 impl Incoming {
     fn at_endpoint(
         config: &Config,
-        head: Head,
+        request: Box<Request>,
         endpoint: usize,
         is_preflight: bool,
     ) -> Result<Self, Refusal> {
+        let head = &request.head;
         let accepts = match head.method() {
             Method::Post => {
-                media::check_content_type(&head)?;
-                let accepts = Accepts::parse(&head)?;
+                media::check_content_type(head)?;
+                let accepts = Accepts::parse(head)?;
                 accepts.pinned(config.endpoints[endpoint].response_mode)?;
                 accepts
             }
             _ if is_preflight => Accepts { json: false, event_stream: false },
             method => {
-                check_session_method(&head, method, &config.endpoints[endpoint])?;
+                check_session_method(head, method, &config.endpoints[endpoint])?;
                 Accepts { json: false, event_stream: true }
             }
         };
@@ -143,10 +148,7 @@ impl Incoming {
             Framing::Length(length) if length > body_limit as u64 => {
                 Err(Refusal::BodyTooLarge { limit: body_limit })
             }
-            _ => {
-                let body = Vec::new();
-                Ok(Self { head, endpoint, accepts, body, body_limit, principal: None })
-            }
+            _ => Ok(Self { request, endpoint, accepts, body: Vec::new() }),
         }
     }
 
@@ -155,29 +157,29 @@ impl Incoming {
     }
 
     pub(crate) const fn head(&self) -> &Head {
-        &self.head
+        &self.request.head
     }
 
     /// Whether a browser asks what it may send: nobody has to be let in for that.
     pub(crate) fn is_preflight(&self) -> bool {
-        self.head.method() == Method::Options
+        self.head().method() == Method::Options
     }
 
     /// Notes who was let in.
     pub(crate) fn let_in(&mut self, principal: Principal) {
-        self.principal = Some(Arc::new(principal));
+        self.request.parts.principal = Some(Arc::new(principal));
     }
 
     /// Makes room for the body.
     pub(crate) fn reserve(&mut self) {
-        if let Framing::Length(length) = self.head.framing() {
+        if let Framing::Length(length) = self.head().framing() {
             self.body = Vec::with_capacity((length as usize).min(FIRST_RESERVATION));
         }
     }
 
-    /// How many bytes the body may still grow by.
-    pub(crate) fn room(&self) -> usize {
-        self.body_limit - self.body.len()
+    /// By how many bytes the body may still grow, if it may have that many.
+    pub(crate) fn room(&self, body_limit: usize) -> usize {
+        body_limit - self.body.len()
     }
 
     /// Takes a piece of the body, which must fit in [`Incoming::room`].
@@ -188,41 +190,40 @@ impl Incoming {
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
         let refused = Failure::Refused;
-        if self.is_preflight() {
-            let keeps_sessions = config.endpoints[self.endpoint].keeps_sessions;
-            let methods = if keeps_sessions { "POST, GET, DELETE" } else { "POST" };
-            return Ok(Outcome::Preflight(cors::preflight_fields(&self.head, methods)));
-        }
-        if self.head.method() != Method::Post {
-            let mut request = request_of_session(self.head);
-            request.parts.principal = self.principal;
-            return Ok(Outcome::Call(Box::new(request), self.accepts));
-        }
-        let body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
         let endpoint = &config.endpoints[self.endpoint];
+        if self.is_preflight() {
+            let methods = if endpoint.keeps_sessions { "POST, GET, DELETE" } else { "POST" };
+            return Ok(Outcome::Preflight(cors::preflight_fields(self.head(), methods)));
+        }
+        let mut request = self.request;
+        if request.head.method() != Method::Post {
+            read_request_of_session(&mut request);
+            return Ok(Outcome::Call(request, self.accepts));
+        }
+        request.body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
+        let body = &request.body;
         if body.trim_ascii_start().starts_with('[') {
             let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
-            let mut members = batch::read(&self.head, None, &body, endpoint, config)?;
+            let mut members = batch::read(&request.head, None, body, endpoint, config)?;
             for member in &mut members {
-                if let BatchMember::Call(request) = member {
-                    request.parts.principal.clone_from(&self.principal);
+                if let BatchMember::Call(member) = member {
+                    member.parts.principal.clone_from(&request.parts.principal);
                 }
             }
             return Ok(Outcome::Batch(members, accepts));
         }
-        let message = Message::parse(&body, config.limits.json_depth)
-            .map_err(|malformed| refused(no_message(&body, malformed)))?;
-        Ok(match interpret(&self.head, None, &message, &body, endpoint)? {
-            Meaning::Call(mut parts) => {
-                parts.principal = self.principal;
-                let accepts = match parts.method {
+        let depth_limit = config.limits.json_depth;
+        let message = Message::parse(body, depth_limit)
+            .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
+        Ok(match interpret(&mut request, &message, None, endpoint)? {
+            Meaning::Call => {
+                let accepts = match request.method() {
                     // A stream by nature, wherever other responses are pinned to.
                     McpMethod::Listen if self.accepts.event_stream => self.accepts,
                     McpMethod::Listen => return Err(refused(Refusal::NotAcceptable)),
                     _ => self.accepts.pinned(endpoint.response_mode).map_err(refused)?,
                 };
-                let request = Request { head: self.head, body, parts };
-                Outcome::Call(Box::new(request), accepts)
+                Outcome::Call(request, accepts)
             }
             Meaning::Immediate(immediate) => Outcome::Immediate(immediate),
             Meaning::Nothing => Outcome::Accepted,
@@ -232,9 +233,9 @@ impl Incoming {
 
 /// Why a text is no message, or no batch of them. JSON-RPC tells apart what is no JSON and what is
 /// some, but no message (section 5.1).
-pub(crate) fn no_message(body: &str, malformed: Malformed) -> Refusal {
-    if let Malformed::TooDeep { limit } = malformed {
-        return Refusal::TooDeep { limit };
+pub(crate) fn no_message(body: &str, malformed: Malformed, depth_limit: usize) -> Refusal {
+    if malformed == Malformed::TooDeep {
+        return Refusal::TooDeep { limit: depth_limit.min(MOST_LEVELS) };
     }
     match serde_json::from_str::<IgnoredAny>(body) {
         Ok(_) if !is_object(body.trim_ascii_start()) => Refusal::NotAMessage,
@@ -270,13 +271,13 @@ fn check_session_method(head: &Head, method: Method, endpoint: &Endpoint) -> Res
     }
 }
 
-/// A GET or DELETE, whose content means nothing (RFC 9110 sections 9.3.1 and 9.3.5).
-fn request_of_session(head: Head) -> Request {
-    let method = match head.method() {
+/// Reads a GET or DELETE, whose content means nothing (RFC 9110 sections 9.3.1 and 9.3.5).
+fn read_request_of_session(request: &mut Request) {
+    request.parts.method = match request.head.method() {
         Method::Get => McpMethod::OpenStream,
         _ => McpMethod::EndSession,
     };
-    let revision = legacy::revision_of(VersionField::parse(head.protocol_version()));
-    let parts = RequestParts { is_of_session: true, ..RequestParts::new(revision, method, None) };
-    Request { head, body: String::new(), parts }
+    let field = VersionField::parse(request.head.protocol_version());
+    request.parts.revision = legacy::revision_of(field);
+    request.parts.is_of_session = true;
 }

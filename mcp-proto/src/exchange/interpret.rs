@@ -12,19 +12,18 @@ use crate::endpoint::Endpoint;
 use crate::error::RpcError;
 use crate::http::Head;
 use crate::hub::SessionId;
-use crate::json::{Scanner, decoded, is_object};
+use crate::json::{Part, Scanner};
 use crate::jsonrpc::{Id, Members, Message};
 use crate::method::{McpMethod, Subject};
-use crate::request::{ClientMessage, Part, RequestParts, Text};
+use crate::request::{ClientMessage, Request, RequestParts, Text};
 use crate::revision::{Era, Meta, Revision, VersionField, legacy, modern};
 use crate::server_info::Capabilities;
 use crate::subscription::SubscriptionFilter;
 
 /// What a message asks for.
-#[expect(clippy::large_enum_variant, reason = "on the stack, while a message is read")]
 pub(crate) enum Meaning {
-    /// Work for the application.
-    Call(RequestParts),
+    /// Work for the application. Its request says which.
+    Call,
     /// A request that the protocol itself answers.
     Immediate(Immediate),
     /// A notification, or the answer to something we did not ask.
@@ -46,66 +45,69 @@ pub(crate) struct Settled {
     pub(crate) revision: Revision,
 }
 
-/// Finds out what a message means, in the order of the checks that the official suite expects.
+/// Finds out what the message in the body of a request means, in the order of the checks that the
+/// official suite expects.
 pub(crate) fn interpret(
-    head: &Head,
+    request: &mut Request,
+    message: &Message,
     settled: Option<Settled>,
-    message: &Message<'_>,
-    body: &str,
     endpoint: &Endpoint,
 ) -> Result<Meaning, Failure> {
+    let Request { head, body, parts } = request;
     let field = VersionField::parse(head.protocol_version());
-    let meta = message.members().and_then(|members| members.meta);
-    let meta = meta.map(|meta| meta.check().map(|()| meta)).transpose();
-    let declared = match &meta {
-        Ok(Some(meta)) => meta.protocol_version.and_then(decoded),
-        _ => None,
-    };
-    let era = field.era(declared.as_deref());
-
-    // Until the id is known, an error goes without one.
-    let id = read_id(message).map_err(|error| Failure::Rpc { id: None, era, error })?;
+    let meta = message.members().and_then(|members| members.meta.as_ref());
+    let declared = meta.filter(|meta| meta.check().is_ok()).and_then(|meta| meta.protocol_version);
+    let declared = declared.and_then(|declared| declared.string(body));
     let declared = declared.as_deref();
-    let request = Received { head, settled, message, body, endpoint, field, declared, era };
-    let meaning = match request.method() {
-        Err(error) => Err(error),
-        Ok(None) => request.interpret_response(id.as_ref()),
-        Ok(Some(method)) => match &id {
-            Some(id) => meta.and_then(|meta| request.interpret_request(id, &method, meta)),
-            None => request.interpret_notification(&method),
-        },
-    };
-    meaning.map_err(|error| Failure::Rpc { id, era, error })
-}
-
-fn read_id(message: &Message<'_>) -> Result<Option<Id>, RpcError> {
-    let wrong =
-        || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
-    message.id.map(|id| Id::from_json(id).ok_or_else(wrong)).transpose()
+    let era = field.era(declared);
+    let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
+    received.interpret(parts).map_err(|error| Failure::Rpc { id: parts.id.take(), era, error })
 }
 
 /// A message and what came with it.
 struct Received<'a> {
     head: &'a Head,
     settled: Option<Settled>,
-    message: &'a Message<'a>,
+    message: &'a Message,
     body: &'a str,
     endpoint: &'a Endpoint,
     field: VersionField<'a>,
+    meta: Option<&'a Meta>,
     /// The version that `_meta` names.
     declared: Option<&'a str>,
     era: Era,
 }
 
 impl<'a> Received<'a> {
+    fn interpret(&self, parts: &mut RequestParts) -> Result<Meaning, RpcError> {
+        // Until the id is known, an error goes without one.
+        parts.id = self.read_id()?;
+        match (self.method()?, &parts.id) {
+            (Some(method), Some(_)) => self.interpret_request(&method, parts),
+            (Some(method), None) => self.interpret_notification(&method, parts),
+            (None, _) => self.interpret_response(parts),
+        }
+    }
+
     fn capabilities(&self) -> &Capabilities {
         &self.endpoint.info().capabilities
+    }
+
+    fn text(&self, part: Part) -> &'a str {
+        part.of(self.body)
+    }
+
+    fn read_id(&self) -> Result<Option<Id>, RpcError> {
+        let wrong =
+            || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
+        let id = self.message.id;
+        id.map(|id| Id::from_json(self.text(id)).ok_or_else(wrong)).transpose()
     }
 
     /// The method of a request or notification, or nothing for a response that is let pass.
     fn method(&self) -> Result<Option<Cow<'a, str>>, RpcError> {
         let message = self.message;
-        if message.jsonrpc != Some("\"2.0\"") {
+        if message.jsonrpc.is_none_or(|version| version.bytes_of(self.body) != b"\"2.0\"") {
             return Err(RpcError::invalid_request("invalid request: `jsonrpc` must be \"2.0\""));
         }
         if let Some(key) = message.duplicate() {
@@ -121,7 +123,7 @@ impl<'a> Received<'a> {
             (Some(_), true) => Err(RpcError::invalid_request(
                 "invalid request: a message has either `method` or `result` or `error`",
             )),
-            (Some(method), false) => decoded(method).map(Some).ok_or_else(|| {
+            (Some(method), false) => method.string(self.body).map(Some).ok_or_else(|| {
                 RpcError::invalid_request("invalid request: `method` must be a string")
             }),
         }
@@ -129,18 +131,22 @@ impl<'a> Received<'a> {
 
     /// Whether it came in a session of the 2025 revisions, be it one that is there or not.
     fn is_in_session(&self) -> bool {
-        let has_session = match self.settled {
+        let has_session = || match self.settled {
             Some(settled) => settled.session.is_some(),
             None => self.head.session_id().is_some(),
         };
-        self.era == Era::Legacy && self.endpoint.keeps_sessions && has_session
+        self.era == Era::Legacy && self.endpoint.keeps_sessions && has_session()
     }
 
     /// 2026-07-28 defines no notification that a client sends over HTTP, and one that it sends by
     /// line. None of the 2025 ones says anything else outside of a session.
-    fn interpret_notification(&self, method: &str) -> Result<Meaning, RpcError> {
+    fn interpret_notification(
+        &self,
+        method: &str,
+        parts: &mut RequestParts,
+    ) -> Result<Meaning, RpcError> {
         if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
-            modern::check_version(self.head, None, None)?;
+            modern::check_version(self.head, self.body, None, None)?;
         }
         // Over HTTP, what is no session's is cancelled by a disconnect.
         let can_cancel = self.head.is_none() && method == "notifications/cancelled";
@@ -159,187 +165,180 @@ impl<'a> Received<'a> {
             }
             _ => None,
         };
-        Ok(self.client_message(message.unwrap_or(ClientMessage::Other)))
+        Ok(self.take_client_message(message.unwrap_or(ClientMessage::Other), parts))
     }
 
     /// Without a session we ask nothing of clients, so it answers somebody else.
-    fn interpret_response(&self, id: Option<&Id>) -> Result<Meaning, RpcError> {
-        let id = match (id, self.message.error) {
-            (Some(id), _) => id.clone(),
-            // JSON-RPC 2.0 section 5.1: whoever could not read a request does not know its id.
-            (None, Some(_)) => return Ok(Meaning::Nothing),
-            (None, None) => {
-                return Err(RpcError::invalid_request(
-                    "invalid request: an answer needs the `id` of the question",
-                ));
-            }
-        };
-        if !self.is_in_session() {
-            return Ok(Meaning::Nothing);
+    fn interpret_response(&self, parts: &mut RequestParts) -> Result<Meaning, RpcError> {
+        let error = self.message.error.map(|error| self.text(error));
+        if parts.id.is_none() && error.is_none() {
+            return Err(RpcError::invalid_request(
+                "invalid request: an answer needs the `id` of the question",
+            ));
         }
-        let answer = match self.message.error {
+        // JSON-RPC 2.0 section 5.1: whoever could not read a request does not know its id.
+        let Some(id) = parts.id.take().filter(|_| self.is_in_session()) else {
+            return Ok(Meaning::Nothing);
+        };
+        let result = self.message.result.map_or("", |result| self.text(result));
+        let answer = match error {
             Some(error) => Err(RpcError::read(error)),
-            None => serde_json::from_str(self.message.result.unwrap_or_default())
+            None => serde_json::from_str(result)
                 .map_err(|_| RpcError::internal("the client's answer cannot be read again")),
         };
-        Ok(self.client_message(ClientMessage::Answer { id, answer }))
+        Ok(self.take_client_message(ClientMessage::Answer { id, answer }, parts))
     }
 
     fn legacy_revision(&self) -> Revision {
         self.settled.map_or_else(|| legacy::revision_of(self.field), |settled| settled.revision)
     }
 
-    fn client_message(&self, message: ClientMessage) -> Meaning {
-        let revision = self.legacy_revision();
-        Meaning::Call(RequestParts {
-            message: Some(Box::new(message)),
-            is_of_session: true,
-            session: self.settled.and_then(|settled| settled.session),
-            ..RequestParts::new(revision, McpMethod::ClientMessage, None)
-        })
+    fn take_client_message(&self, message: ClientMessage, parts: &mut RequestParts) -> Meaning {
+        parts.method = McpMethod::ClientMessage;
+        parts.revision = self.legacy_revision();
+        parts.message = Some(Box::new(message));
+        parts.is_of_session = true;
+        parts.session = self.settled.and_then(|settled| settled.session);
+        Meaning::Call
     }
 
     fn interpret_request(
         &self,
-        id: &Id,
         method: &str,
-        meta: Option<Meta<'_>>,
+        parts: &mut RequestParts,
     ) -> Result<Meaning, RpcError> {
+        if let Some(meta) = self.meta {
+            meta.check()?;
+        }
         if self.message.params.is_some() && self.message.members().is_none() {
             return Err(RpcError::invalid_params("invalid params: `params` must be an object"));
         }
-        let revision = match self.era {
+        parts.revision = match self.era {
             Era::Legacy => self.legacy_revision(),
             Era::Modern => {
-                modern::check_version(self.head, meta.as_ref(), self.declared)?;
+                modern::check_version(self.head, self.body, self.meta, self.declared)?;
                 modern::check_method(self.head, method)?;
                 Revision::V2026_07_28
             }
         };
-        let id = id.clone();
+        if let Some(id) = &parts.id
+            && let Some(immediate) = self.immediate(method, id)?
+        {
+            return Ok(Meaning::Immediate(immediate));
+        }
+        parts.is_of_session = self.is_in_session();
+        parts.method = McpMethod::find(method, self.endpoint, self.era, parts.is_of_session)
+            .ok_or_else(|| RpcError::method_not_found(method))?;
+        let absent = Members::default();
+        let members = self.message.members().unwrap_or(&absent);
+        match parts.method {
+            McpMethod::Initialize => self.read_initialize(members, parts)?,
+            _ => self.read_parts(members, parts)?,
+        }
+        Ok(Meaning::Call)
+    }
+
+    /// A request that the protocol itself answers.
+    fn immediate(&self, method: &str, id: &Id) -> Result<Option<Immediate>, RpcError> {
+        let id = || id.clone();
         Ok(match (self.era, method) {
             (Era::Legacy, "initialize") if !self.endpoint.keeps_sessions => {
-                let revision = legacy::negotiate(self.message.members())?;
-                Meaning::Immediate(Immediate::Initialize { id, revision })
+                Some(Immediate::Initialize { id: id(), revision: self.negotiate()? })
             }
-            (Era::Legacy, "ping") if !self.is_in_session() => {
-                Meaning::Immediate(Immediate::Ping { id })
-            }
-            (Era::Modern, "server/discover") => Meaning::Immediate(Immediate::Discover { id }),
-            (_, method) => {
-                let is_in_session = self.is_in_session();
-                let method = McpMethod::find(method, self.endpoint, self.era, is_in_session)
-                    .ok_or_else(|| RpcError::method_not_found(method))?;
-                Meaning::Call(self.read_parts(id, method, revision, meta.unwrap_or_default())?)
-            }
+            (Era::Legacy, "ping") if !self.is_in_session() => Some(Immediate::Ping { id: id() }),
+            (Era::Modern, "server/discover") => Some(Immediate::Discover { id: id() }),
+            _ => None,
         })
     }
 
-    fn read_parts(
-        &self,
-        id: Id,
-        method: McpMethod,
-        revision: Revision,
-        meta: Meta<'_>,
-    ) -> Result<RequestParts, RpcError> {
-        let absent = Members::default();
-        let params = self.message.members().unwrap_or(&absent);
-        let part_of = |value| Part::of(value, self.body);
-        let object_in = |value| is_object(value).then(|| part_of(value));
-        let completion = match method {
-            McpMethod::Complete => Some(Box::new(Completion::parse(params)?)),
-            _ => None,
-        };
-        let subscription = match method {
-            McpMethod::Listen => Some(Arc::new(self.read_filter(params)?)),
-            _ => None,
-        };
-        let whole_params = match method {
-            McpMethod::Extension(_) => self.message.params,
-            _ => None,
-        };
-        let may_retry = self.era == Era::Modern && method.may_require_input();
-        if method == McpMethod::Initialize {
-            return self.read_initialize(id, params);
+    fn negotiate(&self) -> Result<Revision, RpcError> {
+        let requested = self.message.members().and_then(|members| members.protocol_version);
+        legacy::negotiate(requested.map(|requested| self.text(requested)))
+    }
+
+    fn read_parts(&self, members: &Members, parts: &mut RequestParts) -> Result<(), RpcError> {
+        let absent = Meta::default();
+        let meta = self.meta.unwrap_or(&absent);
+        let method = parts.method;
+        match method {
+            McpMethod::Complete => {
+                parts.completion = Some(Box::new(Completion::parse(members, self.body)?));
+            }
+            McpMethod::Listen => parts.subscription = Some(Arc::new(self.read_filter(members)?)),
+            McpMethod::Extension(_) => parts.params = self.message.params,
+            _ => {}
         }
         let log_level = match method {
             McpMethod::SetLogLevel => Some(self.read_member("level").ok_or_else(|| {
                 RpcError::invalid_params("invalid params: `level` must be a string")
             })?),
-            _ => meta.log_level.filter(|_| self.capabilities().logging.is_some()),
+            _ => meta
+                .log_level
+                .filter(|_| self.capabilities().logging.is_some())
+                .map(|level| self.text(level)),
         };
-        Ok(RequestParts {
-            name: self.read_subject(method, params)?,
-            cursor: optional(
-                params.cursor,
-                |cursor| Text::of(cursor, self.body),
-                "invalid params: `cursor` must be a string",
-            )?,
-            arguments: optional(
-                params.arguments,
-                object_in,
-                "invalid params: `arguments` must be an object",
-            )?,
-            progress_token: optional(
-                meta.progress_token,
-                Id::from_json,
-                "invalid params: `_meta.progressToken` must be a string or an integer",
-            )?,
-            log_level: optional(
-                log_level,
-                |level| serde_json::from_str(level).ok(),
-                "invalid params: a log level must be one of syslog, such as \"info\"",
-            )?,
-            completion,
-            subscription,
-            params: whole_params.map(part_of),
-            input_responses: optional(
-                params.input_responses.filter(|_| may_retry),
-                object_in,
+        parts.name = self.read_subject(method, members)?;
+        parts.cursor = self.optional(
+            members.cursor,
+            |cursor| Text::of(cursor, self.body),
+            "invalid params: `cursor` must be a string",
+        )?;
+        parts.arguments = self
+            .optional_object(members.arguments, "invalid params: `arguments` must be an object")?;
+        parts.progress_token = self.optional(
+            meta.progress_token,
+            |token| Id::from_json(self.text(token)),
+            "invalid params: `_meta.progressToken` must be a string or an integer",
+        )?;
+        if let Some(level) = log_level.filter(|level| *level != NULL) {
+            parts.log_level = Some(serde_json::from_str(level).map_err(|_| {
+                RpcError::invalid_params(
+                    "invalid params: a log level must be one of syslog, such as \"info\"",
+                )
+            })?);
+        }
+        if self.era == Era::Modern && method.may_require_input() {
+            parts.input_responses = self.optional_object(
+                members.input_responses,
                 "invalid params: `inputResponses` must be an object",
-            )?,
-            request_state: optional(
-                params.request_state.filter(|_| may_retry),
+            )?;
+            parts.request_state = self.optional(
+                members.request_state,
                 |state| Text::of(state, self.body),
                 "invalid params: `requestState` must be a string",
-            )?,
-            meta: params.meta.map(|meta| part_of(meta.text)),
-            client_info: meta.client_info.map(part_of),
-            client_capabilities: meta.client_capabilities.map(part_of),
-            is_of_session: self.is_in_session(),
-            session: self.settled.and_then(|settled| settled.session),
-            ..RequestParts::new(revision, method, Some(id))
-        })
+            )?;
+        }
+        parts.meta = meta.object;
+        parts.client_info = meta.client_info;
+        parts.client_capabilities = meta.client_capabilities;
+        parts.session = self.settled.and_then(|settled| settled.session);
+        Ok(())
     }
 
     /// What a client says of itself when it begins a session.
-    fn read_initialize(&self, id: Id, params: &Members<'_>) -> Result<RequestParts, RpcError> {
-        let object = |value| is_object(value).then(|| Part::of(value, self.body));
-        let revision = legacy::negotiate(Some(params))?;
-        Ok(RequestParts {
-            client_info: optional(
-                params.client_info,
-                object,
-                "invalid params: `clientInfo` must be an object",
-            )?,
-            client_capabilities: optional(
-                self.read_member("capabilities"),
-                object,
-                "invalid params: `capabilities` must be an object",
-            )?,
-            is_of_session: true,
-            ..RequestParts::new(revision, McpMethod::Initialize, Some(id))
-        })
+    fn read_initialize(&self, members: &Members, parts: &mut RequestParts) -> Result<(), RpcError> {
+        parts.revision = self.negotiate()?;
+        parts.is_of_session = true;
+        parts.client_info = self.optional_object(
+            members.client_info,
+            "invalid params: `clientInfo` must be an object",
+        )?;
+        parts.client_capabilities = self.optional_object(
+            self.find_member("capabilities"),
+            "invalid params: `capabilities` must be an object",
+        )?;
+        Ok(())
     }
 
     /// A member of `params` that few methods have.
-    fn read_member(&self, name: &str) -> Option<&'a str> {
+    fn find_member(&self, name: &str) -> Option<Part> {
         let mut found = None;
+        let params = self.message.params?;
         // It has been walked over before, so this can fail only for what is no object.
-        let mut scanner = Scanner::new(self.message.params?, usize::MAX);
+        let mut scanner = Scanner::at(self.body, params);
         let walk = scanner.object(|scanner, key| {
             let value = scanner.value()?;
-            if key == name {
+            if key == name.as_bytes() {
                 found = Some(value);
             }
             Ok(())
@@ -347,26 +346,30 @@ impl<'a> Received<'a> {
         walk.ok().and(found)
     }
 
+    fn read_member(&self, name: &str) -> Option<&'a str> {
+        self.find_member(name).map(|member| self.text(member))
+    }
+
     /// What a client wants to hear of, as far as it is offered: that much is acknowledged.
-    fn read_filter(&self, params: &Members<'_>) -> Result<SubscriptionFilter, RpcError> {
-        let filter = params.notifications.ok_or_else(|| {
+    fn read_filter(&self, members: &Members) -> Result<SubscriptionFilter, RpcError> {
+        let filter = members.notifications.ok_or_else(|| {
             RpcError::invalid_params("invalid params: `notifications` must be an object")
         })?;
-        Ok(self.capabilities().offered_of(SubscriptionFilter::parse(filter)?))
+        Ok(self.capabilities().offered_of(SubscriptionFilter::parse(self.text(filter))?))
     }
 
     /// What the request is about, which on 2026-07-28 stands in the head as well.
-    fn read_subject(&self, method: McpMethod, params: &Members<'_>) -> Result<Text, RpcError> {
+    fn read_subject(&self, method: McpMethod, members: &Members) -> Result<Text, RpcError> {
         let (member, value) = match (method, method.subject()) {
             (McpMethod::Extension(position), _) => {
                 let Some(member) = &self.endpoint.methods[position].subject else {
                     return Ok(Text::Nothing);
                 };
-                (member.as_str(), self.read_member(member))
+                (member.as_str(), self.find_member(member))
             }
             (_, Subject::Nothing) => return Ok(Text::Nothing),
-            (_, Subject::Name) => ("name", params.name),
-            (_, Subject::Uri) => ("uri", params.uri),
+            (_, Subject::Name) => ("name", members.name),
+            (_, Subject::Uri) => ("uri", members.uri),
         };
         let text = value.and_then(|value| Text::of(value, self.body)).ok_or_else(|| {
             RpcError::invalid_params(format!("invalid params: `{member}` must be a string"))
@@ -376,16 +379,30 @@ impl<'a> Received<'a> {
         }
         Ok(text)
     }
-}
 
-/// Reads a member that may be left out. Some clients write null for that.
-fn optional<'a, T>(
-    value: Option<&'a str>,
-    read: impl FnOnce(&'a str) -> Option<T>,
-    complaint: &'static str,
-) -> Result<Option<T>, RpcError> {
-    match value.filter(|value| *value != "null") {
-        None => Ok(None),
-        Some(value) => read(value).map(Some).ok_or_else(|| RpcError::invalid_params(complaint)),
+    /// Reads a member that may be left out. Some clients write null for that.
+    fn optional<T>(
+        &self,
+        member: Option<Part>,
+        read: impl FnOnce(Part) -> Option<T>,
+        complaint: &'static str,
+    ) -> Result<Option<T>, RpcError> {
+        match member {
+            Some(member) if self.text(member) != NULL => {
+                read(member).map(Some).ok_or_else(|| RpcError::invalid_params(complaint))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn optional_object(
+        &self,
+        member: Option<Part>,
+        complaint: &'static str,
+    ) -> Result<Option<Part>, RpcError> {
+        self.optional(member, |member| member.is_object(self.body).then_some(member), complaint)
     }
 }
+
+/// How some clients say that there is nothing.
+const NULL: &str = "null";

@@ -113,10 +113,10 @@ impl Messages {
         }
     }
 
-    /// The reply itself, or the error for one that does not answer such a call.
-    pub(crate) fn fitting(&self, reply: Reply) -> Reply {
+    /// Makes an error of a reply that does not answer such a call.
+    pub(crate) fn fit(&self, reply: &mut Reply) {
         let is_modern = self.revision.era() == Era::Modern;
-        let fits = match &reply {
+        let fits = match reply {
             Reply::Error(_) | Reply::Refused(_) => true,
             Reply::List(list) => list.method == self.method,
             Reply::Tool(result) => {
@@ -141,7 +141,9 @@ impl Messages {
             ),
             Reply::NoResponse => !is_modern,
         };
-        if fits { reply } else { Reply::Error(wrong_kind_of_reply()) }
+        if !fits {
+            *reply = Reply::Error(wrong_kind_of_reply());
+        }
     }
 
     /// The status of a response that carries the reply alone.

@@ -8,8 +8,34 @@ const SECONDS_PER_DAY: u64 = 86_400;
 /// The last second of the year 9999; later ones do not fit the format.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// A line with that field, which changes once a second.
+pub(crate) struct DateLine {
+    unix_seconds: u64,
+    text: [u8; DATE_AT + 31],
+}
+
+/// Behind the name.
+const DATE_AT: usize = 6;
+
+impl DateLine {
+    /// The line for that second.
+    pub(crate) fn at(&mut self, unix_seconds: u64) -> &[u8] {
+        if self.unix_seconds != unix_seconds {
+            self.unix_seconds = unix_seconds;
+            self.text[DATE_AT..DATE_AT + 29].copy_from_slice(&imf_fixdate(unix_seconds));
+        }
+        &self.text
+    }
+}
+
+impl Default for DateLine {
+    fn default() -> Self {
+        Self { unix_seconds: 0, text: *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" }
+    }
+}
+
 /// Formats seconds since 1970-01-01 00:00:00 UTC, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
+fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
     let unix_seconds = unix_seconds.min(LAST_SECOND);
     let days = unix_seconds / SECONDS_PER_DAY;
     let second_of_day = unix_seconds % SECONDS_PER_DAY;
@@ -56,6 +82,20 @@ fn two_digits(out: &mut [u8], number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_that_of_its_second() {
+        let mut line = DateLine::default();
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (784_111_778, "Sun, 06 Nov 1994 08:49:38 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ] {
+            assert_eq!(line.at(seconds), alloc::format!("Date: {text}\r\n").as_bytes());
+        }
+    }
 
     #[test]
     fn matches_known_dates() {

@@ -46,8 +46,16 @@ impl<'a> RequestLine<'a> {
     }
 }
 
-/// One field: its name, and its value without white space around it.
+/// One field: what stands before its colon, and its value without white space around it.
+///
+/// The first is free of white space and control characters. Whether it is a [name](is_name) is for
+/// whoever does not know it anyway.
 pub(super) type Field<'a> = (&'a [u8], &'a [u8]);
+
+/// Whether a field may be called that.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && leading(name, is_tchar) == name.len()
+}
 
 /// A line that is no field.
 pub(super) struct MalformedField;
@@ -79,8 +87,8 @@ impl<'a> Iterator for Fields<'a> {
             return None;
         }
         // No white space in front of the colon: some parsers would take it for a part of the name.
-        let colon = leading(line, is_tchar);
-        if colon == 0 || line.get(colon) != Some(&b':') {
+        let colon = position(line, 0, |word| less(word, b'!') | equal(word, b':'));
+        if line.get(colon) != Some(&b':') {
             return Some(Err(MalformedField));
         }
         let mut end = colon + 1;
@@ -100,7 +108,10 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Takes off optional white space (RFC 9110 section 5.6.3).
 fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
     value

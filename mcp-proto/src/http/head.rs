@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::ops::Range;
 
-use super::fields::{Fields, MalformedField, RequestLine};
+use super::fields::{Fields, MalformedField, RequestLine, is_name};
 use crate::error::Refusal;
 use crate::limits::Limits;
 
@@ -92,9 +92,16 @@ pub struct Head {
 }
 
 impl Head {
-    /// Takes apart the head that `bytes` begin with. If it is not all there, it is refused: then
-    /// [`HeadScan`](super::HeadScan) tells what is to be waited for, and what is wrong.
+    /// Takes apart the head that `bytes` begin with.
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        let mut head = Self::none();
+        head.read(bytes, limits).map(|()| head)
+    }
+
+    /// Takes apart the head that `bytes` begin with, and becomes that. If it is not all there, it is
+    /// refused: then [`HeadScan`](super::HeadScan) tells what is to be waited for, and what is wrong.
+    pub(crate) fn read(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
         let mut rest = bytes;
         let line = RequestLine::take(&mut rest)?;
         let span_of = |part: &[u8]| {
@@ -103,7 +110,8 @@ impl Head {
             Span { start: start as u16, end: (start + part.len()) as u16 }
         };
         let is_http11 = line.is_http11;
-        let mut head = Self {
+        let head = self;
+        *head = Self {
             method: Method::from_token(line.method),
             target: span_of(line.target),
             fields: (bytes.len() - rest.len()) as u16,
@@ -169,7 +177,8 @@ impl Head {
                 20 if is(name, b"mcp-protocol-version") => {
                     set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
                 }
-                _ => {}
+                _ if is_name(name) => {}
+                _ => return Err(Refusal::MalformedField),
             }
         }
         head.keep_alive =
@@ -182,7 +191,7 @@ impl Head {
             return Err(Refusal::MalformedField);
         };
         head.raw = bytes[..bytes.len() - behind.len()].into();
-        Ok(head)
+        Ok(())
     }
 
     /// The request method.
@@ -331,11 +340,30 @@ pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// Tells upper from lower case of letters. Besides them, a CR alone would become something that is
+/// looked for, a hyphen, and there is none in a name.
+const CASE: u8 = b' ';
+
 /// Whether a field's name is that one, which is in lower case and of letters and hyphens.
+#[inline]
 fn is<const LENGTH: usize>(name: &[u8], known: &[u8; LENGTH]) -> bool {
-    // Of the characters of names, that bit tells upper from lower case of letters and of nothing that
-    // could become a letter or a hyphen.
-    <[u8; LENGTH]>::try_from(name).is_ok_and(|name| name.map(|byte| byte | 0x20) == *known)
+    let Ok(name) = <&[u8; LENGTH]>::try_from(name) else {
+        return false;
+    };
+    // Word by word, of which the last two overlap if need be.
+    let is_at = |at: usize| {
+        let word = |text: &[u8; LENGTH]| {
+            text[at..]
+                .first_chunk()
+                .map(|word| u64::from_ne_bytes(*word) | u64::from_ne_bytes([CASE; 8]))
+        };
+        word(name) == word(known)
+    };
+    match LENGTH {
+        ..8 => name.map(|byte| byte | CASE) == *known,
+        8..=16 => is_at(0) && is_at(LENGTH - 8),
+        _ => (0..LENGTH - 8).step_by(8).all(is_at) && is_at(LENGTH - 8),
+    }
 }
 
 fn set_once(slot: &mut Option<Span>, value: Span, name: &'static str) -> Result<(), Refusal> {

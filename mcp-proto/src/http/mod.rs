@@ -17,6 +17,7 @@ pub use head::{Head, Method};
 pub(crate) use body::{BodyDecoder, Progress};
 #[cfg(feature = "internals")]
 pub(crate) use chunked::{Chunk, ChunkedDecoder};
+pub(crate) use date::DateLine;
 pub(crate) use head::{Framing, list_members};
 pub(crate) use response::{BodyEncoding, ResponseHead, ResponseWriter};
 pub(crate) use scan::{HeadScan, is_tchar};

@@ -1,8 +1,9 @@
 //! Writes responses: a whole one in a single piece, or a stream of pieces.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::date::imf_fixdate;
+use super::date::DateLine;
 use crate::cors;
 use crate::error::Status;
 use crate::hub::SessionId;
@@ -19,8 +20,7 @@ pub(crate) enum BodyEncoding {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseHead<'a> {
     pub(crate) status: Status,
-    pub(crate) content_type: Option<&'static str>,
-    /// Further field lines, each ending in CR LF.
+    /// Field lines, each ending in CR LF.
     pub(crate) fields: &'a str,
     /// The `Allow` field.
     pub(crate) allow: Option<&'static str>,
@@ -30,17 +30,18 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) session: Option<SessionId>,
 }
 
-impl ResponseHead<'_> {
-    pub(crate) const fn new(status: Status, content_type: Option<&'static str>) -> Self {
-        Self { status, content_type, fields: "", allow: None, challenge: None, session: None }
+impl<'a> ResponseHead<'a> {
+    pub(crate) const fn new(status: Status, fields: &'a str) -> Self {
+        Self { status, fields, allow: None, challenge: None, session: None }
     }
 }
 
 /// Appends responses to a connection's output.
 pub(crate) struct ResponseWriter<'a> {
     pub(crate) out: &'a mut Vec<u8>,
-    /// For the `Date` field.
+    /// For the `Date` field, and what it was last.
     pub(crate) unix_seconds: Option<u64>,
+    pub(crate) date: &'a mut DateLine,
     /// Whether the peer speaks HTTP/1.1.
     pub(crate) is_http11: bool,
     /// Whether the connection stays open behind this response.
@@ -60,20 +61,20 @@ impl ResponseWriter<'_> {
     /// A complete response. Head and body end up side by side, to leave in one write: apart, the
     /// second waits for the peer's delayed ACK of the first.
     pub(crate) fn write_whole(&mut self, head: ResponseHead<'_>, body: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.out.len();
         // For nearly all heads, and what is around a result.
         self.out.reserve(512);
+        self.write_head(head);
+        self.out.extend_from_slice(b"Content-Length: ");
+        // Most lengths have as many digits.
+        let digits = self.reserve_digits(3);
+        self.out.extend_from_slice(b"\r\n\r\n");
+        let start = self.out.len();
         body(self.out);
         let length = self.out.len() - start;
         if self.omit_body {
             self.out.truncate(start);
         }
-        self.insert(start, |this| {
-            this.write_head(head);
-            this.out.extend_from_slice(b"Content-Length: ");
-            this.out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-            this.out.extend_from_slice(b"\r\n\r\n");
-        });
+        self.put_digits(digits, itoa::Buffer::new().format(length).as_bytes());
     }
 
     /// A response without content, such as 202.
@@ -103,19 +104,20 @@ impl ResponseWriter<'_> {
 
     /// One piece of a streamed body; `piece` must append something.
     pub(crate) fn write_piece(&mut self, encoding: BodyEncoding, piece: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.out.len();
         // For nearly all that is said on the way to a result.
         self.out.reserve(256);
+        if encoding == BodyEncoding::UntilClose {
+            return piece(self.out);
+        }
+        let digits = self.reserve_digits(2);
+        self.out.extend_from_slice(b"\r\n");
+        let start = self.out.len();
         piece(self.out);
         let length = self.out.len() - start;
         debug_assert_ne!(length, 0, "an empty chunk would end the body");
-        if encoding == BodyEncoding::Chunked {
-            self.insert(start, |this| {
-                write_hex(this.out, length);
-                this.out.extend_from_slice(b"\r\n");
-            });
-            self.out.extend_from_slice(b"\r\n");
-        }
+        self.out.extend_from_slice(b"\r\n");
+        let mut buffer = [0; HEX_DIGITS];
+        self.put_digits(digits, hex(&mut buffer, length));
     }
 
     /// The end of a streamed body.
@@ -125,29 +127,32 @@ impl ResponseWriter<'_> {
         }
     }
 
-    /// Appends with `write`, then moves what it appended in front of the bytes from `start` on.
-    fn insert(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
-        let before = self.out.len();
-        write(self);
-        let inserted = self.out.len() - before;
-        self.out[start..].rotate_right(inserted);
+    /// Keeps room for so many digits of a number that will be known when what is behind it has been
+    /// written. Returns where they go.
+    fn reserve_digits(&mut self, count: usize) -> Range<usize> {
+        let start = self.out.len();
+        self.out.resize(start + count, b'0');
+        start..start + count
+    }
+
+    /// Puts the digits of a number where room was kept. If there are fewer or more, what is behind them
+    /// is moved.
+    fn put_digits(&mut self, place: Range<usize>, digits: &[u8]) {
+        if place.len() == digits.len() {
+            self.out[place].copy_from_slice(digits);
+        } else {
+            self.out.splice(place, digits.iter().copied());
+        }
     }
 
     fn write_head(&mut self, head: ResponseHead<'_>) {
         let out = &mut *self.out;
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(head.status.line().as_bytes());
-        out.extend_from_slice(b"\r\n");
         if let Some(unix_seconds) = self.unix_seconds {
-            out.extend_from_slice(b"Date: ");
-            out.extend_from_slice(&imf_fixdate(unix_seconds));
-            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(self.date.at(unix_seconds));
         }
-        if let Some(content_type) = head.content_type {
-            out.extend_from_slice(b"Content-Type: ");
-            out.extend_from_slice(content_type.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        out.extend_from_slice(head.fields.as_bytes());
         if let Some(allow) = head.allow {
             out.extend_from_slice(b"Allow: ");
             out.extend_from_slice(allow.as_bytes());
@@ -163,7 +168,6 @@ impl ResponseWriter<'_> {
             out.extend_from_slice(&session.digits());
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(head.fields.as_bytes());
         if let Some(origin) = self.cors_origin {
             cors::write_fields(out, origin);
         }
@@ -175,14 +179,25 @@ impl ResponseWriter<'_> {
     }
 }
 
-fn write_hex(out: &mut Vec<u8>, number: usize) {
-    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    out.extend((0..digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit)) & 0xf]));
+/// As many digits as any number has in hexadecimal.
+const HEX_DIGITS: usize = usize::BITS as usize / 4;
+
+fn hex(buffer: &mut [u8; HEX_DIGITS], mut number: usize) -> &[u8] {
+    let mut start = HEX_DIGITS;
+    loop {
+        start -= 1;
+        buffer[start] = b"0123456789abcdef"[number & 0xf];
+        number >>= 4;
+        if number == 0 {
+            return &buffer[start..];
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::string::String;
 
     fn write(
@@ -194,6 +209,7 @@ mod tests {
         with(&mut ResponseWriter {
             out: &mut out,
             unix_seconds: Some(784_111_777),
+            date: &mut DateLine::default(),
             is_http11,
             keep_alive,
             omit_body: false,
@@ -202,7 +218,8 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    const JSON: ResponseHead<'_> = ResponseHead::new(Status::Ok, Some("application/json"));
+    const JSON: ResponseHead<'_> =
+        ResponseHead::new(Status::Ok, "Content-Type: application/json\r\n");
 
     #[test]
     fn a_whole_response_is_one_piece() {
@@ -212,6 +229,28 @@ mod tests {
             "|HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
         );
+    }
+
+    #[test]
+    fn lengths_are_of_any_size() {
+        for length in [0, 9, 10, 99, 100, 999, 1000, 12_345] {
+            let body = "x".repeat(length);
+            let text = write(true, true, |writer| {
+                writer.write_whole(JSON, |out| out.extend_from_slice(body.as_bytes()));
+            });
+            assert!(
+                text.ends_with(&format!("\r\nContent-Length: {length}\r\n\r\n{body}")),
+                "{text}"
+            );
+            if length > 0 {
+                let text = write(true, true, |writer| {
+                    writer.write_piece(BodyEncoding::Chunked, |out| {
+                        out.extend_from_slice(body.as_bytes());
+                    });
+                });
+                assert_eq!(text, format!("|{length:x}\r\n{body}\r\n"));
+            }
+        }
     }
 
     #[test]
@@ -246,9 +285,7 @@ mod tests {
         for (number, text) in
             [(0, "0"), (1, "1"), (15, "f"), (16, "10"), (0xabc, "abc"), (65536, "10000")]
         {
-            let mut out = Vec::new();
-            write_hex(&mut out, number);
-            assert_eq!(out, text.as_bytes());
+            assert_eq!(hex(&mut [0; HEX_DIGITS], number), text.as_bytes());
         }
     }
 }

@@ -211,7 +211,7 @@ impl Hub {
         now: Instant,
         key: SessionCallKey,
         endpoint: &Endpoint,
-        reply: Reply,
+        mut reply: Reply,
     ) -> Option<Reply> {
         self.close_questions(now, key);
         let call = self.calls.remove(&key)?;
@@ -227,7 +227,7 @@ impl Hub {
         let is_read = stream.reader.is_some();
         let mut direct = None;
         if is_event {
-            let reply = call.messages.fitting(reply);
+            call.messages.fit(&mut reply);
             if !matches!(reply, Reply::NoResponse) {
                 let mut message = Vec::new();
                 call.messages.write_reply(&mut message, endpoint, &reply);

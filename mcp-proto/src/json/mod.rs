@@ -2,10 +2,12 @@
 //!
 //! `scan` finds what stands where in a message, `string` reads and writes strings.
 
+mod part;
 mod scan;
 mod string;
 
-pub(crate) use scan::{Malformed, Scanner};
+pub(crate) use part::Part;
+pub(crate) use scan::{MOST_LEVELS, Malformed, Scanner};
 pub(crate) use string::{decoded, write_string};
 
 use alloc::borrow::Cow;

@@ -4,79 +4,103 @@
 //! Whatever is nested is seen by the same pass, which a deserializer that lends out raw values
 //! cannot do: it would look at each of them once more.
 
+use super::Part;
 use super::string::{decoded, plain_end};
 
 /// The most levels that can be walked over, as one bit each is kept for them.
-const MOST_LEVELS: usize = u128::BITS as usize;
+pub(crate) const MOST_LEVELS: usize = u128::BITS as usize;
 
 /// Why text is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// It is no JSON, or no JSON of the kind that was asked for.
     Syntax,
-    /// It nests deeper than that.
-    TooDeep { limit: usize },
+    /// It nests deeper than it may.
+    TooDeep,
 }
 
 /// A place in a JSON text. Before it, all is well.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Whether each open level is an object, and not an array; the innermost is the lowest bit.
-    objects: u128,
+    /// How many levels are open.
     depth: usize,
     depth_limit: usize,
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts at the front of `text`. Limits above 128 count as 128.
-    pub(crate) const fn new(text: &'a str, depth_limit: usize) -> Self {
-        let depth_limit = if depth_limit < MOST_LEVELS { depth_limit } else { MOST_LEVELS };
-        Self { text, at: 0, objects: 0, depth: 0, depth_limit }
+    /// Starts at the front of `text`, of which nothing is seen if it is longer than a [`Part`] can
+    /// tell. Limits above 128 count as 128.
+    pub(crate) fn new(text: &'a str, depth_limit: usize) -> Self {
+        let text = if text.len() <= Part::MOST { text } else { "" };
+        Self { text, at: 0, depth: 0, depth_limit: depth_limit.min(MOST_LEVELS) }
     }
 
-    /// What the next value begins with.
-    pub(crate) fn peek(&mut self) -> Option<u8> {
-        self.skip_space();
-        self.byte()
+    /// Starts at a value that has been walked over before, and stops behind it.
+    pub(crate) fn at(text: &'a str, part: Part) -> Self {
+        let range = part.range();
+        Self { at: range.start, ..Self::new(&text[..range.end], MOST_LEVELS) }
     }
 
-    /// Walks over a value of any type. Returns its text.
-    #[inline(always)]
-    pub(crate) fn value(&mut self) -> Result<&'a str, Malformed> {
-        self.skip_space();
-        let start = self.at;
-        if self.byte() == Some(b'"') {
-            self.string()?;
-            return Ok(&self.text[start..self.at]);
+    /// What the next value, or whatever else comes next, begins with. At the end that is a NUL, with
+    /// which nothing begins.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> u8 {
+        loop {
+            let byte = self.byte();
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return byte;
+            }
+            self.at += 1;
         }
-        self.nested()?;
-        Ok(&self.text[start..self.at])
+    }
+
+    /// Walks over a value of any type. Returns where it stands.
+    #[inline(always)]
+    pub(crate) fn value(&mut self) -> Result<Part, Malformed> {
+        let is_string = self.peek() == b'"';
+        let start = self.at;
+        if is_string {
+            self.string()?;
+        } else {
+            self.nested()?;
+        }
+        self.part(start)
+    }
+
+    /// What has been walked over since `start`.
+    fn part(&self, start: usize) -> Result<Part, Malformed> {
+        Part::new(start, self.at).ok_or(Malformed::Syntax)
     }
 
     /// Walks over a value that may hold others.
     #[inline(never)]
     fn nested(&mut self) -> Result<(), Malformed> {
         let outer = self.depth;
+        // Whether each level from there on is an object, and not an array; the innermost is the lowest
+        // bit.
+        let mut objects = 0_u128;
         loop {
-            match self.byte() {
-                Some(b'"') => _ = self.string()?,
-                Some(b'{') => {
-                    if self.begin(true, b'}')? {
+            match self.peek() {
+                b'"' => _ = self.string()?,
+                b'{' => {
+                    if self.begin(b'}')? {
+                        objects = objects << 1 | 1;
                         self.key()?;
                         self.colon()?;
                         continue;
                     }
                 }
-                Some(b'[') => {
-                    if self.begin(false, b']')? {
+                b'[' => {
+                    if self.begin(b']')? {
+                        objects <<= 1;
                         continue;
                     }
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.literal("true")?,
-                Some(b'f') => self.literal("false")?,
-                Some(b'n') => self.literal("null")?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                b't' => self.literal("true")?,
+                b'f' => self.literal("false")?,
+                b'n' => self.literal("null")?,
                 _ => return Err(Malformed::Syntax),
             }
             // A value is complete, and perhaps those around it.
@@ -84,7 +108,7 @@ impl<'a> Scanner<'a> {
                 if self.depth == outer {
                     return Ok(());
                 }
-                let is_object = self.objects & 1 == 1;
+                let is_object = objects & 1 == 1;
                 if self.goes_on(if is_object { b'}' } else { b']' })? {
                     if is_object {
                         self.key()?;
@@ -92,35 +116,38 @@ impl<'a> Scanner<'a> {
                     }
                     break;
                 }
+                objects >>= 1;
             }
         }
     }
 
-    /// Walks over an object. `member` gets each key, and walks over what belongs to it. Returns the
-    /// text of the object.
+    /// Walks over an object. `member` gets each key, and walks over what belongs to it. Returns where
+    /// the object stands.
+    #[inline]
     pub(crate) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), Malformed>,
-    ) -> Result<&'a str, Malformed> {
-        if self.peek() != Some(b'{') {
+        mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Malformed>,
+    ) -> Result<Part, Malformed> {
+        if self.peek() != b'{' {
             return Err(Malformed::Syntax);
         }
         let start = self.at;
-        let mut has_more = self.begin(true, b'}')?;
+        let mut has_more = self.begin(b'}')?;
         while has_more {
-            let key = self.at;
-            let has_escapes = self.key()?;
+            let (has_escapes, key) = self.key()?;
             let end = self.at;
             self.colon()?;
-            if has_escapes {
-                let key = decoded(&self.text[key..end]).ok_or(Malformed::Syntax)?;
-                member(self, &key)?;
+            let unescaped;
+            let key = if has_escapes {
+                unescaped = decoded(&self.text[key..end]).ok_or(Malformed::Syntax)?;
+                unescaped.as_bytes()
             } else {
-                member(self, &self.text[key + 1..end - 1])?;
-            }
+                &self.text.as_bytes()[key + 1..end - 1]
+            };
+            member(self, key)?;
             has_more = self.goes_on(b'}')?;
         }
-        Ok(&self.text[start..self.at])
+        self.part(start)
     }
 
     /// Walks over an array. `item` walks over each item.
@@ -128,10 +155,10 @@ impl<'a> Scanner<'a> {
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        if self.peek() != Some(b'[') {
+        if self.peek() != b'[' {
             return Err(Malformed::Syntax);
         }
-        let mut has_more = self.begin(false, b']')?;
+        let mut has_more = self.begin(b']')?;
         while has_more {
             item(self)?;
             has_more = self.goes_on(b']')?;
@@ -141,21 +168,18 @@ impl<'a> Scanner<'a> {
 
     /// Nothing may follow but white space.
     pub(crate) fn end(&mut self) -> Result<(), Malformed> {
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => Err(Malformed::Syntax),
-        }
+        self.peek();
+        if self.at == self.text.len() { Ok(()) } else { Err(Malformed::Syntax) }
     }
 
     /// Opens a level. Returns whether there is something in it, and closes it otherwise.
-    fn begin(&mut self, is_object: bool, close: u8) -> Result<bool, Malformed> {
+    fn begin(&mut self, close: u8) -> Result<bool, Malformed> {
         if self.depth == self.depth_limit {
-            return Err(Malformed::TooDeep { limit: self.depth_limit });
+            return Err(Malformed::TooDeep);
         }
         self.depth += 1;
-        self.objects = self.objects << 1 | u128::from(is_object);
         self.at += 1;
-        if self.peek() == Some(close) {
+        if self.peek() == close {
             self.close();
             return Ok(false);
         }
@@ -165,12 +189,11 @@ impl<'a> Scanner<'a> {
     /// Behind a value: returns whether another one follows on its level, and closes that otherwise.
     fn goes_on(&mut self, close: u8) -> Result<bool, Malformed> {
         match self.peek() {
-            Some(b',') => {
+            b',' => {
                 self.at += 1;
-                self.skip_space();
                 Ok(true)
             }
-            Some(byte) if byte == close => {
+            byte if byte == close => {
                 self.close();
                 Ok(false)
             }
@@ -181,21 +204,25 @@ impl<'a> Scanner<'a> {
     fn close(&mut self) {
         self.at += 1;
         self.depth -= 1;
-        self.objects >>= 1;
     }
 
-    /// Walks over a key. Returns whether it has escapes.
-    fn key(&mut self) -> Result<bool, Malformed> {
-        if self.byte() == Some(b'"') { self.string() } else { Err(Malformed::Syntax) }
+    /// Walks over a key. Returns whether it has escapes, and where it starts.
+    #[inline]
+    fn key(&mut self) -> Result<(bool, usize), Malformed> {
+        if self.peek() != b'"' {
+            return Err(Malformed::Syntax);
+        }
+        let start = self.at;
+        self.string().map(|has_escapes| (has_escapes, start))
     }
 
     /// Walks over what stands between a key and its value.
+    #[inline]
     fn colon(&mut self) -> Result<(), Malformed> {
-        if self.peek() != Some(b':') {
+        if self.peek() != b':' {
             return Err(Malformed::Syntax);
         }
         self.at += 1;
-        self.skip_space();
         Ok(())
     }
 
@@ -203,7 +230,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn string(&mut self) -> Result<bool, Malformed> {
         self.at = plain_end(self.text.as_bytes(), self.at + 1);
-        if self.byte() == Some(b'"') {
+        if self.byte() == b'"' {
             self.at += 1;
             return Ok(false);
         }
@@ -249,7 +276,7 @@ impl<'a> Scanner<'a> {
     /// Walks over digits, of which there must be one.
     fn digits(&mut self) -> Result<(), Malformed> {
         let start = self.at;
-        while self.byte().is_some_and(|byte| byte.is_ascii_digit()) {
+        while self.byte().is_ascii_digit() {
             self.at += 1;
         }
         if self.at == start { Err(Malformed::Syntax) } else { Ok(()) }
@@ -265,23 +292,17 @@ impl<'a> Scanner<'a> {
 
     /// Walks over one of those bytes, if it comes next.
     fn eat(&mut self, bytes: &[u8]) -> bool {
-        let is_there = self.byte().is_some_and(|byte| bytes.contains(&byte));
+        let is_there = bytes.contains(&self.byte());
         self.at += usize::from(is_there);
         is_there
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
-            self.at += 1;
-        }
     }
 
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
 }
 
@@ -295,7 +316,7 @@ mod tests {
     fn scan(text: &str, depth_limit: usize) -> Result<&str, Malformed> {
         let mut scanner = Scanner::new(text, depth_limit);
         let value = scanner.value()?;
-        scanner.end().map(|()| value)
+        scanner.end().map(|()| value.of(text))
     }
 
     const WELL_FORMED: &[&str] = &[
@@ -363,14 +384,14 @@ mod tests {
             for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
                 let nested = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
                 assert!(scan(&nested(limit), limit).is_ok());
-                assert_eq!(scan(&nested(limit + 1), limit), Err(Malformed::TooDeep { limit }));
+                assert_eq!(scan(&nested(limit + 1), limit), Err(Malformed::TooDeep));
             }
         }
         // What stands side by side, or in strings, does not nest.
         assert!(scan(r#"[[],[],[],{},{},"[[[{{\"[["]"#, 2).is_ok());
-        assert_eq!(scan("[]", 0), Err(Malformed::TooDeep { limit: 0 }));
+        assert_eq!(scan("[]", 0), Err(Malformed::TooDeep));
         let most = format!("{}{}", "[".repeat(129), "]".repeat(129));
-        assert_eq!(scan(&most, usize::MAX), Err(Malformed::TooDeep { limit: 128 }));
+        assert_eq!(scan(&most, usize::MAX), Err(Malformed::TooDeep));
     }
 
     #[test]
@@ -379,24 +400,30 @@ mod tests {
         let mut found = Vec::new();
         let mut scanner = Scanner::new(text, 3);
         let whole = scanner.object(|scanner, key| {
-            if key == "b" {
+            if key == b"b" {
                 let inner = scanner.object(|scanner, key| {
-                    found.push((format!("b.{key}"), scanner.value()?));
+                    found.push(([b"b.", key].concat(), scanner.value()?));
                     Ok(())
                 })?;
-                found.push(("b".into(), inner));
+                found.push((b"b".to_vec(), inner));
             } else {
-                found.push((key.into(), scanner.value()?));
+                found.push((key.to_vec(), scanner.value()?));
             }
             Ok(())
         });
-        assert_eq!(whole, Ok(text.trim_ascii()));
+        assert_eq!(whole.map(|whole| whole.of(text)), Ok(text.trim_ascii()));
         assert_eq!(scanner.end(), Ok(()));
-        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        let found: Vec<_> = found.iter().map(|(key, value)| (&key[..], value.of(text))).collect();
         let inner = r#"{"c":2 , "d": [ ]}"#;
         assert_eq!(
             found,
-            [("a", "[1, {}]"), ("b.c", "2"), ("b.d", "[ ]"), ("b", inner), ("a", "\"x\"")]
+            [
+                (&b"a"[..], "[1, {}]"),
+                (b"b.c", "2"),
+                (b"b.d", "[ ]"),
+                (b"b", inner),
+                (b"a", "\"x\"")
+            ]
         );
         // Half of a surrogate pair is no key.
         let keys = |text| Scanner::new(text, 3).object(|scanner, _| scanner.value().map(drop));

@@ -3,65 +3,67 @@
 //! Nothing here rejects a value for its type: it is recorded where each member stands, so that
 //! whoever checks a member can answer with the id of the request it belongs to.
 
-use crate::json::{Malformed, Scanner, is_object};
+use crate::json::{Malformed, Part, Scanner};
 use crate::revision::Meta;
 
-/// The members of a JSON-RPC message that mean anything, as JSON.
+/// Where the members of a JSON-RPC message stand that mean anything.
 ///
 /// Keys are compared exactly; case-folding parsers have let requests slip past proxies
 /// (CVE-2026-27896).
 #[derive(Debug, Default)]
-pub(crate) struct Message<'a> {
-    pub(crate) jsonrpc: Option<&'a str>,
-    pub(crate) id: Option<&'a str>,
-    pub(crate) method: Option<&'a str>,
-    /// The text of `params`, whatever it is.
-    pub(crate) params: Option<&'a str>,
-    /// What stands in `params`, if that is an object.
-    members: Members<'a>,
-    pub(crate) result: Option<&'a str>,
-    pub(crate) error: Option<&'a str>,
+pub(crate) struct Message {
+    pub(crate) jsonrpc: Option<Part>,
+    pub(crate) id: Option<Part>,
+    pub(crate) method: Option<Part>,
+    /// Whatever it is.
+    pub(crate) params: Option<Part>,
+    /// What stands in `params`.
+    members: Members,
+    pub(crate) result: Option<Part>,
+    pub(crate) error: Option<Part>,
     /// A key that comes twice. Other parsers on the way may have read the other value.
     duplicate: Option<&'static str>,
 }
 
-/// The members of `params` that some method reads, as JSON.
+/// Where the members of `params` stand that some method reads.
 #[derive(Debug, Default)]
-pub(crate) struct Members<'a> {
-    pub(crate) meta: Option<Meta<'a>>,
-    pub(crate) name: Option<&'a str>,
-    pub(crate) arguments: Option<&'a str>,
-    pub(crate) cursor: Option<&'a str>,
-    pub(crate) protocol_version: Option<&'a str>,
-    pub(crate) client_info: Option<&'a str>,
-    pub(crate) uri: Option<&'a str>,
-    pub(crate) reference: Option<&'a str>,
-    pub(crate) argument: Option<&'a str>,
-    pub(crate) context: Option<&'a str>,
-    pub(crate) notifications: Option<&'a str>,
-    pub(crate) input_responses: Option<&'a str>,
-    pub(crate) request_state: Option<&'a str>,
+pub(crate) struct Members {
+    /// Whether `params` is an object, which has any.
+    are_in_object: bool,
+    pub(crate) meta: Option<Meta>,
+    pub(crate) name: Option<Part>,
+    pub(crate) arguments: Option<Part>,
+    pub(crate) cursor: Option<Part>,
+    pub(crate) protocol_version: Option<Part>,
+    pub(crate) client_info: Option<Part>,
+    pub(crate) uri: Option<Part>,
+    pub(crate) reference: Option<Part>,
+    pub(crate) argument: Option<Part>,
+    pub(crate) context: Option<Part>,
+    pub(crate) notifications: Option<Part>,
+    pub(crate) input_responses: Option<Part>,
+    pub(crate) request_state: Option<Part>,
     /// A key that comes twice.
-    pub(crate) duplicate: Option<&'static str>,
+    duplicate: Option<&'static str>,
 }
 
-impl<'a> Message<'a> {
+impl Message {
     /// Finds the members of the JSON object that `json` is.
-    pub(crate) fn parse(json: &'a str, depth_limit: usize) -> Result<Self, Malformed> {
+    pub(crate) fn parse(json: &str, depth_limit: usize) -> Result<Self, Malformed> {
         let mut scanner = Scanner::new(json, depth_limit);
         let mut message = Self::default();
         scanner.object(|scanner, key| {
             let (slot, key) = match key {
-                "jsonrpc" => (&mut message.jsonrpc, "jsonrpc"),
-                "id" => (&mut message.id, "id"),
-                "method" => (&mut message.method, "method"),
-                "result" => (&mut message.result, "result"),
-                "error" => (&mut message.error, "error"),
-                "params" => {
-                    let text = message.members.scan(scanner)?;
-                    put(&mut message.params, text, "params", &mut message.duplicate);
+                _ if key == b"jsonrpc" => (&mut message.jsonrpc, "jsonrpc"),
+                _ if key == b"id" => (&mut message.id, "id"),
+                _ if key == b"method" => (&mut message.method, "method"),
+                _ if key == b"params" => {
+                    let params = message.members.scan(scanner)?;
+                    put(&mut message.params, params, "params", &mut message.duplicate);
                     return Ok(());
                 }
+                _ if key == b"result" => (&mut message.result, "result"),
+                _ if key == b"error" => (&mut message.error, "error"),
                 _ => return scanner.value().map(drop),
             };
             put(slot, scanner.value()?, key, &mut message.duplicate);
@@ -77,8 +79,8 @@ impl<'a> Message<'a> {
     }
 
     /// The members of `params`, if that is an object.
-    pub(crate) fn members(&self) -> Option<&Members<'a>> {
-        self.params.filter(|params| is_object(params)).map(|_| &self.members)
+    pub(crate) fn members(&self) -> Option<&Members> {
+        Some(&self.members).filter(|members| members.are_in_object)
     }
 
     /// A key that comes twice, in the message or its `params`.
@@ -87,31 +89,33 @@ impl<'a> Message<'a> {
     }
 }
 
-impl<'a> Members<'a> {
-    /// Walks over `params` and finds what stands in it. Returns the text of it all.
-    fn scan(&mut self, scanner: &mut Scanner<'a>) -> Result<&'a str, Malformed> {
-        if scanner.peek() != Some(b'{') {
+impl Members {
+    /// Walks over `params` and finds what stands in it. Returns where it stands itself.
+    fn scan(&mut self, scanner: &mut Scanner<'_>) -> Result<Part, Malformed> {
+        self.are_in_object = scanner.peek() == b'{';
+        if !self.are_in_object {
             return scanner.value();
         }
         scanner.object(|scanner, key| {
             let (slot, key) = match key {
-                "name" => (&mut self.name, "name"),
-                "arguments" => (&mut self.arguments, "arguments"),
-                "cursor" => (&mut self.cursor, "cursor"),
-                "protocolVersion" => (&mut self.protocol_version, "protocolVersion"),
-                "clientInfo" => (&mut self.client_info, "clientInfo"),
-                "uri" => (&mut self.uri, "uri"),
-                "ref" => (&mut self.reference, "ref"),
-                "argument" => (&mut self.argument, "argument"),
-                "context" => (&mut self.context, "context"),
-                "notifications" => (&mut self.notifications, "notifications"),
-                "inputResponses" => (&mut self.input_responses, "inputResponses"),
-                "requestState" => (&mut self.request_state, "requestState"),
-                "_meta" => {
-                    let meta = Meta::scan(scanner)?;
-                    put(&mut self.meta, meta, "_meta", &mut self.duplicate);
-                    return Ok(());
+                _ if key == b"name" => (&mut self.name, "name"),
+                _ if key == b"arguments" => (&mut self.arguments, "arguments"),
+                _ if key == b"_meta" => {
+                    if self.meta.is_some() {
+                        self.duplicate.get_or_insert("_meta");
+                    }
+                    return self.meta.insert(Meta::default()).scan(scanner);
                 }
+                _ if key == b"uri" => (&mut self.uri, "uri"),
+                _ if key == b"cursor" => (&mut self.cursor, "cursor"),
+                _ if key == b"protocolVersion" => (&mut self.protocol_version, "protocolVersion"),
+                _ if key == b"clientInfo" => (&mut self.client_info, "clientInfo"),
+                _ if key == b"ref" => (&mut self.reference, "ref"),
+                _ if key == b"argument" => (&mut self.argument, "argument"),
+                _ if key == b"context" => (&mut self.context, "context"),
+                _ if key == b"notifications" => (&mut self.notifications, "notifications"),
+                _ if key == b"inputResponses" => (&mut self.input_responses, "inputResponses"),
+                _ if key == b"requestState" => (&mut self.request_state, "requestState"),
                 _ => return scanner.value().map(drop),
             };
             put(slot, scanner.value()?, key, &mut self.duplicate);
@@ -141,18 +145,20 @@ mod tests {
         let json = r#" {"params":{"arguments": {"a" : [1, 2]},"name":"t","other":{"name":1}},
                        "method":"tools/call","id":"x","jsonrpc":"2.0","more":null} "#;
         let message = Message::parse(json, 9).unwrap();
-        assert_eq!(message.id.unwrap(), r#""x""#);
-        assert_eq!(message.method.unwrap(), r#""tools/call""#);
-        assert_eq!(message.members().unwrap().name.unwrap(), r#""t""#);
-        assert_eq!(message.members().unwrap().arguments.unwrap(), r#"{"a" : [1, 2]}"#);
+        let text = |part: Option<Part>| part.unwrap().of(json);
+        assert_eq!(text(message.id), r#""x""#);
+        assert_eq!(text(message.method), r#""tools/call""#);
+        assert_eq!(text(message.members().unwrap().name), r#""t""#);
+        assert_eq!(text(message.members().unwrap().arguments), r#"{"a" : [1, 2]}"#);
         assert_eq!(message.duplicate(), None);
         assert!(!message.is_response());
     }
 
     #[test]
     fn keys_are_exact_and_escapes_in_them_are_seen_through() {
-        let message = Message::parse(r#"{"ID":1,"Method":"x","\u0069d":2}"#, 9).unwrap();
-        assert_eq!(message.id.unwrap(), "2");
+        let json = r#"{"ID":1,"Method":"x","\u0069d":2}"#;
+        let message = Message::parse(json, 9).unwrap();
+        assert_eq!(message.id.unwrap().of(json), "2");
         assert!(message.method.is_none());
     }
 
@@ -174,9 +180,9 @@ mod tests {
         for json in ["[1,[2]]", "1", "-1", "1.5", "\"s\"", "true", "null"] {
             let text = alloc::format!(r#"{{"params":{json},"id":3}}"#);
             let message = Message::parse(&text, 9).unwrap();
-            assert_eq!(message.params.unwrap(), json);
+            assert_eq!(message.params.unwrap().of(&text), json);
             assert!(message.members().is_none(), "{json}");
-            assert_eq!(message.id.unwrap(), "3");
+            assert_eq!(message.id.unwrap().of(&text), "3");
         }
     }
 

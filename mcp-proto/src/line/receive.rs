@@ -72,12 +72,13 @@ impl LineSession {
         }
         let message = match Message::parse(&line, config.limits.json_depth) {
             Ok(message) => message,
-            Err(malformed) => return self.refuse(no_message(&line, malformed)),
-        };
-        match interpret(&head, self.settled, &message, &line, endpoint) {
-            Ok(Meaning::Call(parts)) => {
-                self.begin(Box::new(Request { head, body: line, parts }), received);
+            Err(malformed) => {
+                return self.refuse(no_message(&line, malformed, config.limits.json_depth));
             }
+        };
+        let mut request = Box::new(Request::unread(head, line));
+        match interpret(&mut request, &message, self.settled, endpoint) {
+            Ok(Meaning::Call) => self.begin(request, received),
             Ok(Meaning::Immediate(immediate)) => self.answer_immediate(&immediate),
             Ok(Meaning::Nothing) => {}
             Err(failure) => self.fail(failure),
@@ -146,7 +147,7 @@ impl LineSession {
             is_of_session: true,
             session: Some(settled.session?),
             message: message.map(Box::new),
-            ..RequestParts::new(settled.revision, method, None)
+            ..RequestParts::new(settled.revision, method)
         };
         Some(Box::new(Request { head: Head::none(), body: String::new(), parts }))
     }

@@ -17,7 +17,7 @@ impl LineSession {
         self.advance();
     }
 
-    pub(super) fn answer(&mut self, key: CallKey, reply: Reply) {
+    pub(super) fn answer(&mut self, key: CallKey, mut reply: Reply) {
         if matches!(reply, Reply::SubscriptionEnded) {
             // The acknowledgment is the first message, even of one that ends as it begins.
             self.notify(key, &Notification::Subscribed);
@@ -25,7 +25,7 @@ impl LineSession {
         let Some(open) = self.open.remove(&key) else {
             return;
         };
-        let reply = open.messages.fitting(reply);
+        open.messages.fit(&mut reply);
         if !matches!(reply, Reply::NoResponse) && open.is_request() {
             let config = self.config.clone();
             self.write_line(|out| open.messages.write_reply(out, &config.endpoints[0], &reply));

@@ -3,7 +3,6 @@
 use super::{Revision, VersionField};
 use crate::error::RpcError;
 use crate::json::decoded;
-use crate::jsonrpc::Members;
 
 /// The revision of a request without a session to look it up in.
 ///
@@ -18,11 +17,12 @@ pub(crate) fn revision_of(field: VersionField<'_>) -> Revision {
 
 /// Settles the revision in answer to `initialize`: the one asked for if it is served, and
 /// otherwise the latest that has the handshake (2025-11-25, basic/lifecycle).
-pub(crate) fn negotiate(params: Option<&Members<'_>>) -> Result<Revision, RpcError> {
-    let requested =
-        params.and_then(|params| params.protocol_version).and_then(decoded).ok_or_else(|| {
-            RpcError::invalid_params("invalid params: `protocolVersion` must be a string")
-        })?;
+///
+/// `requested` is the JSON of `protocolVersion`.
+pub(crate) fn negotiate(requested: Option<&str>) -> Result<Revision, RpcError> {
+    let requested = requested.and_then(decoded).ok_or_else(|| {
+        RpcError::invalid_params("invalid params: `protocolVersion` must be a string")
+    })?;
     let known = Revision::from_name(&requested).filter(|&known| known <= Revision::LATEST_LEGACY);
     Ok(known.unwrap_or(Revision::LATEST_LEGACY))
 }
@@ -42,8 +42,7 @@ mod tests {
             ("", Revision::V2025_11_25),
         ] {
             let json = alloc::format!("{requested:?}");
-            let params = Members { protocol_version: Some(&json), ..Members::default() };
-            assert_eq!(negotiate(Some(&params)).unwrap(), settled);
+            assert_eq!(negotiate(Some(&json)).unwrap(), settled);
         }
         assert_eq!(negotiate(None).unwrap_err().code.0, -32602);
     }

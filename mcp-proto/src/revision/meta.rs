@@ -1,55 +1,62 @@
 //! The `_meta` member of a request's `params`.
 
 use crate::error::RpcError;
-use crate::json::{Malformed, Scanner, is_object};
+use crate::json::{Malformed, Part, Scanner};
 use crate::jsonrpc::put;
 
-/// The members of `_meta` that the protocol itself reads (2026-07-28, basic, "_meta"), as JSON.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Meta<'a> {
-    /// All of it, whatever it is.
-    pub(crate) text: &'a str,
-    pub(crate) progress_token: Option<&'a str>,
-    pub(crate) protocol_version: Option<&'a str>,
-    pub(crate) client_info: Option<&'a str>,
-    pub(crate) client_capabilities: Option<&'a str>,
-    pub(crate) log_level: Option<&'a str>,
+/// Where `_meta` stands, and those of its members that the protocol itself reads (2026-07-28, basic,
+/// "_meta").
+#[derive(Debug, Default)]
+pub(crate) struct Meta {
+    /// All of it, if it is an object.
+    pub(crate) object: Option<Part>,
+    pub(crate) progress_token: Option<Part>,
+    pub(crate) protocol_version: Option<Part>,
+    pub(crate) client_info: Option<Part>,
+    pub(crate) client_capabilities: Option<Part>,
+    pub(crate) log_level: Option<Part>,
     duplicate: Option<&'static str>,
 }
 
-impl<'a> Meta<'a> {
+impl Meta {
     /// Finds the members.
-    pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Result<Self, Malformed> {
-        let mut meta = Self::default();
-        if scanner.peek() != Some(b'{') {
-            return Ok(Self { text: scanner.value()?, ..meta });
+    pub(crate) fn scan(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
+        if scanner.peek() != b'{' {
+            return scanner.value().map(drop);
         }
-        let text = scanner.object(|scanner, key| {
-            let (slot, key) = match key {
-                "progressToken" => (&mut meta.progress_token, "progressToken"),
-                "io.modelcontextprotocol/protocolVersion" => {
-                    (&mut meta.protocol_version, "io.modelcontextprotocol/protocolVersion")
+        let object = scanner.object(|scanner, key| {
+            let Some(name) = key.strip_prefix(b"io.modelcontextprotocol/") else {
+                let value = scanner.value()?;
+                if key == b"progressToken" {
+                    put(&mut self.progress_token, value, "progressToken", &mut self.duplicate);
                 }
-                "io.modelcontextprotocol/clientInfo" => {
-                    (&mut meta.client_info, "io.modelcontextprotocol/clientInfo")
+                return Ok(());
+            };
+            let (slot, key) = match name {
+                _ if name == b"protocolVersion" => {
+                    (&mut self.protocol_version, "io.modelcontextprotocol/protocolVersion")
                 }
-                "io.modelcontextprotocol/clientCapabilities" => {
-                    (&mut meta.client_capabilities, "io.modelcontextprotocol/clientCapabilities")
+                _ if name == b"clientCapabilities" => {
+                    (&mut self.client_capabilities, "io.modelcontextprotocol/clientCapabilities")
                 }
-                "io.modelcontextprotocol/logLevel" => {
-                    (&mut meta.log_level, "io.modelcontextprotocol/logLevel")
+                _ if name == b"clientInfo" => {
+                    (&mut self.client_info, "io.modelcontextprotocol/clientInfo")
+                }
+                _ if name == b"logLevel" => {
+                    (&mut self.log_level, "io.modelcontextprotocol/logLevel")
                 }
                 _ => return scanner.value().map(drop),
             };
-            put(slot, scanner.value()?, key, &mut meta.duplicate);
+            put(slot, scanner.value()?, key, &mut self.duplicate);
             Ok(())
         })?;
-        Ok(Self { text, ..meta })
+        self.object = Some(object);
+        Ok(())
     }
 
     /// An object that has each key once.
     pub(crate) fn check(&self) -> Result<(), RpcError> {
-        if !is_object(self.text) {
+        if self.object.is_none() {
             return Err(RpcError::invalid_params("invalid params: `_meta` must be an object"));
         }
         match self.duplicate {

@@ -10,7 +10,6 @@ use super::header_value;
 use super::{Meta, Revision, VersionField};
 use crate::error::{ErrorCode, Excerpt, RpcError};
 use crate::http::Head;
-use crate::json::is_object;
 
 /// Checks `_meta` and the version that it declares, if that is a string, before the method is looked
 /// at.
@@ -19,7 +18,8 @@ use crate::json::is_object;
 /// unsupported version.
 pub(crate) fn check_version(
     head: &Head,
-    meta: Option<&Meta<'_>>,
+    body: &str,
+    meta: Option<&Meta>,
     declared: Option<&str>,
 ) -> Result<(), RpcError> {
     let Some(declared) = declared else {
@@ -32,8 +32,8 @@ pub(crate) fn check_version(
             _ => missing_meta("io.modelcontextprotocol/protocolVersion", "a string"),
         });
     };
-    let has_capabilities = meta.and_then(|meta| meta.client_capabilities).is_some_and(is_object);
-    if !has_capabilities {
+    let capabilities = meta.and_then(|meta| meta.client_capabilities);
+    if !capabilities.is_some_and(|capabilities| capabilities.is_object(body)) {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
     check_mirrored("MCP-Protocol-Version", head, head.protocol_version(), plain, declared)?;
@@ -114,7 +114,7 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Scanner, decoded};
+    use crate::json::Scanner;
     use crate::limits::Limits;
 
     const GOOD: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
@@ -125,11 +125,13 @@ mod tests {
         Head::parse(text.as_bytes(), &Limits::default()).unwrap()
     }
 
-    fn check(fields: &str, meta: &str) -> Result<(), i32> {
-        let meta = Meta::scan(&mut Scanner::new(meta, 9)).unwrap();
+    fn check(fields: &str, json: &str) -> Result<(), i32> {
+        let mut meta = Meta::default();
+        meta.scan(&mut Scanner::new(json, 9)).unwrap();
         meta.check().map_err(|error| error.code.0)?;
-        let declared = meta.protocol_version.and_then(decoded);
-        check_version(&head(fields), Some(&meta), declared.as_deref()).map_err(|error| error.code.0)
+        let declared = meta.protocol_version.and_then(|declared| declared.string(json));
+        check_version(&head(fields), json, Some(&meta), declared.as_deref())
+            .map_err(|error| error.code.0)
     }
 
     #[test]
@@ -156,7 +158,7 @@ mod tests {
         ] {
             assert_eq!(check(&fields, &meta), expected, "{fields} {meta}");
         }
-        let error = check_version(&head(&version("2026-07-28")), None, None).unwrap_err();
+        let error = check_version(&head(&version("2026-07-28")), "", None, None).unwrap_err();
         assert_eq!(error.code.0, -32602);
     }
 

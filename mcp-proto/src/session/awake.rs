@@ -8,7 +8,7 @@ use super::{ByteQueue, Input, Outputs};
 use crate::authorization::AuthorizationKey;
 use crate::config::Config;
 use crate::exchange::{Answer, Incoming};
-use crate::http::{BodyDecoder, HeadScan, ResponseWriter};
+use crate::http::{BodyDecoder, DateLine, HeadScan, ResponseWriter};
 use crate::time::{Instant, Now};
 
 /// A buffer that held a response is kept for the next one, if it is of the size that most are of.
@@ -42,11 +42,11 @@ pub(super) enum State {
     /// Somebody finds out whether the request may be let in.
     Authorize {
         key: AuthorizationKey,
-        incoming: Box<Incoming>,
+        incoming: Incoming,
         since: Instant,
     },
     Body {
-        incoming: Box<Incoming>,
+        incoming: Incoming,
         decoder: BodyDecoder,
         since: Instant,
     },
@@ -72,6 +72,7 @@ pub(super) enum State {
 pub(super) struct Outgoing {
     /// Bytes to send.
     pub(super) queue: ByteQueue,
+    date: DateLine,
     /// When the peer last took a byte, or the first one came to be sent.
     pub(super) last_write: Instant,
     /// The request in hand; meaningful from the end of its head to the end of its response.
@@ -80,7 +81,12 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     fn new(now: Instant) -> Self {
-        Self { queue: ByteQueue::default(), last_write: now, exchange: Exchange::default() }
+        Self {
+            queue: ByteQueue::default(),
+            date: DateLine::default(),
+            last_write: now,
+            exchange: Exchange::default(),
+        }
     }
 
     /// Appends to the bytes for the peer.
@@ -88,11 +94,12 @@ impl Outgoing {
         if self.queue.is_empty() {
             self.last_write = now.instant;
         }
-        let exchange = &mut self.exchange;
+        let (exchange, date) = (&mut self.exchange, &mut self.date);
         self.queue.append(|out| {
             let mut writer = ResponseWriter {
                 out,
                 unix_seconds: now.unix_seconds,
+                date,
                 is_http11: exchange.is_http11,
                 keep_alive: exchange.keep_alive,
                 omit_body: exchange.omit_body,

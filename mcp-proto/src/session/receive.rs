@@ -12,7 +12,7 @@ use crate::error::{Denial, Refusal};
 use crate::exchange::{
     Answer, BatchMember, Incoming, Outcome, Received, admit, write_error, write_immediate_message,
 };
-use crate::http::{BodyDecoder, Framing, Head, HeadScan, Method, Progress, ResponseWriter};
+use crate::http::{BodyDecoder, Framing, HeadScan, Method, Progress, ResponseWriter};
 use crate::media::Accepts;
 use crate::request::Request;
 use crate::time::Now;
@@ -83,9 +83,9 @@ impl Awake<'_> {
             *since = now.instant;
             // Mostly a head has come whole and well-formed, and is read in one pass.
             let window = &input[..input.len().min(limit)];
-            if let Ok(head) = Head::parse(window, &self.config.limits) {
-                *input = &input[head.len()..];
-                return self.begin_request(now, head, input);
+            if let Ok(request) = Request::with_head(window, &self.config.limits) {
+                *input = &input[request.head.len()..];
+                return self.begin_request(now, request, input);
             }
         }
         match scan.advance(input, limit) {
@@ -93,8 +93,8 @@ impl Awake<'_> {
             Ok(Some(length)) => {
                 let (raw, rest) = input.split_at(length);
                 *input = rest;
-                match Head::parse(raw, &self.config.limits) {
-                    Ok(head) => self.begin_request(now, head, input),
+                match Request::with_head(raw, &self.config.limits) {
+                    Ok(request) => self.begin_request(now, request, input),
                     Err(refusal) => self.refuse_head(now, raw, refusal),
                 }
             }
@@ -102,7 +102,8 @@ impl Awake<'_> {
         }
     }
 
-    fn begin_request(&mut self, now: Now, head: Head, input: &mut &[u8]) {
+    fn begin_request(&mut self, now: Now, request: Box<Request>, input: &mut &[u8]) {
+        let head = &request.head;
         let framing = head.framing();
         self.room.out.exchange = Exchange {
             endpoint: None,
@@ -117,10 +118,10 @@ impl Awake<'_> {
             omit_body: head.method() == Method::Head,
             cors_origin: None,
         };
-        let received = match admit(self.config, &head) {
+        let received = match admit(self.config, head) {
             Ok(admitted) => {
                 self.room.out.exchange.endpoint = Some(admitted.found.endpoint());
-                let received = Received::new(self.config, head, &admitted);
+                let received = Received::new(self.config, request, &admitted);
                 self.room.out.exchange.cors_origin = admitted.cors_origin;
                 received
             }
@@ -161,7 +162,6 @@ impl Awake<'_> {
             endpoint: incoming.endpoint(),
             head: Box::new(incoming.head().clone()),
         }));
-        let incoming = Box::new(incoming);
         self.room.state = State::Authorize { key, incoming, since: now.instant };
     }
 
@@ -185,7 +185,7 @@ impl Awake<'_> {
                 incoming.let_in(principal);
                 let inbox = core::mem::take(&mut self.room.inbox);
                 let mut rest = inbox.as_slice();
-                self.begin_body(now, *incoming, &mut rest);
+                self.begin_body(now, incoming, &mut rest);
                 let used = inbox.len() - rest.len();
                 self.room.inbox = inbox;
                 self.room.inbox.consume(used);
@@ -225,8 +225,7 @@ impl Awake<'_> {
             // Mostly it has come with the head, and nothing has to be kept.
             Ok(true) => self.finish_request(now, incoming),
             Ok(false) => {
-                let (incoming, since) = (Box::new(incoming), now.instant);
-                self.room.state = State::Body { incoming, decoder, since };
+                self.room.state = State::Body { incoming, decoder, since: now.instant };
             }
             Err(refusal) => self.refuse_and_close(now, refusal),
         }
@@ -239,7 +238,7 @@ impl Awake<'_> {
             return;
         };
         match self.read_body(&mut incoming, &mut decoder, input) {
-            Ok(true) => self.finish_request(now, *incoming),
+            Ok(true) => self.finish_request(now, incoming),
             Ok(false) => self.room.state = State::Body { incoming, decoder, since },
             Err(refusal) => self.refuse_and_close(now, refusal),
         }
@@ -252,8 +251,9 @@ impl Awake<'_> {
         decoder: &mut BodyDecoder,
         input: &mut &[u8],
     ) -> Result<bool, Refusal> {
+        let limit = self.config.body_limit();
         loop {
-            match decoder.next(input, incoming.room(), self.config.body_limit())? {
+            match decoder.next(input, incoming.room(limit), limit)? {
                 Progress::Data(piece) => {
                     self.room.out.exchange.received += piece.len() as u64;
                     incoming.push(piece);

@@ -1,0 +1,54 @@
+//! Where in a text a JSON value stands: what is known of a message without borrowing it.
+
+use alloc::borrow::Cow;
+use core::num::NonZeroU32;
+use core::ops::Range;
+
+use super::string::decoded;
+
+/// Where in a text of at most [`Part::MOST`] bytes a JSON value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    start: u32,
+    /// No value ends where a text begins.
+    end: NonZeroU32,
+}
+
+impl Part {
+    /// How long a text can be.
+    pub(super) const MOST: usize = u32::MAX as usize;
+
+    /// Nothing if it ends at zero.
+    pub(super) fn new(start: usize, end: usize) -> Option<Self> {
+        Some(Self { start: start as u32, end: NonZeroU32::new(end as u32)? })
+    }
+
+    /// What stands there.
+    pub(crate) fn of(self, text: &str) -> &str {
+        &text[self.range()]
+    }
+
+    /// The same, for a comparison.
+    pub(crate) fn bytes_of(self, text: &str) -> &[u8] {
+        &text.as_bytes()[self.range()]
+    }
+
+    /// Whether it is an object. It has been walked over, so its first character tells.
+    pub(crate) fn is_object(self, text: &str) -> bool {
+        self.bytes_of(text).first() == Some(&b'{')
+    }
+
+    /// What it says, if it is a string in which no half of a surrogate pair is missing.
+    pub(crate) fn string(self, text: &str) -> Option<Cow<'_, str>> {
+        decoded(self.of(text))
+    }
+
+    /// A string without its quotes.
+    pub(crate) fn within_quotes(self) -> Option<Self> {
+        Self::new(self.range().start + 1, self.range().end.checked_sub(1)?)
+    }
+
+    pub(super) const fn range(self) -> Range<usize> {
+        self.start as usize..self.end.get() as usize
+    }
+}

@@ -206,10 +206,20 @@ impl<'a> Authority<'a> {
 
 /// RFC 3986 section 3.2.2: what a host that is no address is made of.
 const fn is_reg_name(byte: u8) -> bool {
-    matches!(byte,
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'
-        | b'&'..=b',' | b';' | b'=')
+    REG_NAME[byte as usize]
 }
+
+const REG_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = matches!(byte,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'
+            | b'&'..=b',' | b';' | b'=');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

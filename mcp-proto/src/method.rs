@@ -58,10 +58,10 @@ pub(crate) enum Subject {
 }
 
 impl McpMethod {
-    /// Those of MCP itself.
+    /// Those of MCP itself, the most frequent first.
     const ALL: [Self; 14] = [
-        Self::ListTools,
         Self::CallTool,
+        Self::ListTools,
         Self::ListPrompts,
         Self::GetPrompt,
         Self::ListResources,
@@ -108,7 +108,7 @@ impl McpMethod {
         is_in_session: bool,
     ) -> Option<Self> {
         let capabilities = &endpoint.info().capabilities;
-        let Some(method) = Self::ALL.into_iter().find(|method| method.as_str() == name) else {
+        let Some(method) = Self::ALL.iter().copied().find(|method| method.as_str() == name) else {
             let position = endpoint.methods.iter().position(|method| method.name == name)?;
             return (era == Era::Modern).then_some(Self::Extension(position));
         };

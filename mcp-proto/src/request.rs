@@ -1,6 +1,5 @@
 //! A request that has passed every check, with the bytes it came in.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -14,7 +13,7 @@ use crate::error::{Refusal, RpcError};
 use crate::http::Head;
 use crate::hub::{SessionClient, SessionId};
 use crate::json::Part;
-use crate::jsonrpc::Id;
+use crate::jsonrpc::{Id, Message};
 use crate::limits::Limits;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
@@ -111,12 +110,12 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// `None` if what stands there is no string.
-    pub(crate) fn of(part: Part, body: &str) -> Option<Self> {
-        Some(match part.string(body)? {
-            Cow::Owned(text) => Self::Decoded(text.into()),
-            Cow::Borrowed(_) => Self::InBody(part.within_quotes()?),
-        })
+    /// `None` if what stands there is no string. `body` must be that of the message.
+    pub(crate) fn of(part: Part, message: &Message, body: &str) -> Option<Self> {
+        match message.plain_string(part, body) {
+            Some(plain) => Some(Self::InBody(plain)),
+            None => message.string(part, body).map(|text| Self::Decoded(text.into())),
+        }
     }
 
     pub(crate) fn as_str<'a>(&'a self, body: &'a str) -> &'a str {

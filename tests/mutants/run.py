@@ -143,7 +143,7 @@ LIMITS = [
     ("chunk_overhead", "http/chunked.rs", "(self.overhead <= self.overhead_limit)", "(self.overhead < self.overhead_limit)"),
     ("batch", "exchange/batch.rs", "= (config.limits.batch,", "= (config.limits.batch + 1,"),
     ("json_depth", "json/scan.rs", "self.depth == self.depth_limit", "self.depth > self.depth_limit"),
-    ("128 levels of JSON", "json/scan.rs", "if depth_limit < MOST_LEVELS { depth_limit } else { MOST_LEVELS }", "depth_limit"),
+    ("128 levels of JSON", "json/scan.rs", "depth_limit.min(MOST_LEVELS)", "depth_limit"),
     ("read_ahead", "session/awake.rs", "self.inbox.len() < config.limits.read_ahead", "self.inbox.len() <= config.limits.read_ahead"),
     ("unsent", "session/awake.rs", "self.out.queue.len() < config.limits.unsent", "self.out.queue.len() <= config.limits.unsent"),
     ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),

@@ -204,7 +204,7 @@ impl Answer {
         now: Instant,
         endpoint: &Endpoint,
         key: CallKey,
-        mut reply: Reply,
+        reply: &mut Reply,
     ) {
         if matches!(reply, Reply::SubscriptionEnded) {
             // The acknowledgment is the first message, even of one that ends as it begins.
@@ -213,7 +213,7 @@ impl Answer {
         let Some((messages, is_batch)) = self.take(key) else {
             return;
         };
-        messages.fit(&mut reply);
+        messages.fit(reply);
         let is_streaming = self.is_streaming();
         if matches!(reply, Reply::NoResponse)
             && !is_streaming
@@ -221,35 +221,35 @@ impl Answer {
             && !is_batch
         {
             // Without a stream to end, something has to be said.
-            reply = Reply::Error(RpcError::internal("the request was cancelled"));
+            *reply = Reply::Error(RpcError::internal("the request was cancelled"));
         }
         // An error has a status of its own, which a stream could not carry.
         let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
         let is_silent = matches!(reply, Reply::NoResponse)
             || (matches!(reply, Reply::Done) && messages.id().is_none());
-        if let Reply::Initialized(session) = &reply {
+        if let Reply::Initialized(session) = &*reply {
             self.session = *session;
         }
         if is_batch {
             if !is_silent {
-                self.gather(writer, now, |out| messages.write_reply(out, endpoint, &reply));
+                self.gather(writer, now, |out| messages.write_reply(out, endpoint, reply));
             }
             if self.is_done() {
                 self.finish_batch(writer, now);
             }
-        } else if let (Reply::Done, McpMethod::EndSession) = (&reply, messages.method()) {
+        } else if let (Reply::Done, McpMethod::EndSession) = (&*reply, messages.method()) {
             writer.write_empty(ResponseHead::new(Status::NoContent, ""));
-        } else if let (Reply::Done, McpMethod::ClientMessage) = (&reply, messages.method()) {
+        } else if let (Reply::Done, McpMethod::ClientMessage) = (&*reply, messages.method()) {
             write_accepted(writer);
         } else if is_streaming || is_pinned || !self.form.takes_json || is_silent {
             if !is_silent {
-                self.send_event(writer, now, |out| messages.write_reply(out, endpoint, &reply));
+                self.send_event(writer, now, |out| messages.write_reply(out, endpoint, reply));
             }
             let encoding = self.stream(writer, now);
             writer.end_stream(encoding);
         } else {
-            let head = ResponseHead { session: self.session, ..json_head(messages.status(&reply)) };
-            writer.write_whole(head, |out| messages.write_reply(out, endpoint, &reply));
+            let head = ResponseHead { session: self.session, ..json_head(messages.status(reply)) };
+            writer.write_whole(head, |out| messages.write_reply(out, endpoint, reply));
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) enum BatchMember {
 /// Reads a batch.
 pub(crate) fn read(
     head: &Head,
-    settled: Option<Settled>,
+    settled: Option<&Settled>,
     body: &str,
     endpoint: &Endpoint,
     config: &Config,
@@ -73,16 +73,17 @@ pub(crate) fn read(
 
 fn read_member(
     head: &Head,
-    settled: Option<Settled>,
+    settled: Option<&Settled>,
     json: &str,
     endpoint: &Endpoint,
     depth_limit: usize,
 ) -> Result<BatchMember, Failure> {
     let failed = |id, error| BatchMember::Failed { id, error };
-    let Ok(message) = Message::parse(json, depth_limit) else {
+    let mut message = Message::default();
+    if message.read(json, depth_limit).is_err() {
         let error = "invalid request: each message of a batch must be an object";
         return Ok(failed(None, RpcError::invalid_request(error)));
-    };
+    }
     let mut request = Box::new(Request::unread(head.clone(), json.to_owned()));
     Ok(match interpret(&mut request, &message, settled, endpoint) {
         Ok(Meaning::Call) if request.method() != McpMethod::Initialize => {

@@ -213,7 +213,9 @@ impl Incoming {
             return Ok(Outcome::Batch(members, accepts));
         }
         let depth_limit = config.limits.json_depth;
-        let message = Message::parse(body, depth_limit)
+        let mut message = Message::default();
+        message
+            .read(body, depth_limit)
             .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
         Ok(match interpret(&mut request, &message, None, endpoint)? {
             Meaning::Call => {

@@ -50,14 +50,14 @@ pub(crate) struct Settled {
 pub(crate) fn interpret(
     request: &mut Request,
     message: &Message,
-    settled: Option<Settled>,
+    settled: Option<&Settled>,
     endpoint: &Endpoint,
 ) -> Result<Meaning, Failure> {
     let Request { head, body, parts } = request;
     let field = VersionField::parse(head.protocol_version());
     let meta = message.members().and_then(|members| members.meta.as_ref());
     let declared = meta.filter(|meta| meta.check().is_ok()).and_then(|meta| meta.protocol_version);
-    let declared = declared.and_then(|declared| declared.string(body));
+    let declared = declared.and_then(|declared| message.string(declared, body));
     let declared = declared.as_deref();
     let era = field.era(declared);
     let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
@@ -67,7 +67,7 @@ pub(crate) fn interpret(
 /// A message and what came with it.
 struct Received<'a> {
     head: &'a Head,
-    settled: Option<Settled>,
+    settled: Option<&'a Settled>,
     message: &'a Message,
     body: &'a str,
     endpoint: &'a Endpoint,
@@ -97,6 +97,10 @@ impl<'a> Received<'a> {
         part.of(self.body)
     }
 
+    fn read_text(&self, part: Part) -> Option<Text> {
+        Text::of(part, self.message, self.body)
+    }
+
     fn read_id(&self) -> Result<Option<Id>, RpcError> {
         let wrong =
             || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
@@ -123,7 +127,7 @@ impl<'a> Received<'a> {
             (Some(_), true) => Err(RpcError::invalid_request(
                 "invalid request: a message has either `method` or `result` or `error`",
             )),
-            (Some(method), false) => method.string(self.body).map(Some).ok_or_else(|| {
+            (Some(method), false) => message.string(method, self.body).map(Some).ok_or_else(|| {
                 RpcError::invalid_request("invalid request: `method` must be a string")
             }),
         }
@@ -229,8 +233,14 @@ impl<'a> Received<'a> {
         parts.is_of_session = self.is_in_session();
         parts.method = McpMethod::find(method, self.endpoint, self.era, parts.is_of_session)
             .ok_or_else(|| RpcError::method_not_found(method))?;
-        let absent = Members::default();
-        let members = self.message.members().unwrap_or(&absent);
+        let absent;
+        let members = match self.message.members() {
+            Some(members) => members,
+            None => {
+                absent = Members::default();
+                &absent
+            }
+        };
         match parts.method {
             McpMethod::Initialize => self.read_initialize(members, parts)?,
             _ => self.read_parts(members, parts)?,
@@ -257,8 +267,14 @@ impl<'a> Received<'a> {
     }
 
     fn read_parts(&self, members: &Members, parts: &mut RequestParts) -> Result<(), RpcError> {
-        let absent = Meta::default();
-        let meta = self.meta.unwrap_or(&absent);
+        let absent;
+        let meta = match self.meta {
+            Some(meta) => meta,
+            None => {
+                absent = Meta::default();
+                &absent
+            }
+        };
         let method = parts.method;
         match method {
             McpMethod::Complete => {
@@ -280,7 +296,7 @@ impl<'a> Received<'a> {
         parts.name = self.read_subject(method, members)?;
         parts.cursor = self.optional(
             members.cursor,
-            |cursor| Text::of(cursor, self.body),
+            |cursor| self.read_text(cursor),
             "invalid params: `cursor` must be a string",
         )?;
         parts.arguments = self
@@ -304,7 +320,7 @@ impl<'a> Received<'a> {
             )?;
             parts.request_state = self.optional(
                 members.request_state,
-                |state| Text::of(state, self.body),
+                |state| self.read_text(state),
                 "invalid params: `requestState` must be a string",
             )?;
         }
@@ -371,7 +387,7 @@ impl<'a> Received<'a> {
             (_, Subject::Name) => ("name", members.name),
             (_, Subject::Uri) => ("uri", members.uri),
         };
-        let text = value.and_then(|value| Text::of(value, self.body)).ok_or_else(|| {
+        let text = value.and_then(|value| self.read_text(value)).ok_or_else(|| {
             RpcError::invalid_params(format!("invalid params: `{member}` must be a string"))
         })?;
         if self.era == Era::Modern {

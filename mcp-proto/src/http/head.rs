@@ -28,15 +28,15 @@ pub enum Method {
 impl Method {
     fn from_token(token: &[u8]) -> Self {
         match token {
-            b"GET" => Self::Get,
-            b"HEAD" => Self::Head,
-            b"POST" => Self::Post,
-            b"PUT" => Self::Put,
-            b"DELETE" => Self::Delete,
-            b"CONNECT" => Self::Connect,
-            b"OPTIONS" => Self::Options,
-            b"TRACE" => Self::Trace,
-            b"PATCH" => Self::Patch,
+            _ if token == b"POST" => Self::Post,
+            _ if token == b"GET" => Self::Get,
+            _ if token == b"HEAD" => Self::Head,
+            _ if token == b"PUT" => Self::Put,
+            _ if token == b"DELETE" => Self::Delete,
+            _ if token == b"CONNECT" => Self::Connect,
+            _ if token == b"OPTIONS" => Self::Options,
+            _ if token == b"TRACE" => Self::Trace,
+            _ if token == b"PATCH" => Self::Patch,
             _ => Self::Unknown,
         }
     }

@@ -1,10 +1,7 @@
 //! Where in a text a JSON value stands: what is known of a message without borrowing it.
 
-use alloc::borrow::Cow;
 use core::num::NonZeroU32;
 use core::ops::Range;
-
-use super::string::decoded;
 
 /// Where in a text of at most [`Part::MOST`] bytes a JSON value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +26,7 @@ impl Part {
     }
 
     /// The same, for a comparison.
+    #[inline]
     pub(crate) fn bytes_of(self, text: &str) -> &[u8] {
         &text.as_bytes()[self.range()]
     }
@@ -38,14 +36,11 @@ impl Part {
         self.bytes_of(text).first() == Some(&b'{')
     }
 
-    /// What it says, if it is a string in which no half of a surrogate pair is missing.
-    pub(crate) fn string(self, text: &str) -> Option<Cow<'_, str>> {
-        decoded(self.of(text))
-    }
-
-    /// A string without its quotes.
-    pub(crate) fn within_quotes(self) -> Option<Self> {
-        Self::new(self.range().start + 1, self.range().end.checked_sub(1)?)
+    /// A string without its quotes. Nothing if it is no string.
+    #[inline]
+    pub(crate) fn within_quotes(self, text: &str) -> Option<Self> {
+        let is_string = self.bytes_of(text).first() == Some(&b'"');
+        is_string.then(|| Self::new(self.range().start + 1, self.range().end - 1))?
     }
 
     pub(super) const fn range(self) -> Range<usize> {

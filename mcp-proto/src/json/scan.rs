@@ -23,6 +23,8 @@ pub(crate) enum Malformed {
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// Whether there was a string with escapes.
+    has_escapes: bool,
     /// How many levels are open.
     depth: usize,
     depth_limit: usize,
@@ -33,13 +35,24 @@ impl<'a> Scanner<'a> {
     /// tell. Limits above 128 count as 128.
     pub(crate) fn new(text: &'a str, depth_limit: usize) -> Self {
         let text = if text.len() <= Part::MOST { text } else { "" };
-        Self { text, at: 0, depth: 0, depth_limit: depth_limit.min(MOST_LEVELS) }
+        Self {
+            text,
+            at: 0,
+            has_escapes: false,
+            depth: 0,
+            depth_limit: depth_limit.min(MOST_LEVELS),
+        }
     }
 
     /// Starts at a value that has been walked over before, and stops behind it.
     pub(crate) fn at(text: &'a str, part: Part) -> Self {
         let range = part.range();
         Self { at: range.start, ..Self::new(&text[..range.end], MOST_LEVELS) }
+    }
+
+    /// Whether any string that has been walked over says something else than stands there.
+    pub(crate) const fn has_escapes(&self) -> bool {
+        self.has_escapes
     }
 
     /// What the next value, or whatever else comes next, begins with. At the end that is a NUL, with
@@ -55,10 +68,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Whether that comes next. White space before it, or before what comes instead, is left behind.
+    #[inline]
+    fn comes(&mut self, byte: u8) -> bool {
+        // Mostly there is none.
+        self.byte() == byte || self.peek() == byte
+    }
+
     /// Walks over a value of any type. Returns where it stands.
     #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<Part, Malformed> {
-        let is_string = self.peek() == b'"';
+        let is_string = self.comes(b'"');
         let start = self.at;
         if is_string {
             self.string()?;
@@ -188,16 +208,14 @@ impl<'a> Scanner<'a> {
 
     /// Behind a value: returns whether another one follows on its level, and closes that otherwise.
     fn goes_on(&mut self, close: u8) -> Result<bool, Malformed> {
-        match self.peek() {
-            b',' => {
-                self.at += 1;
-                Ok(true)
-            }
-            byte if byte == close => {
-                self.close();
-                Ok(false)
-            }
-            _ => Err(Malformed::Syntax),
+        if self.comes(b',') {
+            self.at += 1;
+            Ok(true)
+        } else if self.byte() == close {
+            self.close();
+            Ok(false)
+        } else {
+            Err(Malformed::Syntax)
         }
     }
 
@@ -209,7 +227,7 @@ impl<'a> Scanner<'a> {
     /// Walks over a key. Returns whether it has escapes, and where it starts.
     #[inline]
     fn key(&mut self) -> Result<(bool, usize), Malformed> {
-        if self.peek() != b'"' {
+        if !self.comes(b'"') {
             return Err(Malformed::Syntax);
         }
         let start = self.at;
@@ -219,7 +237,7 @@ impl<'a> Scanner<'a> {
     /// Walks over what stands between a key and its value.
     #[inline]
     fn colon(&mut self) -> Result<(), Malformed> {
-        if self.peek() != b':' {
+        if !self.comes(b':') {
             return Err(Malformed::Syntax);
         }
         self.at += 1;
@@ -240,6 +258,7 @@ impl<'a> Scanner<'a> {
     /// Walks over the rest of a string, from the first character that does not stand for itself.
     #[cold]
     fn escapes(&mut self) -> Result<(), Malformed> {
+        self.has_escapes = true;
         loop {
             self.at += match self.rest() {
                 [b'"', ..] => {

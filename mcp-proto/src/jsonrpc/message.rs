@@ -3,7 +3,9 @@
 //! Nothing here rejects a value for its type: it is recorded where each member stands, so that
 //! whoever checks a member can answer with the id of the request it belongs to.
 
-use crate::json::{Malformed, Part, Scanner};
+use alloc::borrow::Cow;
+
+use crate::json::{Malformed, Part, Scanner, decoded};
 use crate::revision::Meta;
 
 /// Where the members of a JSON-RPC message stand that mean anything.
@@ -23,6 +25,8 @@ pub(crate) struct Message {
     pub(crate) error: Option<Part>,
     /// A key that comes twice. Other parsers on the way may have read the other value.
     duplicate: Option<&'static str>,
+    /// Whether any string in it has escapes. Mostly none has, and there is no need to look for them.
+    has_escapes: bool,
 }
 
 /// Where the members of `params` stand that some method reads.
@@ -49,28 +53,52 @@ pub(crate) struct Members {
 
 impl Message {
     /// Finds the members of the JSON object that `json` is.
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn parse(json: &str, depth_limit: usize) -> Result<Self, Malformed> {
-        let mut scanner = Scanner::new(json, depth_limit);
         let mut message = Self::default();
+        message.read(json, depth_limit).map(|()| message)
+    }
+
+    /// Finds the members of the JSON object that `json` is. Must be told of nothing else before.
+    pub(crate) fn read(&mut self, json: &str, depth_limit: usize) -> Result<(), Malformed> {
+        let mut scanner = Scanner::new(json, depth_limit);
         scanner.object(|scanner, key| {
+            // A comparison takes a word at a time, where a pattern would take a byte.
             let (slot, key) = match key {
-                _ if key == b"jsonrpc" => (&mut message.jsonrpc, "jsonrpc"),
-                _ if key == b"id" => (&mut message.id, "id"),
-                _ if key == b"method" => (&mut message.method, "method"),
+                _ if key == b"jsonrpc" => (&mut self.jsonrpc, "jsonrpc"),
+                _ if key == b"id" => (&mut self.id, "id"),
+                _ if key == b"method" => (&mut self.method, "method"),
                 _ if key == b"params" => {
-                    let params = message.members.scan(scanner)?;
-                    put(&mut message.params, params, "params", &mut message.duplicate);
+                    let params = self.members.scan(scanner)?;
+                    put(&mut self.params, params, "params", &mut self.duplicate);
                     return Ok(());
                 }
-                _ if key == b"result" => (&mut message.result, "result"),
-                _ if key == b"error" => (&mut message.error, "error"),
+                _ if key == b"result" => (&mut self.result, "result"),
+                _ if key == b"error" => (&mut self.error, "error"),
                 _ => return scanner.value().map(drop),
             };
-            put(slot, scanner.value()?, key, &mut message.duplicate);
+            put(slot, scanner.value()?, key, &mut self.duplicate);
             Ok(())
         })?;
         scanner.end()?;
-        Ok(message)
+        self.has_escapes = scanner.has_escapes();
+        Ok(())
+    }
+
+    /// Where a string in it stands without its quotes, if it says what stands there.
+    #[inline]
+    pub(crate) fn plain_string(&self, part: Part, json: &str) -> Option<Part> {
+        let is_plain = |text: &Part| !self.has_escapes || !text.bytes_of(json).contains(&b'\\');
+        part.within_quotes(json).filter(is_plain)
+    }
+
+    /// What a string in it says. Nothing if it is no string, or half of a surrogate pair is missing.
+    #[inline]
+    pub(crate) fn string<'a>(&self, part: Part, json: &'a str) -> Option<Cow<'a, str>> {
+        match self.plain_string(part, json) {
+            Some(plain) => Some(Cow::Borrowed(plain.of(json))),
+            None => decoded(part.of(json)),
+        }
     }
 
     /// Whether it answers a request of ours.

@@ -65,19 +65,17 @@ impl LineSession {
             return;
         }
         if line.trim_ascii_start().starts_with('[') {
-            return match read_batch(&head, self.settled, &line, endpoint, &config) {
+            return match read_batch(&head, self.settled.as_ref(), &line, endpoint, &config) {
                 Ok(members) => members.into_iter().for_each(|it| self.take_member(it, received)),
                 Err(failure) => self.fail(failure),
             };
         }
-        let message = match Message::parse(&line, config.limits.json_depth) {
-            Ok(message) => message,
-            Err(malformed) => {
-                return self.refuse(no_message(&line, malformed, config.limits.json_depth));
-            }
-        };
+        let (mut message, depth_limit) = (Message::default(), config.limits.json_depth);
+        if let Err(malformed) = message.read(&line, depth_limit) {
+            return self.refuse(no_message(&line, malformed, depth_limit));
+        }
         let mut request = Box::new(Request::unread(head, line));
-        match interpret(&mut request, &message, self.settled, endpoint) {
+        match interpret(&mut request, &message, self.settled.as_ref(), endpoint) {
             Ok(Meaning::Call) => self.begin(request, received),
             Ok(Meaning::Immediate(immediate)) => self.answer_immediate(&immediate),
             Ok(Meaning::Nothing) => {}

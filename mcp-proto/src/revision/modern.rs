@@ -36,7 +36,7 @@ pub(crate) fn check_version(
     if !capabilities.is_some_and(|capabilities| capabilities.is_object(body)) {
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
-    check_mirrored("MCP-Protocol-Version", head, head.protocol_version(), plain, declared)?;
+    check_plain("MCP-Protocol-Version", head, head.protocol_version(), declared)?;
     if declared != Revision::V2026_07_28.as_str() {
         return Err(unsupported(declared));
     }
@@ -45,33 +45,39 @@ pub(crate) fn check_version(
 
 /// Checks that `Mcp-Method` says what the body says.
 pub(crate) fn check_method(head: &Head, method: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Method", head, head.mcp_method(), plain, method)
+    check_plain("Mcp-Method", head, head.mcp_method(), method)
 }
 
 /// Checks that `Mcp-Name` says what the body says.
 pub(crate) fn check_name(head: &Head, name: &str) -> Result<(), RpcError> {
-    check_mirrored("Mcp-Name", head, head.mcp_name(), header_value::decode, name)
+    // Mostly it is the same, and says what it says.
+    let is_literal = |value: &[u8]| value.is_ascii() && !header_value::is_encoded(value);
+    match head.mcp_name() {
+        Some(value) if value == name.as_bytes() && is_literal(value) => Ok(()),
+        value => check_mirrored("Mcp-Name", head, value.map(header_value::decode), name),
+    }
 }
 
-/// A field without the Base64 form.
-fn plain(value: &[u8]) -> Option<Cow<'_, str>> {
-    core::str::from_utf8(value).ok().map(Cow::Borrowed)
+/// Checks a field without the Base64 form.
+fn check_plain(field: &str, head: &Head, value: Option<&[u8]>, body: &str) -> Result<(), RpcError> {
+    match value {
+        Some(value) if value == body.as_bytes() => Ok(()),
+        value => {
+            let value = value.map(|value| core::str::from_utf8(value).ok().map(Cow::Borrowed));
+            check_mirrored(field, head, value, body)
+        }
+    }
 }
 
 /// `value` is `None` if the field is absent and `Some(None)` if it cannot be decoded.
+#[cold]
 fn check_mirrored(
     field: &str,
     head: &Head,
-    value: Option<&[u8]>,
-    decode: impl Fn(&[u8]) -> Option<Cow<'_, str>>,
+    value: Option<Option<Cow<'_, str>>>,
     body: &str,
 ) -> Result<(), RpcError> {
-    // Mostly it is the same, and says what it says.
-    let is_literal = |value: &[u8]| value.is_ascii() && !header_value::is_encoded(value);
-    if value.is_some_and(|value| value == body.as_bytes() && is_literal(value)) {
-        return Ok(());
-    }
-    match value.map(decode) {
+    match value {
         // There is no header layer (2026-07-28, basic/transports/stdio, "Request Metadata").
         None if head.is_none() => Ok(()),
         Some(Some(value)) if value == body => Ok(()),
@@ -114,7 +120,7 @@ fn unsupported(requested: &str) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Scanner;
+    use crate::json::{Scanner, decoded};
     use crate::limits::Limits;
 
     const GOOD: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28",
@@ -129,7 +135,7 @@ mod tests {
         let mut meta = Meta::default();
         meta.scan(&mut Scanner::new(json, 9)).unwrap();
         meta.check().map_err(|error| error.code.0)?;
-        let declared = meta.protocol_version.and_then(|declared| declared.string(json));
+        let declared = meta.protocol_version.and_then(|declared| decoded(declared.of(json)));
         check_version(&head(fields), json, Some(&meta), declared.as_deref())
             .map_err(|error| error.code.0)
     }

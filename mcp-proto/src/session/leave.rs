@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::awake::{Awake, Room, State};
-use super::{Event, Input, Lost, LostRequest, Output, PeerClosed};
+use super::{Event, Lost, LostRequest, Output, PeerClosed};
 use crate::call::{CallKey, Reply};
 use crate::config::Config;
 use crate::error::{Refusal, RpcError};
@@ -196,7 +196,9 @@ impl Awake<'_> {
         } else {
             self.end_endless(now);
             // An instant that has passed means now.
-            self.handle(now, Input::Timeout);
+            if !self.room.is_closed() {
+                self.timeout(now);
+            }
         }
     }
 

@@ -23,8 +23,8 @@ impl Awake<'_> {
             Reply::Error(RpcError { denial: Some(denial), .. }) if !self.is_streaming() => {
                 self.refuse_calls(now, key, Refusal::Denied(denial));
             }
-            reply => self.with_answer(now, key, |answer, writer, endpoint| {
-                answer.reply(writer, now.instant, endpoint, key, reply);
+            mut reply => self.with_answer(now, key, |answer, writer, endpoint| {
+                answer.reply(writer, now.instant, endpoint, key, &mut reply);
             }),
         }
     }

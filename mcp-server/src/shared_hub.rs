@@ -16,8 +16,8 @@ pub(crate) struct SharedHub {
 
 struct Inner {
     hub: Hub,
-    /// Of those who wait for news.
-    wakers: HashMap<News, Waker, PlainHash>,
+    /// Of those who wait for news. Whoever was woken is kept a place, as they mostly come back.
+    wakers: HashMap<News, Option<Waker>, PlainHash>,
     /// Of whoever looks after what is over, and when they will.
     housekeeper: Option<Waker>,
     next_look: Option<Instant>,
@@ -59,15 +59,33 @@ impl SharedHub {
         news: News,
         with: impl FnOnce(&mut Hub) -> Option<R>,
     ) -> Option<R> {
+        self.poll_news(cx, news, |hub| {
+            let result = with(hub);
+            let is_some = result.is_some();
+            (result, is_some)
+        })
+        .0
+    }
+
+    /// Like [`SharedHub::with`]; if `with` says that there is no more, has the task woken when there
+    /// is news.
+    pub(crate) fn poll_news<R>(
+        &self,
+        cx: &Context<'_>,
+        news: News,
+        with: impl FnOnce(&mut Hub) -> (R, bool),
+    ) -> (R, bool) {
         let mut replaced = None;
         let result = self.with_inner(|inner| {
-            let result = with(&mut inner.hub);
-            let is_known = |waker: &Waker| waker.will_wake(cx.waker());
-            if result.is_none() && !inner.wakers.get(&news).is_some_and(is_known) {
-                // Wakers belong to somebody else, who may call back when they are dropped.
-                replaced = inner.wakers.insert(news, cx.waker().clone());
+            let (result, has_more) = with(&mut inner.hub);
+            if !has_more {
+                let known = inner.wakers.entry(news).or_default();
+                if !known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                    // Wakers belong to somebody else, who may call back when they are dropped.
+                    replaced = known.replace(cx.waker().clone());
+                }
             }
-            result
+            (result, has_more)
         });
         drop(replaced);
         result
@@ -109,7 +127,7 @@ impl SharedHub {
             wakers.extend(inner.housekeeper.take());
         }
         while let Some(news) = inner.hub.poll_news() {
-            wakers.extend(inner.wakers.remove(&news));
+            wakers.extend(inner.wakers.get_mut(&news).and_then(Option::take));
         }
         drop(inner);
         #[cfg(feature = "metrics")]

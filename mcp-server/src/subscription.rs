@@ -41,9 +41,12 @@ impl Subscription {
         self.live.hub.with(|hub| self.take_next(hub))
     }
 
-    /// Takes the next change or, if there is none, has the task woken when there is one.
-    pub(crate) fn poll_change(&self, cx: &Context<'_>) -> Option<Change> {
-        self.live.hub.poll(cx, News::Subscription(self.key), |hub| self.take_next(hub))
+    /// Takes the next change, and says whether there are more. If there are not, has the task woken
+    /// when there is one.
+    pub(crate) fn poll_change(&self, cx: &Context<'_>) -> (Option<Change>, bool) {
+        self.live.hub.poll_news(cx, News::Subscription(self.key), |hub| {
+            (self.take_next(hub), hub.has_change(self.key))
+        })
     }
 
     fn take_next(&self, hub: &mut Hub) -> Option<Change> {

@@ -176,6 +176,12 @@ impl Hub {
         self.subscriptions.next_change(key)
     }
 
+    /// Whether anything is pending for a subscription. False if there is no such subscription.
+    #[must_use]
+    pub fn has_change(&self, key: SubscriptionKey) -> bool {
+        self.subscriptions.has_change(key)
+    }
+
     /// Names one for whom there is something, once until that was taken.
     ///
     /// Subscriptions come in the order in which they came to have something; those to which the

@@ -6,6 +6,9 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU64;
+
+use slab::Slab;
 
 use super::limits::{BYTES_PER_URI, HubLimits};
 use crate::error::RpcError;
@@ -13,7 +16,11 @@ use crate::subscription::{Change, SubscriptionFilter};
 
 /// Names one subscription of its [`Hub`](crate::Hub), never another: a late question finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubscriptionKey(u64);
+pub struct SubscriptionKey {
+    number: u64,
+    /// Where it is, or was.
+    slot: u32,
+}
 
 /// Why a subscription was not taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,32 +76,37 @@ impl From<SubscribeError> for RpcError {
 #[derive(Debug)]
 pub(super) struct Subscriptions {
     limits: HubLimits,
-    subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    subscriptions: Slab<Subscription>,
     /// Who asked for what, as far as it is not pending for them. So a change passes by those who
     /// have yet to hear of the one before. No set is empty.
     waiting: BTreeMap<Change, BTreeSet<SubscriptionKey>>,
-    /// Those that [`Self::poll_news`] has to name, in this order, under numbers of their own.
-    news: BTreeMap<u64, SubscriptionKey>,
+    /// Those that [`Self::poll_news`] has to name, in this order, under numbers of their own; and up to
+    /// as many others, which have forgotten the number.
+    news: VecDeque<(NonZeroU64, SubscriptionKey)>,
+    /// How many others.
+    old_news: usize,
     /// The last number given to a subscription or to news. None is given twice.
     last_number: u64,
 }
 
 #[derive(Debug)]
 struct Subscription {
+    number: u64,
     asked: Vec<Change>,
     /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
-    /// Where it stands in `Self::news`, unless it has been named since.
-    news: u64,
+    /// Under which number it stands in `Self::news`, if it does.
+    news: Option<NonZeroU64>,
 }
 
 impl Subscriptions {
     pub(super) const fn new(limits: HubLimits) -> Self {
         Self {
             limits,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Slab::new(),
             waiting: BTreeMap::new(),
-            news: BTreeMap::new(),
+            news: VecDeque::new(),
+            old_news: 0,
             last_number: 0,
         }
     }
@@ -115,12 +127,23 @@ impl Subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
         self.last_number += 1;
-        let key = SubscriptionKey(self.last_number);
+        let number = self.last_number;
+        let slot = self.subscriptions.vacant_entry();
+        // As many do not fit into memory.
+        let key = SubscriptionKey { number, slot: slot.key() as u32 };
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
-        self.subscriptions.insert(key, Subscription { asked, pending: VecDeque::new(), news: 0 });
+        slot.insert(Subscription { number, asked, pending: VecDeque::new(), news: None });
         Ok(key)
+    }
+
+    fn get(&self, key: SubscriptionKey) -> Option<&Subscription> {
+        self.subscriptions.get(key.slot as usize).filter(|it| it.number == key.number)
+    }
+
+    fn get_mut(&mut self, key: SubscriptionKey) -> Option<&mut Subscription> {
+        self.subscriptions.get_mut(key.slot as usize).filter(|it| it.number == key.number)
     }
 
     /// Adds to what a subscription asks for, if that is not there yet.
@@ -129,14 +152,14 @@ impl Subscriptions {
         key: SubscriptionKey,
         change: &Change,
     ) -> Result<(), SubscribeError> {
-        let Some(subscription) = self.subscriptions.get(&key) else {
+        let Some(subscription) = self.get(key) else {
             return Ok(());
         };
         if subscription.asked.contains(change) {
             return Ok(());
         }
         self.check_size(subscription.asked.iter().chain([change]))?;
-        if let Some(subscription) = self.subscriptions.get_mut(&key) {
+        if let Some(subscription) = self.get_mut(key) {
             subscription.asked.push(change.clone());
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
@@ -145,14 +168,13 @@ impl Subscriptions {
 
     /// Takes away from what a subscription asks for, and from what is pending for it.
     pub(super) fn remove(&mut self, key: SubscriptionKey, change: &Change) {
-        let Some(subscription) = self.subscriptions.get_mut(&key) else {
+        let Some(subscription) = self.get_mut(key) else {
             return;
         };
         subscription.asked.retain(|asked| asked != change);
-        let had_news = !subscription.pending.is_empty();
         subscription.pending.retain(|pending| pending != change);
-        if had_news && subscription.pending.is_empty() {
-            self.news.remove(&subscription.news);
+        if subscription.pending.is_empty() {
+            self.forget_news(key);
         }
         self.stop_waiting(key, change.clone());
     }
@@ -172,6 +194,23 @@ impl Subscriptions {
         Ok(())
     }
 
+    /// Has nobody told of what is no news any more.
+    fn forget_news(&mut self, key: SubscriptionKey) {
+        if self.get_mut(key).and_then(|subscription| subscription.news.take()).is_none() {
+            return;
+        }
+        self.old_news += 1;
+        if self.old_news > self.news.len() / 2 {
+            // Each that is moved has had one forgotten since it was moved last.
+            self.old_news = 0;
+            let subscriptions = &self.subscriptions;
+            self.news.retain(|(number, key)| {
+                let subscription = subscriptions.get(key.slot as usize);
+                subscription.is_some_and(|subscription| subscription.news == Some(*number))
+            });
+        }
+    }
+
     fn stop_waiting(&mut self, key: SubscriptionKey, change: Change) {
         if let Entry::Occupied(mut listeners) = self.waiting.entry(change) {
             listeners.get_mut().remove(&key);
@@ -183,13 +222,13 @@ impl Subscriptions {
 
     /// Forgets a subscription and what was pending for it. Does nothing if there is none.
     pub(super) fn unsubscribe(&mut self, key: SubscriptionKey) {
-        let Some(subscription) = self.subscriptions.remove(&key) else {
+        self.forget_news(key);
+        if self.get(key).is_none() {
             return;
-        };
-        for change in subscription.asked {
+        }
+        for change in self.subscriptions.remove(key.slot as usize).asked {
             self.stop_waiting(key, change);
         }
-        self.news.remove(&subscription.news);
     }
 
     /// Makes a change pending for every subscription that asked for it and has it not pending yet.
@@ -197,16 +236,18 @@ impl Subscriptions {
     /// Costs nothing for the others. [`Self::poll_news`] may have something afterwards.
     pub(super) fn publish(&mut self, change: &Change) {
         for key in self.waiting.remove(change).unwrap_or_default() {
-            let Some(subscription) = self.subscriptions.get_mut(&key) else {
+            self.last_number += 1;
+            let number = NonZeroU64::new(self.last_number);
+            let Some(subscription) = self.get_mut(key) else {
                 debug_assert!(false, "{key:?} awaits a change and is no subscription");
                 continue;
             };
-            if subscription.pending.is_empty() {
-                self.last_number += 1;
-                self.news.insert(self.last_number, key);
-                subscription.news = self.last_number;
-            }
+            let is_news = subscription.pending.is_empty();
             subscription.pending.push_back(change.clone());
+            if let Some(number) = number.filter(|_| is_news) {
+                subscription.news = Some(number);
+                self.news.push_back((number, key));
+            }
         }
     }
 
@@ -216,7 +257,17 @@ impl Subscriptions {
     /// in the order in which they subscribed.
     #[must_use]
     pub(super) fn poll_news(&mut self) -> Option<SubscriptionKey> {
-        self.news.pop_first().map(|(_, key)| key)
+        while let Some((number, key)) = self.news.pop_front() {
+            let news = self.get_mut(key).map(|subscription| &mut subscription.news);
+            match news {
+                Some(news) if *news == Some(number) => {
+                    *news = None;
+                    return Some(key);
+                }
+                _ => self.old_news -= 1,
+            }
+        }
+        None
     }
 
     /// Takes what is pending longest for a subscription, so that its client can be told.
@@ -224,13 +275,19 @@ impl Subscriptions {
     /// `None` if nothing is, or if there is no such subscription.
     #[must_use]
     pub(super) fn next_change(&mut self, key: SubscriptionKey) -> Option<Change> {
-        let subscription = self.subscriptions.get_mut(&key)?;
+        let subscription = self.get_mut(key)?;
         let change = subscription.pending.pop_front()?;
-        self.waiting.entry(change.clone()).or_default().insert(key);
         if subscription.pending.is_empty() {
-            self.news.remove(&subscription.news);
+            self.forget_news(key);
         }
+        self.waiting.entry(change.clone()).or_default().insert(key);
         Some(change)
+    }
+
+    /// Whether anything is pending for a subscription.
+    #[must_use]
+    pub(super) fn has_change(&self, key: SubscriptionKey) -> bool {
+        self.get(key).is_some_and(|subscription| !subscription.pending.is_empty())
     }
 
     /// How many subscriptions there are.
@@ -353,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn old_news_take_no_more_room_than_news() {
+        let mut hub = Subscriptions::new(HubLimits::default());
+        let keys: Vec<_> = (0..100).map(|_| hub.subscribe(&for_uris(&["a"])).unwrap()).collect();
+        for _ in 0..10 {
+            hub.publish(&Change::resource("a"));
+            for key in &keys[..60] {
+                assert_eq!(drain(&mut hub, *key).len(), 1);
+                assert!(hub.news.len() <= 2 * (hub.news.len() - hub.old_news) + 1, "{hub:?}");
+            }
+        }
+        // Those that never took anything are named in the order in which they came to have it.
+        let named: Vec<_> = core::iter::from_fn(|| hub.poll_news()).collect();
+        assert_eq!(named, keys[60..]);
+        assert_eq!((hub.old_news, hub.poll_news()), (0, None));
+    }
+
+    #[test]
     fn nothing_is_left_of_a_subscription() {
         let mut hub = Subscriptions::new(HubLimits::default());
         let filter = SubscriptionFilter { tools_list_changed: true, ..for_uris(&["a", "b", "a"]) };
@@ -411,7 +485,7 @@ mod tests {
 
         assert_eq!(neglected.len(), 500);
         for key in &neglected {
-            let subscription = &hub.subscriptions[key];
+            let subscription = hub.get(*key).unwrap();
             assert!(subscription.pending.capacity() <= 2 * subscription.asked.len());
             // They have all that they asked for, in the order of the first fifty-one rounds.
             let asked = changes.iter().filter(|change| subscription.asked.contains(change));

@@ -64,10 +64,19 @@ pub struct Connection<S, T, M = Session> {
     needs_flush: bool,
     /// Whether our half has to be closed.
     is_closing: bool,
+    awaited: Awaited,
     /// When a shutdown stops waiting, once one has begun.
     shutdown: Option<Instant>,
     // Dropped last: then, nothing of the connection is left.
     entry: Entry,
+}
+
+/// What has been asked for since the task was last woken, and will wake it when it is there. There is
+/// no need to ask again before that.
+#[derive(Default)]
+struct Awaited {
+    bytes: bool,
+    changes: bool,
 }
 
 /// What is being done for a client.
@@ -135,6 +144,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             work: None,
             needs_flush: false,
             is_closing: false,
+            awaited: Awaited::default(),
             shutdown: None,
         }
     }
@@ -230,10 +240,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 | self.poll_handed_over(cx, now)
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Now) {
         let until = self.entry.poll_shutdown(cx);
-        if until.is_none() || until == self.shutdown {
-            return false;
+        if until == self.shutdown {
+            return;
         }
         self.shutdown = until;
         if let Some(until) = until {
@@ -241,7 +251,6 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             self.flush_readings(now);
             self.handle(now, Input::Shutdown(until));
         }
-        true
     }
 
     /// Hands in a deadline that has passed, or sets the timer for the next.
@@ -320,12 +329,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
         let Some(stream) = &mut self.stream else {
             return false;
         };
-        if !self.session.wants_read() {
+        if self.awaited.bytes || !self.session.wants_read() {
             return false;
         }
         READ_BUFFER.with_borrow_mut(|buffer| {
             let input = match Pin::new(stream).poll_read(cx, buffer) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.awaited.bytes = true;
+                    return false;
+                }
                 Poll::Ready(Ok(0)) => Input::PeerClosed(PeerClosed::Fin),
                 Poll::Ready(Ok(count)) => Input::Bytes(&buffer[..count]),
                 Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
@@ -343,10 +355,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Future for Connect
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut now = this.entry.shared.now();
+        this.awaited = Awaited::default();
+        this.poll_shutdown(cx, now);
         for _ in 0..TURNS {
-            let mut happened = this.poll_shutdown(cx, now);
             // First, so that mostly a request is read, served and answered in one turn.
-            happened |= this.poll_read(cx, now);
+            let mut happened = this.poll_read(cx, now);
             this.take_outputs(now);
             if this.poll_work(cx, now) {
                 happened = true;

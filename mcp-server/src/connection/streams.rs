@@ -97,6 +97,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 // Mostly there is one.
                 subscriptions.reserve_exact(1);
                 subscriptions.push(subscription);
+                self.awaited.changes = false;
                 // What counts is how long it takes until it is there, not how long the client listens.
                 sight.end(&Reply::SubscriptionEnded);
                 self.handle(now, Input::Notify(key, Notification::Subscribed));
@@ -108,16 +109,24 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Passes on changes that the client listens for, as fast as it reads.
     pub(super) fn poll_subscriptions(&mut self, cx: &Context<'_>, now: Now) -> bool {
         let mut happened = false;
+        if self.awaited.changes {
+            return false;
+        }
+        let mut has_more = false;
         for subscription in self.work.iter().flat_map(|work| &work.subscriptions) {
             if !self.session.can_notify() {
+                has_more = true;
                 break;
             }
-            if let Some(change) = subscription.poll_change(cx) {
+            let (change, more) = subscription.poll_change(cx);
+            has_more |= more;
+            if let Some(change) = change {
                 let changed = Notification::Changed(change);
                 self.session.handle(now, Input::Notify(subscription.call, changed));
                 happened = true;
             }
         }
+        self.awaited.changes = !has_more;
         happened
     }
 

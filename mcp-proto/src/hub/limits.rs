@@ -11,7 +11,7 @@ pub struct HubLimits {
     /// Subscriptions at the same time, of all clients of 2026-07-28. Past it: -32603.
     ///
     /// Default 4096: over HTTP/1.1 each holds a connection, and systems allow a process a few
-    /// thousand.
+    /// thousand. Values above 1,048,576 count as that.
     pub subscriptions: usize,
     /// Bytes that the resource URIs of one filter or session count: those of their text, and 256
     /// more for each, which is what it takes besides to keep one. Past it: -32602.

@@ -16,11 +16,26 @@ use crate::subscription::{Change, SubscriptionFilter};
 
 /// Names one subscription of its [`Hub`](crate::Hub), never another: a late question finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubscriptionKey {
-    number: u64,
-    /// Where it is, or was.
-    slot: u32,
+pub struct SubscriptionKey(
+    /// A number that no other gets, and below it the place where it is, or was.
+    u64,
+);
+
+impl SubscriptionKey {
+    /// Nothing if one of the two is too large. Numbers would last for fifty years of ten thousand
+    /// subscriptions a second.
+    fn new(number: u64, place: usize) -> Option<Self> {
+        let place = u64::try_from(place).ok().filter(|place| *place < PLACES as u64)?;
+        Some(Self(number.checked_mul(PLACES as u64)? | place))
+    }
+
+    const fn place(self) -> usize {
+        self.0 as usize % PLACES
+    }
 }
+
+/// As many subscriptions there can be at once.
+const PLACES: usize = 1 << 20;
 
 /// Why a subscription was not taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +106,7 @@ pub(super) struct Subscriptions {
 
 #[derive(Debug)]
 struct Subscription {
-    number: u64,
+    key: SubscriptionKey,
     asked: Vec<Change>,
     /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
@@ -127,23 +142,22 @@ impl Subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
         self.last_number += 1;
-        let number = self.last_number;
-        let slot = self.subscriptions.vacant_entry();
-        // As many do not fit into memory.
-        let key = SubscriptionKey { number, slot: slot.key() as u32 };
+        let place = self.subscriptions.vacant_entry();
+        let key = SubscriptionKey::new(self.last_number, place.key())
+            .ok_or(SubscribeError::TooMany { limit: PLACES })?;
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
-        slot.insert(Subscription { number, asked, pending: VecDeque::new(), news: None });
+        place.insert(Subscription { key, asked, pending: VecDeque::new(), news: None });
         Ok(key)
     }
 
     fn get(&self, key: SubscriptionKey) -> Option<&Subscription> {
-        self.subscriptions.get(key.slot as usize).filter(|it| it.number == key.number)
+        self.subscriptions.get(key.place()).filter(|it| it.key == key)
     }
 
     fn get_mut(&mut self, key: SubscriptionKey) -> Option<&mut Subscription> {
-        self.subscriptions.get_mut(key.slot as usize).filter(|it| it.number == key.number)
+        self.subscriptions.get_mut(key.place()).filter(|it| it.key == key)
     }
 
     /// Adds to what a subscription asks for, if that is not there yet.
@@ -205,7 +219,7 @@ impl Subscriptions {
             self.old_news = 0;
             let subscriptions = &self.subscriptions;
             self.news.retain(|(number, key)| {
-                let subscription = subscriptions.get(key.slot as usize);
+                let subscription = subscriptions.get(key.place());
                 subscription.is_some_and(|subscription| subscription.news == Some(*number))
             });
         }
@@ -226,7 +240,7 @@ impl Subscriptions {
         if self.get(key).is_none() {
             return;
         }
-        for change in self.subscriptions.remove(key.slot as usize).asked {
+        for change in self.subscriptions.remove(key.place()).asked {
             self.stop_waiting(key, change);
         }
     }
@@ -407,6 +421,18 @@ mod tests {
         hub.publish(&Change::Tools);
         drain(&mut hub, first);
         assert_eq!(hub.poll_news(), None, "they have been taken already");
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_their_numbers_and_know_their_places() {
+        let key = |number, place| SubscriptionKey::new(number, place);
+        assert!(key(1, PLACES - 1) < key(2, 0));
+        for place in [0, 1, PLACES - 1] {
+            assert_eq!(key(7, place).unwrap().place(), place);
+        }
+        assert_eq!(key(7, PLACES), None);
+        assert!(key(u64::MAX / PLACES as u64, PLACES - 1).is_some());
+        assert_eq!(key(u64::MAX / PLACES as u64 + 1, 0), None);
     }
 
     #[test]

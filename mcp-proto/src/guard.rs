@@ -270,6 +270,16 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_let_in_is_named() {
+        let fields = "Host: evil.example.com:80\r\n";
+        let error = check_with(fields, Hosts::default(), Origins::default()).unwrap_err();
+        assert_eq!(error, Refusal::ForeignHost { host: "evil.example.com:80".into() });
+        let fields = "Host: localhost\r\nOrigin: https://evil.example.com\r\n";
+        let error = check_with(fields, Hosts::default(), Origins::default()).unwrap_err();
+        assert_eq!(error, Refusal::ForeignOrigin { origin: "https://evil.example.com".into() });
+    }
+
+    #[test]
     fn hosts_can_be_configured() {
         let hosts = || Hosts::loopback().allow("mcp.example.com").allow("10.0.0.7:81");
         for value in ["MCP.example.com", "mcp.example.com:9", "10.0.0.7:81", "localhost"] {

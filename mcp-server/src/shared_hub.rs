@@ -59,7 +59,7 @@ impl SharedHub {
         news: News,
         with: impl FnOnce(&mut Hub) -> Option<R>,
     ) -> Option<R> {
-        self.poll_news(cx, news, |hub| {
+        self.poll_next(cx, news, |hub| {
             let result = with(hub);
             let is_some = result.is_some();
             (result, is_some)
@@ -69,7 +69,7 @@ impl SharedHub {
 
     /// Like [`SharedHub::with`]; if `with` says that there is no more, has the task woken when there
     /// is news.
-    pub(crate) fn poll_news<R>(
+    pub(crate) fn poll_next<R>(
         &self,
         cx: &Context<'_>,
         news: News,

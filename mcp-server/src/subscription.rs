@@ -44,7 +44,7 @@ impl Subscription {
     /// Takes the next change, and says whether there are more. If there are not, has the task woken
     /// when there is one.
     pub(crate) fn poll_change(&self, cx: &Context<'_>) -> (Option<Change>, bool) {
-        self.live.hub.poll_news(cx, News::Subscription(self.key), |hub| {
+        self.live.hub.poll_next(cx, News::Subscription(self.key), |hub| {
             (self.take_next(hub), hub.has_change(self.key))
         })
     }

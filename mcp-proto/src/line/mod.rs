@@ -229,8 +229,9 @@ impl LineSession {
     }
 
     fn next_key(&mut self) -> CallKey {
+        let key = CallKey(self.next_key);
         self.next_key += 1;
-        CallKey(self.next_key - 1)
+        key
     }
 
     /// Hands a call to the application, or to the hub.

@@ -97,6 +97,8 @@ pub enum Given {
     Admitted,
     /// A notification, likewise.
     Notify(Option<usize>, bool),
+    /// One that was left when a shutdown began, which waits for none before it.
+    Flushed(usize),
     /// A deadline.
     Timeout,
     /// A time-out when nothing is due.

@@ -258,15 +258,16 @@ impl Simulation<'_> {
                 while this.application.hub.take_answer(now, key).is_some() {}
             }
         });
-        (!self.manners.is_polite || self.session.can_notify()) && self.pass_on()
+        let given = |number| Given::Notify(Some(number), true);
+        (!self.manners.is_polite || self.session.can_notify()) && self.pass_on(given)
     }
 
     /// Passes on all that there is, at once: the client is about to hear no more.
     pub(super) fn flush_reading(&mut self) {
-        while self.pass_on() {}
+        while self.pass_on(Given::Flushed) {}
     }
 
-    fn pass_on(&mut self) -> bool {
+    fn pass_on(&mut self, given: impl FnOnce(usize) -> Given) -> bool {
         let Some(reading) = &self.reading else {
             return false;
         };
@@ -275,7 +276,7 @@ impl Simulation<'_> {
             Some(FromStream::Event(event)) => {
                 let number = self.application.number_of(key);
                 let note = Notification::Event(event);
-                self.handle(Given::Notify(Some(number), true), Input::Notify(key, note));
+                self.handle(given(number), Input::Notify(key, note));
                 true
             }
             Some(FromStream::End) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    AuthorizationKey, CallToolResult, Config, Denial, Event, Input, Instant, Lost, Notification,
-    Origins, Principal, Progress, ProtectedResource, Refusal, Reply, RpcError,
+    AuthorizationKey, CallToolResult, Config, Denial, Endpoint, Event, Input, Instant, Lost,
+    Notification, Origins, Principal, Progress, ProtectedResource, Refusal, Reply, RpcError,
 };
 use mcp_tests::http::Response;
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
@@ -76,6 +76,21 @@ fn nothing_is_done_before_it_is_let_in() {
         peer.reply(call.key(), done());
         assert_eq!(response(&mut peer).status, 200);
     }
+}
+
+#[test]
+fn who_is_to_be_let_in_is_asked_for_one_endpoint() {
+    let mut peer = gated(|config| {
+        let mut other = Endpoint::new("/other", config.endpoints[0].info().clone()).unwrap();
+        other.requires_authorization = true;
+        config.endpoints.push(other);
+    });
+    let request = String::from_utf8(post("", CALL)).unwrap().replacen("/mcp", "/other", 1);
+    peer.send(request.as_bytes());
+    assert_eq!(peer.waiting[0].endpoint(), 1);
+    let key = waiting(&mut peer);
+    let_in(&mut peer, key);
+    assert_eq!(peer.calls[0].endpoint(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
 use mcp_tests::oracles::lines;
 use mcp_tests::peer;
-use mcp_tests::script::{Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With};
+use mcp_tests::script::{Changed, Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With};
 
 use Step::{Authorize, Deadline, Feed, Fin, Reply, Stall, Wait};
 
@@ -253,4 +253,31 @@ fn pages_are_told_apart_as_the_guard_does() {
         let steps = vec![Feed(300)];
         wellformed::check(&Script { setup: SETUP, stream: stream.into_bytes(), steps });
     }
+}
+
+/// The law of memory took it for a pile that a shutdown passes on all that has waited.
+#[test]
+fn a_shutdown_passes_on_what_has_waited() {
+    memory::check(&Script {
+        setup: Setup { keeps_sessions: true, ..SETUP },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000001\r\n\
+            Content-Length: 82\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"law:one\"}}\
+            GET /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Accept: */*\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000001\r\n\
+            \r\n".to_vec(),
+        steps: vec![
+            Feed(65535),
+            Stall,
+            Step::Change(Changed::Tools),
+            Step::Change(Changed::Tools),
+            Step::Shutdown(0),
+        ],
+    });
 }

@@ -280,6 +280,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn structured_results_are_for_those_who_know_them() {
+        let object = CallToolResult::structured(raw(&json!({"a": 1})));
+        let array = CallToolResult::structured(raw(&json!([1])));
+        for (revision, knows_objects, knows_all) in [
+            (Revision::V2025_03_26, false, false),
+            (Revision::V2025_06_18, true, false),
+            (Revision::V2025_11_25, true, false),
+            (Revision::V2026_07_28, true, true),
+        ] {
+            assert_eq!(object.structured_for(revision).is_some(), knows_objects, "{revision}");
+            assert_eq!(array.structured_for(revision).is_some(), knows_all, "{revision}");
+        }
+    }
+
+    #[test]
     fn tools_have_the_shape_of_their_revision() {
         let mut tool = Tool::new("t", "does it", &json!({"type": "object"}));
         let plain = r#"{"name":"t","description":"does it","inputSchema":{"type":"object"}"#;

@@ -10,7 +10,7 @@ use mcp_proto::{
 use super::{Simulation, now};
 use crate::application::{Application, Task};
 use crate::http::{Response, read_responses};
-use crate::script::Elsewhere;
+use crate::script::{Elsewhere, Gate};
 
 /// The sessions that there are from the start: one of each revision, by their numbers from 1.
 pub const FIRST_SESSIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
@@ -49,6 +49,10 @@ impl Simulation<'_> {
 
     /// The client of a session does something on another connection.
     pub(super) fn elsewhere(&mut self, what: Elsewhere) {
+        if self.script.setup.gate != Gate::Open {
+            // Nobody lets in what comes by another connection.
+            return;
+        }
         let calls = &self.application.calls;
         let is_known = |task: &&Task| task.session_id.is_some();
         let in_session = |task: &&Task| task.is_working && task.in_session.is_some();

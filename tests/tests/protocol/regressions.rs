@@ -1,9 +1,13 @@
 //! What the laws have found: each a script as it was printed when shrunk, under the law it broke.
 
-use mcp_tests::laws::{chunking, disconnect, memory, order, progress, silence, wellformed};
+use mcp_tests::laws::{
+    chunking, disconnect, leftovers, memory, order, progress, silence, wellformed,
+};
 use mcp_tests::oracles::lines;
 use mcp_tests::peer;
-use mcp_tests::script::{Changed, Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With};
+use mcp_tests::script::{
+    Changed, Elsewhere, Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With,
+};
 
 use Step::{Authorize, Deadline, Feed, Fin, Reply, Stall, Wait};
 
@@ -279,5 +283,28 @@ fn a_shutdown_passes_on_what_has_waited() {
             Step::Change(Changed::Tools),
             Step::Shutdown(0),
         ],
+    });
+}
+
+/// The simulation expected something of other connections, which nobody lets in.
+#[test]
+fn who_is_not_let_in_cancels_nothing() {
+    leftovers::check(&Script {
+        setup: Setup { keeps_sessions: true, gate: Gate::Prompt, ..SETUP },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Connection: keep-alive\r\n\
+            Content-Length: 146\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"c\",\"version\":\"1\"}}}\
+            POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000004\r\n\
+            Content-Length: 46\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}".to_vec(),
+        steps: vec![Feed(449), Reply(To::Newest, With::Text), Step::Elsewhere(Elsewhere::Cancel)],
     });
 }

@@ -150,7 +150,7 @@ LIMITS = [
     ("65,535 bytes of head", "config.rs", "usize::from(u16::MAX)", "usize::from(u16::MAX) - 1"),
     ("4 GiB of body", "config.rs", "self.limits.body.min(u32::MAX as usize)", "self.limits.body"),
     ("subscriptions", "hub/subscriptions.rs", "self.subscriptions.len() >= self.limits.subscriptions", "self.subscriptions.len() > self.limits.subscriptions"),
-    ("filter_bytes", "hub/subscriptions.rs", "if bytes.sum::<usize>() > limit {", "if bytes.sum::<usize>() >= limit {"),
+    ("filter_bytes", "hub/subscriptions.rs", "if bytes > limit { Err(SubscribeError", "if bytes >= limit { Err(SubscribeError"),
     ("sessions", "hub/admit.rs", "while self.sessions.len() >= self.limits.sessions {", "while self.sessions.len() > self.limits.sessions {"),
     ("client_bytes", "hub/admit.rs", "if info.len() + capabilities.len() > limit {", "if info.len() + capabilities.len() >= limit {"),
     ("streams", "hub/streams.rs", "session.left.len() > self.limits.streams", "session.left.len() >= self.limits.streams"),

@@ -107,7 +107,10 @@ pub(super) struct Subscriptions {
 #[derive(Debug)]
 struct Subscription {
     key: SubscriptionKey,
+    /// Sorted.
     asked: Vec<Change>,
+    /// What that counts.
+    bytes: usize,
     /// Those of `asked` that are not in `Self::waiting`, longest pending first.
     pending: VecDeque<Change>,
     /// Under which number it stands in `Self::news`, if it does.
@@ -136,8 +139,10 @@ impl Subscriptions {
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let asked: Vec<_> = filter.changes().collect();
-        self.check_size(asked.iter())?;
+        let mut asked: Vec<_> = filter.changes().collect();
+        asked.sort_unstable();
+        let bytes = asked.iter().map(bytes_of).sum();
+        self.check_size(bytes)?;
         if self.subscriptions.len() >= self.limits.subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
         }
@@ -148,7 +153,7 @@ impl Subscriptions {
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
-        place.insert(Subscription { key, asked, pending: VecDeque::new(), news: None });
+        place.insert(Subscription { key, asked, bytes, pending: VecDeque::new(), news: None });
         Ok(key)
     }
 
@@ -169,12 +174,13 @@ impl Subscriptions {
         let Some(subscription) = self.get(key) else {
             return Ok(());
         };
-        if subscription.asked.contains(change) {
+        let Err(at) = subscription.asked.binary_search(change) else {
             return Ok(());
-        }
-        self.check_size(subscription.asked.iter().chain([change]))?;
+        };
+        self.check_size(subscription.bytes + bytes_of(change))?;
         if let Some(subscription) = self.get_mut(key) {
-            subscription.asked.push(change.clone());
+            subscription.asked.insert(at, change.clone());
+            subscription.bytes += bytes_of(change);
             self.waiting.entry(change.clone()).or_default().insert(key);
         }
         Ok(())
@@ -185,7 +191,10 @@ impl Subscriptions {
         let Some(subscription) = self.get_mut(key) else {
             return;
         };
-        subscription.asked.retain(|asked| asked != change);
+        if let Ok(at) = subscription.asked.binary_search(change) {
+            subscription.asked.remove(at);
+            subscription.bytes -= bytes_of(change);
+        }
         subscription.pending.retain(|pending| pending != change);
         if subscription.pending.is_empty() {
             self.forget_news(key);
@@ -193,19 +202,9 @@ impl Subscriptions {
         self.stop_waiting(key, change.clone());
     }
 
-    fn check_size<'a>(
-        &self,
-        asked: impl Iterator<Item = &'a Change>,
-    ) -> Result<(), SubscribeError> {
+    const fn check_size(&self, bytes: usize) -> Result<(), SubscribeError> {
         let limit = self.limits.filter_bytes;
-        let bytes = asked.map(|change| match change {
-            Change::Resource { uri } => uri.len() + BYTES_PER_URI,
-            _ => 0,
-        });
-        if bytes.sum::<usize>() > limit {
-            return Err(SubscribeError::FilterTooLarge { limit });
-        }
-        Ok(())
+        if bytes > limit { Err(SubscribeError::FilterTooLarge { limit }) } else { Ok(()) }
     }
 
     /// Has nobody told of what is no news any more.
@@ -314,6 +313,14 @@ impl Subscriptions {
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()
+    }
+}
+
+/// What a change counts in a filter.
+fn bytes_of(change: &Change) -> usize {
+    match change {
+        Change::Resource { uri } => uri.len() + BYTES_PER_URI,
+        _ => 0,
     }
 }
 

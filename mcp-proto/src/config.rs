@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::endpoint::Endpoint;
 use crate::guard::{Hosts, Origins};
+use crate::json::Part;
 use crate::limits::{Deadlines, Limits};
 
 /// Endpoints, guards, limits and deadlines. Immutable once sessions use it.
@@ -36,6 +37,6 @@ impl Config {
 
     /// The limit on a body, within what offsets into it can express.
     pub(crate) fn body_limit(&self) -> usize {
-        self.limits.body.min(u32::MAX as usize)
+        self.limits.body.min(Part::MOST)
     }
 }

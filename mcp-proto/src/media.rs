@@ -8,6 +8,8 @@ use crate::http::Head;
 use crate::http::list_members;
 
 const JSON: &str = "application/json";
+/// The field line of a response of that type.
+pub(crate) const JSON_FIELD: &str = "Content-Type: application/json\r\n";
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// What the specification tells clients to send, and nearly all do.

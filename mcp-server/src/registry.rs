@@ -17,8 +17,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Registry {
     connections: Mutex<Connections>,
-    /// When a shutdown stops waiting, in microseconds; read at every turn of every connection, and
-    /// written once.
+    /// When a shutdown stops waiting, in microseconds; read whenever a connection is polled,
+    /// and written once.
     shutdown: AtomicU64,
     finished: AtomicU64,
     cut: AtomicU64,

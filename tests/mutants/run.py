@@ -148,7 +148,7 @@ LIMITS = [
     ("unsent", "session/awake.rs", "self.out.queue.len() < config.limits.unsent", "self.out.queue.len() <= config.limits.unsent"),
     ("drain", "session/leave.rs", "*discarded > self.config.limits.drain", "*discarded >= self.config.limits.drain"),
     ("65,535 bytes of head", "config.rs", "usize::from(u16::MAX)", "usize::from(u16::MAX) - 1"),
-    ("4 GiB of body", "config.rs", "self.limits.body.min(u32::MAX as usize)", "self.limits.body"),
+    ("4 GiB of body", "config.rs", "self.limits.body.min(Part::MOST)", "self.limits.body"),
     ("subscriptions", "hub/subscriptions.rs", "self.subscriptions.len() >= self.limits.subscriptions", "self.subscriptions.len() > self.limits.subscriptions"),
     ("filter_bytes", "hub/subscriptions.rs", "if bytes > limit { Err(SubscribeError", "if bytes >= limit { Err(SubscribeError"),
     ("sessions", "hub/admit.rs", "while self.sessions.len() >= self.limits.sessions {", "while self.sessions.len() > self.limits.sessions {"),

@@ -16,6 +16,7 @@ use crate::extension::ExtensionResult;
 use crate::http::{ResponseHead, ResponseWriter};
 use crate::json::{each, write_string};
 use crate::jsonrpc::Id;
+use crate::media;
 use crate::method::McpMethod;
 use crate::revision::{Era, Revision};
 use crate::subscription::{Change, SubscriptionFilter};
@@ -23,7 +24,7 @@ use crate::tool::CallToolResult;
 
 /// The head of a response that carries one JSON object.
 pub(super) const fn json_head(status: Status) -> ResponseHead<'static> {
-    ResponseHead::new(status, "Content-Type: application/json\r\n")
+    ResponseHead::new(status, media::JSON_FIELD)
 }
 
 /// Answers a notification.

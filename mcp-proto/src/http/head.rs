@@ -110,8 +110,7 @@ impl Head {
             Span { start: start as u16, end: (start + part.len()) as u16 }
         };
         let is_http11 = line.is_http11;
-        let head = self;
-        *head = Self {
+        *self = Self {
             method: Method::from_token(line.method),
             target: span_of(line.target),
             fields: (bytes.len() - rest.len()) as u16,
@@ -132,31 +131,31 @@ impl Head {
             let value = span_of(text);
             // One comparison of lengths sorts out nearly every name.
             match name.len() {
-                4 if is(name, b"host") => set_once(&mut head.host, value, "Host")?,
+                4 if is(name, b"host") => set_once(&mut self.host, value, "Host")?,
                 6 if is(name, b"accept") => {
-                    head.has_more_accepts = head.accept.is_some();
-                    head.accept = head.accept.or(Some(value));
+                    self.has_more_accepts = self.accept.is_some();
+                    self.accept = self.accept.or(Some(value));
                 }
-                6 if is(name, b"origin") => set_once(&mut head.origin, value, "Origin")?,
+                6 if is(name, b"origin") => set_once(&mut self.origin, value, "Origin")?,
                 6 if is(name, b"expect") => {
                     if !text.eq_ignore_ascii_case(b"100-continue") {
                         return Err(Refusal::UnmetExpectation);
                     }
-                    head.expects_continue = is_http11;
+                    self.expects_continue = is_http11;
                 }
-                8 if is(name, b"mcp-name") => set_once(&mut head.mcp_name, value, "Mcp-Name")?,
+                8 if is(name, b"mcp-name") => set_once(&mut self.mcp_name, value, "Mcp-Name")?,
                 10 if is(name, b"mcp-method") => {
-                    set_once(&mut head.mcp_method, value, "Mcp-Method")?
+                    set_once(&mut self.mcp_method, value, "Mcp-Method")?
                 }
                 10 if is(name, b"connection") => options.add(text),
                 12 if is(name, b"content-type") => {
-                    set_once(&mut head.content_type, value, "Content-Type")?;
+                    set_once(&mut self.content_type, value, "Content-Type")?;
                 }
                 13 if is(name, b"last-event-id") => {
-                    set_once(&mut head.last_event_id, value, "Last-Event-ID")?;
+                    set_once(&mut self.last_event_id, value, "Last-Event-ID")?;
                 }
                 14 if is(name, b"mcp-session-id") => {
-                    set_once(&mut head.session_id, value, "Mcp-Session-Id")?;
+                    set_once(&mut self.session_id, value, "Mcp-Session-Id")?;
                 }
                 14 if is(name, b"content-length") => {
                     let length = parse_content_length(text)?;
@@ -165,7 +164,7 @@ impl Head {
                     }
                 }
                 16 if is(name, b"content-encoding") => {
-                    set_once(&mut head.content_encoding, value, "Content-Encoding")?;
+                    set_once(&mut self.content_encoding, value, "Content-Encoding")?;
                 }
                 17 if is(name, b"transfer-encoding") => {
                     // Not `list_members`: RFC 9110 section 5.6.1.2 skips empty members, which other
@@ -175,22 +174,22 @@ impl Head {
                     }
                 }
                 20 if is(name, b"mcp-protocol-version") => {
-                    set_once(&mut head.protocol_version, value, "MCP-Protocol-Version")?;
+                    set_once(&mut self.protocol_version, value, "MCP-Protocol-Version")?;
                 }
                 _ if is_name(name) => {}
                 _ => return Err(Refusal::MalformedField),
             }
         }
-        head.keep_alive =
+        self.keep_alive =
             if is_http11 { !options.close } else { options.keep_alive && !options.close };
-        head.framing = framing(is_http11, content_length, transfer_coding)?;
-        if is_http11 && head.host.is_none() {
+        self.framing = framing(is_http11, content_length, transfer_coding)?;
+        if is_http11 && self.host.is_none() {
             return Err(Refusal::MissingHost);
         }
         let Some(behind) = fields.rest().strip_prefix(b"\r\n") else {
             return Err(Refusal::MalformedField);
         };
-        head.raw = bytes[..bytes.len() - behind.len()].into();
+        self.raw = bytes[..bytes.len() - behind.len()].into();
         Ok(())
     }
 

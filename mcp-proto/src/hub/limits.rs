@@ -21,7 +21,7 @@ pub struct HubLimits {
     /// Sessions of the 2025 revisions. Past it, a new one takes the place of the one that has been
     /// idle longest; if none is, it gets 503.
     ///
-    /// Default 10,000: at a few KiB each, they fit in any machine.
+    /// Default 10,000: at a few KiB each, they fit in any machine. Values above 1,048,576 count as that.
     pub sessions: usize,
     /// Bytes of what a client says of itself in `initialize`, which its session keeps. Past it:
     /// -32602.

@@ -29,7 +29,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 
 use session::{Session, SessionCall};
-use subscriptions::Subscriptions;
+use subscriptions::{PLACES, Subscriptions};
 
 use crate::subscription::{Change, SubscriptionFilter};
 use crate::time::Instant;
@@ -122,6 +122,12 @@ impl Hub {
     /// A hub without subscriptions and sessions.
     #[must_use]
     pub fn with(limits: HubLimits, deadlines: HubDeadlines, log: Box<dyn ReplayLog>) -> Self {
+        let limits = HubLimits {
+            subscriptions: limits.subscriptions.min(PLACES),
+            // Each has a subscription.
+            sessions: limits.sessions.min(PLACES),
+            ..limits
+        };
         // Sessions are limited themselves.
         let of_sessions = HubLimits { subscriptions: usize::MAX, ..limits.clone() };
         Self {

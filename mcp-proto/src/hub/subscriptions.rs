@@ -35,7 +35,7 @@ impl SubscriptionKey {
 }
 
 /// As many subscriptions there can be at once.
-const PLACES: usize = 1 << 20;
+pub(super) const PLACES: usize = 1 << 20;
 
 /// Why a subscription was not taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -192,6 +192,15 @@ fn refusal(admission: Admission) -> Refusal {
 }
 
 #[test]
+fn there_are_no_more_places_than_keys_can_name() {
+    for (limit, counts) in [(PLACES - 1, PLACES - 1), (PLACES, PLACES), (PLACES + 1, PLACES)] {
+        let limits = HubLimits { subscriptions: limit, sessions: limit, ..HubLimits::default() };
+        let Hub { limits, .. } = Hub::new(limits);
+        assert_eq!((limits.subscriptions, limits.sessions), (counts, counts));
+    }
+}
+
+#[test]
 fn one_session_more_takes_the_place_of_the_longest_idle() {
     let mut world = World::new(HubLimits { sessions: 3, ..HubLimits::default() });
     let busy = world.session(0);

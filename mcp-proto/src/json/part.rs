@@ -13,7 +13,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// How long a text can be.
-    pub(super) const MOST: usize = u32::MAX as usize;
+    pub(crate) const MOST: usize = u32::MAX as usize;
 
     /// Nothing if it ends at zero.
     pub(super) fn new(start: usize, end: usize) -> Option<Self> {

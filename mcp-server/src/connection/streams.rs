@@ -108,11 +108,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
 
     /// Passes on changes that the client listens for, as fast as it reads.
     pub(super) fn poll_subscriptions(&mut self, cx: &Context<'_>, now: Now) -> bool {
-        let mut happened = false;
         if self.awaited.changes {
             return false;
         }
-        let mut has_more = false;
+        let (mut happened, mut has_more) = (false, false);
         for subscription in self.work.iter().flat_map(|work| &work.subscriptions) {
             if !self.session.can_notify() {
                 has_more = true;

@@ -11,6 +11,8 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use mcp_tests::callgrind::instructions;
 use mcp_tests::workloads::{WORKLOADS, Workload};
@@ -28,18 +30,38 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         (workload.ok_or("no such workload")?.run)(size.parse()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let mut is_good = true;
+    let is_asked_for = |workload: &&Workload| {
+        arguments.is_empty() || arguments.iter().any(|name| workload.name.contains(name))
+    };
+    let workloads: Vec<_> = WORKLOADS.iter().filter(is_asked_for).collect();
     println!("| workload | n | Ir at n | at 2n | at 4n | ratios | Ir for one |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
-    for workload in WORKLOADS {
-        if arguments.is_empty() || arguments.iter().any(|name| workload.name.contains(name)) {
-            is_good &= measure(workload)?;
+    if measure_all(&workloads)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("twice as much costs more than {MOST} times as much, where it is bold");
+    Ok(ExitCode::FAILURE)
+}
+
+/// Prints a line for each, as they are done: each core has one at a time. Returns whether costs are
+/// linear.
+fn measure_all(workloads: &[&Workload]) -> Result<bool, Box<dyn Error>> {
+    let (next, is_good) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let work = || {
+        while let Some(workload) = workloads.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let is_linear = measure(workload).map_err(|error| error.to_string())?;
+            is_good.fetch_and(is_linear, Ordering::Relaxed);
         }
-    }
-    if !is_good {
-        eprintln!("twice as much costs more than {MOST} times as much, where it is bold");
-    }
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok::<_, String>(())
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism()?.get();
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker.join().map_err(|_| "a worker has panicked")??;
+        }
+        Ok(is_good.load(Ordering::Relaxed))
+    })
 }
 
 /// Prints a line. Returns whether costs are linear.

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -33,6 +35,8 @@ pub(crate) struct RequestBytes<B: Body> {
     data: Option<B::Data>,
     body: Source<B>,
     framing: Framing,
+    /// Whether the body has failed, for whoever answers.
+    is_broken: Arc<AtomicBool>,
 }
 
 /// Where the body comes from.
@@ -57,7 +61,13 @@ impl<B: Body> RequestBytes<B> {
             None => Framing::Chunked,
         };
         let text = head(&parts, &framing).into();
-        Self { text, data: None, body: Source::More(Box::pin(body)), framing }
+        let body = Source::More(Box::pin(body));
+        Self { text, data: None, body, framing, is_broken: Arc::default() }
+    }
+
+    /// Becomes true when the body fails, or turns out to be of another length than it said.
+    pub(crate) fn is_broken(&self) -> Arc<AtomicBool> {
+        self.is_broken.clone()
     }
 
     /// Reads what there is. No bytes are the end.
@@ -90,6 +100,7 @@ impl<B: Body> RequestBytes<B> {
             }
             match &mut self.body {
                 Source::Broken if read == 0 => {
+                    self.is_broken.store(true, Ordering::Release);
                     return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                 }
                 Source::Broken | Source::Ended => break,

@@ -65,6 +65,13 @@ pub(crate) fn unavailable() -> Response<Body> {
     response
 }
 
+/// The answer to a request whose body cannot be read to its end.
+pub(crate) fn bad_request() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
 struct Head {
     status: StatusCode,
     fields: Vec<(HeaderName, HeaderValue)>,

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
@@ -17,7 +17,7 @@ use tower_service::Service;
 use crate::body::Body;
 use crate::pipe::pipe;
 use crate::request::RequestBytes;
-use crate::response::{Incoming, unavailable};
+use crate::response::{Incoming, bad_request, unavailable};
 use crate::stream::Stream;
 
 /// MCP as a [`tower_service::Service`], for axum's `Router`, anything of tower's, and hyper by way
@@ -69,12 +69,14 @@ where
         let Shared { runtime, acceptor, in_flight } = &*self.shared;
         let Some(permit) = Permit::take(in_flight, self.max_requests) else {
             tracing::debug!(limit = self.max_requests, "refused: too many requests in flight");
-            return ResponseFuture { incoming: None };
+            return ResponseFuture { incoming: None, is_broken: Arc::default() };
         };
         let peer = request.extensions().get::<SocketAddr>().copied();
         let is_head = request.method() == Method::HEAD;
         let (writer, reader) = pipe();
-        let stream = Stream::new(RequestBytes::new(request), writer);
+        let bytes = RequestBytes::new(request);
+        let is_broken = bytes.is_broken();
+        let stream = Stream::new(bytes, writer);
         let connection = acceptor.connection(stream, runtime.timer(), peer);
         // Its own task, as it outlives the response: in the 2025 revisions a call goes on without
         // its client.
@@ -82,7 +84,7 @@ where
             connection.await;
             drop(permit);
         }));
-        ResponseFuture { incoming: Some(Incoming::new(reader, is_head)) }
+        ResponseFuture { incoming: Some(Incoming::new(reader, is_head)), is_broken }
     }
 }
 
@@ -124,6 +126,8 @@ impl Drop for Permit {
 pub struct ResponseFuture {
     /// Nothing if nobody answers.
     incoming: Option<Incoming>,
+    /// Whether the body of the request has failed.
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Future for ResponseFuture {
@@ -132,7 +136,7 @@ impl Future for ResponseFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         while let Some(incoming) = &mut self.incoming {
             let read = ready!(incoming.reader().poll_bytes(cx));
-            // Nothing was said before the end: that of the servers.
+            // Nothing was said before the end: that of the request, or of the servers.
             let Some(bytes) = read else { break };
             incoming.push(&bytes);
             match self.incoming.take().map(Incoming::finish) {
@@ -141,6 +145,7 @@ impl Future for ResponseFuture {
                 None => {}
             }
         }
-        Poll::Ready(Ok(unavailable()))
+        let is_broken = self.is_broken.load(Ordering::Acquire);
+        Poll::Ready(Ok(if is_broken { bad_request() } else { unavailable() }))
     }
 }

@@ -313,6 +313,19 @@ fn too_many_requests_are_told_to_come_again() {
 }
 
 #[test]
+fn a_body_that_cannot_be_read_is_a_bad_request() {
+    let running = On::Axum.serve(Endpoints::new().mount("/mcp", Watched::new().1));
+    let request = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                   Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\nZZZ\r\n";
+    let mut stream = connect(running.address);
+    stream.write_all(request.as_bytes()).unwrap();
+    let head = read_head(&mut BufReader::new(&mut stream));
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    assert!(field(&head, "retry-after").is_none(), "{head}");
+    running.stop().unwrap();
+}
+
+#[test]
 fn a_stop_answers_what_is_in_flight_and_ends_streams() {
     let (watched, mut server) = Watched::new();
     let handle = server.handle();

@@ -1,7 +1,7 @@
 //! Unix sockets, as far as they are the same on every runtime: the file that stands for one.
 
 use std::io;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
+    /// Device and inode: another process may have put its own there meanwhile.
+    identity: Option<(u64, u64)>,
 }
 
 impl SocketFile {
@@ -26,7 +28,7 @@ impl SocketFile {
             }
             listener => listener?,
         };
-        Ok((listener, Self { path: path.to_owned() }))
+        Ok((listener, Self { path: path.to_owned(), identity: identity(path) }))
     }
 
     /// Where it is.
@@ -43,9 +45,36 @@ fn is_left_over(path: &Path) -> bool {
     is_socket && UnixStream::connect(path).is_err_and(refused)
 }
 
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = path.symlink_metadata().ok()?;
+    Some((file.dev(), file.ino()))
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // If it is gone already, so be it.
-        let _ = std::fs::remove_file(&self.path);
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // If it is gone by now, so be it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_another_process_has_put_there_stays() {
+        let name = format!("mcp-socket-file-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let (first, file) = SocketFile::bind(&path).unwrap();
+        assert!(SocketFile::bind(&path).is_err(), "somebody listens there");
+        std::fs::remove_file(&path).unwrap();
+        let (second, others) = SocketFile::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "it is not the first one's");
+        drop(others);
+        assert!(!path.exists());
+        drop((first, second));
     }
 }

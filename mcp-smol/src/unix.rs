@@ -37,8 +37,9 @@ pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixListener> {
 /// A listener at a path.
 #[derive(Debug)]
 pub struct UnixListener {
-    inner: Async<StdListener>,
+    // Removed before the socket is closed: until then, nobody else binds the path.
     file: SocketFile,
+    inner: Async<StdListener>,
 }
 
 impl Listener for UnixListener {

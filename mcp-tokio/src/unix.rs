@@ -41,8 +41,9 @@ pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixListener> {
 /// A listener at a path.
 #[derive(Debug)]
 pub struct UnixListener {
-    inner: tokio::net::UnixListener,
+    // Removed before the socket is closed: until then, nobody else binds the path.
     file: SocketFile,
+    inner: tokio::net::UnixListener,
 }
 
 impl Listener for UnixListener {

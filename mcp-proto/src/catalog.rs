@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::caching::{CacheScope, Caching};
 use crate::call::{Call, Reply};
 use crate::completion::CompletionReference;
-use crate::error::{ErrorCode, Excerpt, RpcError};
+use crate::error::{Excerpt, RpcError};
 use crate::method::McpMethod;
 use crate::param_header::ParamHeaders;
 use crate::prompt::Prompt;
@@ -239,7 +239,7 @@ impl Catalog {
             McpMethod::GetPrompt => Err(unknown("prompt", request.name(), "prompts/list")),
             McpMethod::ReadResource => match self.find_resource(request.name()) {
                 Some(found) if is_visible(&self.key_of(request.name(), &found)) => return None,
-                _ => Err(unknown_resource(request)),
+                _ => Err(RpcError::resource_not_found(request.name())),
             },
             McpMethod::Complete => match &request.completion()?.reference {
                 CompletionReference::Prompt { name } if inner.prompts.has(name, is_visible) => {
@@ -308,15 +308,6 @@ fn unknown(kind: &str, name: &str, list: &str) -> RpcError {
         "unknown {kind} {}: see {list} for those offered",
         Excerpt(name)
     ))
-}
-
-/// Has a code of its own in the 2025 revisions, and the URI in its data in all of them.
-fn unknown_resource(request: &Request) -> RpcError {
-    let code = match request.revision().era() {
-        Era::Legacy => ErrorCode::LEGACY_RESOURCE_NOT_FOUND,
-        Era::Modern => ErrorCode::INVALID_PARAMS,
-    };
-    RpcError { code, ..RpcError::resource_not_found(request.name()) }
 }
 
 /// Something that is listed.
@@ -488,6 +479,7 @@ fn is_tool_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
     use alloc::string::ToString;
     use alloc::vec;
     use serde_json::{Value, json};

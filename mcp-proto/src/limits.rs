@@ -113,6 +113,12 @@ pub struct Deadlines {
     ///
     /// Default 30 s.
     pub write_stall: Duration,
+    /// With calls in flight whose client has closed its input, before they are cancelled. Only of a
+    /// [`LineSession`](crate::LineSession).
+    ///
+    /// Default 10 s: what comes through a pipe gets its answer, and no process outlives its client
+    /// for long.
+    pub input_end: Duration,
     /// After a refusal: from our FIN to the peer's, before the connection is closed anyway.
     ///
     /// Default 2 s, as Apache's lingering close.
@@ -136,6 +142,7 @@ impl Default for Deadlines {
             body: Duration::from_secs(60),
             idle: Duration::from_secs(75),
             write_stall: Duration::from_secs(30),
+            input_end: Duration::from_secs(10),
             drain: Duration::from_secs(2),
             stream_after: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),

@@ -171,19 +171,35 @@ pub struct GetPromptResult {
     pub description: Option<String>,
     /// What is said.
     pub messages: Vec<PromptMessage>,
+    /// More about it, for the client (`_meta`).
+    pub meta: Option<Box<RawValue>>,
 }
 
 impl GetPromptResult {
     /// A prompt of several messages.
     #[must_use]
     pub const fn new(messages: Vec<PromptMessage>) -> Self {
-        Self { description: None, messages }
+        Self { description: None, messages, meta: None }
     }
 
     /// A prompt of one text of the user.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(vec![PromptMessage::user(Content::text(text))])
+    }
+
+    /// Says what it is for.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Says more about it (`_meta`). Left out if it is no object.
+    #[must_use]
+    pub fn meta(mut self, meta: Box<RawValue>) -> Self {
+        self.meta = Some(meta);
+        self
     }
 
     /// The members as `revision` defines them.

@@ -167,7 +167,7 @@ impl Request {
         self.parts.is_of_session
     }
 
-    /// Which session it names, if it names one; nothing within for a name that is no session's.
+    /// Which session it names, if it names one: `Some(None)` for a name that no session can have.
     pub(crate) fn session(&self) -> Option<Option<SessionId>> {
         match self.parts.session {
             None => self.session_id().map(SessionId::parse),

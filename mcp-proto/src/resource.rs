@@ -228,15 +228,31 @@ impl Listed for ResourceTemplate {
 pub struct ReadResourceResult {
     /// What is in it, or in several if it is a folder of them.
     pub contents: Vec<ResourceContents>,
-    /// How long the client may keep it.
+    /// How long the client may keep it. Left out before 2026-07-28.
     pub caching: Caching,
+    /// More about it, for the client (`_meta`).
+    pub meta: Option<Box<RawValue>>,
 }
 
 impl ReadResourceResult {
     /// What was read.
     #[must_use]
     pub const fn new(contents: Vec<ResourceContents>) -> Self {
-        Self { contents, caching: Caching::NONE }
+        Self { contents, caching: Caching::NONE, meta: None }
+    }
+
+    /// Says how long the client may keep it.
+    #[must_use]
+    pub const fn caching(mut self, caching: Caching) -> Self {
+        self.caching = caching;
+        self
+    }
+
+    /// Says more about it (`_meta`). Left out if it is no object.
+    #[must_use]
+    pub fn meta(mut self, meta: Box<RawValue>) -> Self {
+        self.meta = Some(meta);
+        self
     }
 }
 

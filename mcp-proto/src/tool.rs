@@ -228,6 +228,8 @@ pub struct CallToolResult {
     pub structured: Option<Box<RawValue>>,
     /// Whether the tool failed. The content then says why, so that the model can do better.
     pub is_error: bool,
+    /// More about it, for the client (`_meta`).
+    pub meta: Option<Box<RawValue>>,
     pub(crate) extension: Option<Box<ExtensionResult>>,
 }
 
@@ -261,6 +263,13 @@ impl CallToolResult {
     #[must_use]
     pub fn structured(value: Box<RawValue>) -> Self {
         Self { structured: Some(value.clone()), ..Self::text(value.get().to_string()) }
+    }
+
+    /// Says more about it (`_meta`). Left out if it is no object.
+    #[must_use]
+    pub fn meta(mut self, meta: Box<RawValue>) -> Self {
+        self.meta = Some(meta);
+        self
     }
 
     /// The structured result as far as `revision` knows it: nothing before 2025-06-18, an object

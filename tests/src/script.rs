@@ -349,6 +349,7 @@ impl Size {
             Self::Tiny => HubLimits {
                 filter_bytes: 800,
                 sessions: 4,
+                calls: 3,
                 client_bytes: 100,
                 streams: 1,
                 replay_bytes: 2000,

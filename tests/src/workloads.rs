@@ -419,6 +419,7 @@ fn hub() -> Hub {
         subscriptions: usize::MAX,
         filter_bytes: usize::MAX,
         sessions: usize::MAX,
+        calls: usize::MAX,
         client_bytes: usize::MAX,
         streams: usize::MAX,
         replay_bytes: usize::MAX,

@@ -342,6 +342,12 @@ mod tests {
                 false,
             ),
             (json!({"type": "boolean", "default": "yes"}), json!({"type": "boolean"}), true),
+            (json!({"type": "boolean", "default": 1}), json!({"type": "boolean"}), true),
+            (
+                json!({"type": "boolean", "default": true}),
+                json!({"type": "boolean", "default": true}),
+                true,
+            ),
             (
                 json!({"$ref": "#/$defs/Color", "description": "Which?", "default": "red"}),
                 json!({"type": "string", "enum": ["red", "green"], "description": "Which?",

@@ -116,7 +116,8 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
-    /// More requests at once than [`Limits::in_flight`](crate::Limits::in_flight).
+    /// More requests at once than [`Limits::in_flight`](crate::Limits::in_flight) or, of one session,
+    /// [`HubLimits::calls`](crate::HubLimits::calls).
     TooManyRequests {
         /// The limit.
         limit: usize,

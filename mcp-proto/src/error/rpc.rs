@@ -1,6 +1,5 @@
 //! JSON-RPC errors with the codes of MCP.
 
-use super::{Denial, Excerpt, Refusal};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
@@ -8,6 +7,9 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use super::{Denial, Excerpt, Refusal};
+use crate::revision::Era;
 
 /// The code of a JSON-RPC error.
 ///
@@ -33,7 +35,7 @@ impl ErrorCode {
     pub const INTERNAL_ERROR: Self = Self(-32603);
     /// There is no such resource, in the 2025 revisions. 2026-07-28 has
     /// [`INVALID_PARAMS`](Self::INVALID_PARAMS) for it.
-    pub(crate) const LEGACY_RESOURCE_NOT_FOUND: Self = Self(-32002);
+    const LEGACY_RESOURCE_NOT_FOUND: Self = Self(-32002);
     /// Header fields and body disagree (2026-07-28).
     pub const HEADER_MISMATCH: Self = Self(-32020);
     /// The client lacks a capability that the request needs (2026-07-28).
@@ -55,6 +57,9 @@ pub struct RpcError {
     /// What it is over HTTP, as long as nothing else was said.
     #[serde(skip)]
     pub(crate) denial: Option<Box<Denial>>,
+    /// Whether it is [`RpcError::resource_not_found`], whose code depends on the revision.
+    #[serde(skip)]
+    pub(crate) is_resource_not_found: bool,
 }
 
 impl From<&Refusal> for RpcError {
@@ -68,7 +73,8 @@ impl RpcError {
     /// An error without data.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: None, denial: None }
+        let message = message.into();
+        Self { code, message, data: None, denial: None, is_resource_not_found: false }
     }
 
     /// -32600.
@@ -82,8 +88,8 @@ impl RpcError {
         Self::new(ErrorCode::INVALID_PARAMS, message)
     }
 
-    /// -32602 with the URI in its data: there is no such resource (2026-07-28, server/resources,
-    /// "Error Handling").
+    /// There is no such resource: -32602, or -32002 for a client of the 2025 revisions, with the URI
+    /// in its data (server/resources, "Error Handling").
     #[must_use]
     pub fn resource_not_found(uri: &str) -> Self {
         #[derive(Serialize)]
@@ -93,7 +99,18 @@ impl RpcError {
 
         let message = format!("unknown resource {}: see resources/list", Excerpt(uri));
         let data = serde_json::value::to_raw_value(&Data { uri }).ok();
-        Self { data, ..Self::invalid_params(message) }
+        Self { data, is_resource_not_found: true, ..Self::invalid_params(message) }
+    }
+
+    /// The same as clients of that era know it.
+    pub(crate) fn in_era(&self, era: Era) -> Cow<'_, Self> {
+        let is_renamed = self.is_resource_not_found && self.code == ErrorCode::INVALID_PARAMS;
+        match era {
+            Era::Legacy if is_renamed => {
+                Cow::Owned(Self { code: ErrorCode::LEGACY_RESOURCE_NOT_FOUND, ..self.clone() })
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// -32603: the server failed. `message` goes to the client: keep secrets out of it.

@@ -223,8 +223,11 @@ impl Answer {
             // Without a stream to end, something has to be said.
             *reply = Reply::Error(RpcError::internal("the request was cancelled"));
         }
-        // An error has a status of its own, which a stream could not carry.
-        let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
+        // An error has a status of its own, which a stream could not carry. It goes before what the
+        // client accepts, as that of a refusal does.
+        let is_error = matches!(reply, Reply::Error(_));
+        let has_status = is_error && messages.status(reply) != Status::Ok;
+        let is_pinned = self.form.wants_events && !is_error;
         let is_silent = matches!(reply, Reply::NoResponse)
             || (matches!(reply, Reply::Done) && messages.id().is_none());
         if let Reply::Initialized(session) = &*reply {
@@ -241,7 +244,7 @@ impl Answer {
             writer.write_empty(ResponseHead::new(Status::NoContent, ""));
         } else if let (Reply::Done, McpMethod::ClientMessage) = (&*reply, messages.method()) {
             write_accepted(writer);
-        } else if is_streaming || is_pinned || !self.form.takes_json || is_silent {
+        } else if is_streaming || is_pinned || is_silent || !(self.form.takes_json || has_status) {
             if !is_silent {
                 self.send_event(writer, now, |out| messages.write_reply(out, endpoint, reply));
             }

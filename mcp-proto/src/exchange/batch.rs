@@ -44,7 +44,7 @@ pub(crate) fn read(
         VersionField::Absent | VersionField::Known(Revision::V2025_03_26) => {}
         // What was settled for a session is known to the hub.
         VersionField::Known(revision) if revision.era() == Era::Legacy && is_in_session => {}
-        _ => return Err(Failure::Refused(Refusal::UnknownBatch)),
+        _ => return Err(Refusal::UnknownBatch.into()),
     }
     let (limit, depth_limit) = (config.limits.batch, config.limits.json_depth);
     let mut members = Vec::new();
@@ -58,14 +58,13 @@ pub(crate) fn read(
         }
         Ok(())
     });
-    let refused = Failure::Refused;
     walk.and_then(|()| scanner.end())
-        .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
+        .map_err(|malformed| no_message(body, malformed, depth_limit))?;
     if count > limit {
-        return Err(refused(Refusal::BatchTooLarge { limit }));
+        return Err(Refusal::BatchTooLarge { limit }.into());
     }
     if members.is_empty() {
-        return Err(refused(Refusal::EmptyBatch));
+        return Err(Refusal::EmptyBatch.into());
     }
     let read = |json| read_member(head, settled, json, endpoint, depth_limit);
     members.into_iter().map(read).collect()
@@ -94,10 +93,10 @@ fn read_member(
         }
         // `server/discover` cannot be in one: its revision has no batches.
         Ok(Meaning::Call | Meaning::Immediate(_)) => {
-            return Err(Failure::Refused(Refusal::InitializeInBatch));
+            return Err(Refusal::InitializeInBatch.into());
         }
         Ok(Meaning::Nothing) => BatchMember::Accepted,
         Err(Failure::Rpc { id, error, .. }) => failed(id, error),
-        Err(Failure::Refused(refusal)) => failed(None, RpcError::from(&refusal)),
+        Err(Failure::Refused { id, refusal }) => failed(id, RpcError::from(&refusal)),
     })
 }

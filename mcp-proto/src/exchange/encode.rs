@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Failure, Immediate};
 use crate::authorization::ProtectedResource;
@@ -14,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{ErrorCode, Refusal, RpcError, Status};
 use crate::extension::ExtensionResult;
 use crate::http::{ResponseHead, ResponseWriter};
-use crate::json::{each, write_string};
+use crate::json::{each, object, write_string};
 use crate::jsonrpc::Id;
 use crate::media;
 use crate::method::McpMethod;
@@ -66,7 +67,7 @@ pub(crate) fn write_refusal(
 /// Answers a request that could be read but not served.
 pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
     match failure {
-        Failure::Refused(refusal) => write_refusal(writer, None, None, refusal),
+        Failure::Refused { id, refusal } => write_refusal(writer, None, id.as_ref(), refusal),
         Failure::Rpc { id, era, error } => {
             writer.write_whole(json_head(error.status(*era)), |out| {
                 write_error(out, id.as_ref(), error);
@@ -110,7 +111,7 @@ pub(crate) fn write_immediate_message(
             write_json(out, &info.capabilities.to_json(Revision::V2026_07_28, false));
             write_instructions(out, info.instructions.as_deref());
             Caching::LIST.write(out);
-            write_meta(out, endpoint, None);
+            write_meta(out, endpoint, None, None);
             out.push(b'}');
         }),
     }
@@ -140,7 +141,7 @@ pub(super) fn write_reply(
     reply: &Reply,
 ) {
     let id = match (reply, id) {
-        (Reply::Error(error), id) => return write_error(out, id, error),
+        (Reply::Error(error), id) => return write_error(out, id, &error.in_era(revision.era())),
         (Reply::Refused(refusal), id) => return write_error(out, id, &refusal.into()),
         (_, Some(id)) => id,
         (_, None) => return debug_assert!(false, "{reply:?} to what is no request"),
@@ -188,7 +189,10 @@ pub(super) fn write_reply(
                 _ => {}
             }
             let subscription = matches!(reply, Reply::SubscriptionEnded).then_some(id);
-            write_meta(out, endpoint, subscription);
+            write_meta(out, endpoint, subscription, meta_of(reply));
+        } else if let Some(meta) = meta_of(reply) {
+            out.extend_from_slice(b",\"_meta\":");
+            out.extend_from_slice(meta.get().as_bytes());
         }
         out.push(b'}');
     });
@@ -201,7 +205,7 @@ fn write_extension(out: &mut Vec<u8>, result: &ExtensionResult, endpoint: &Endpo
         out.push(b',');
         out.extend_from_slice(result.members().as_bytes());
     }
-    write_meta(out, endpoint, None);
+    write_meta(out, endpoint, None, None);
     out.push(b'}');
 }
 
@@ -390,14 +394,34 @@ fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {
     }
 }
 
+/// What the application says beside its result.
+fn meta_of(reply: &Reply) -> Option<&RawValue> {
+    match reply {
+        Reply::Tool(result) => object(&result.meta),
+        Reply::Prompt(result) => object(&result.meta),
+        Reply::Resource(result) => object(&result.meta),
+        _ => None,
+    }
+}
+
 /// 2026-07-28 asks for `serverInfo` on every result (basic, "Per-response protocol fields"), and for
 /// the id of the subscription on all that belongs to one.
-fn write_meta(out: &mut Vec<u8>, endpoint: &Endpoint, subscription: Option<&Id>) {
+fn write_meta(
+    out: &mut Vec<u8>,
+    endpoint: &Endpoint,
+    subscription: Option<&Id>,
+    more: Option<&RawValue>,
+) {
     out.extend_from_slice(b",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
     out.extend_from_slice(endpoint.implementation_json().as_bytes());
     if let Some(id) = subscription {
         out.push(b',');
         write_subscription_id(out, id);
+    }
+    let members = more.and_then(|more| more.get().strip_prefix('{')?.strip_suffix('}'));
+    if let Some(members) = members.filter(|members| !members.trim_ascii().is_empty()) {
+        out.push(b',');
+        out.extend_from_slice(members.as_bytes());
     }
     out.push(b'}');
 }
@@ -435,7 +459,7 @@ mod tests {
     use alloc::borrow::ToOwned;
     use alloc::string::String;
     use alloc::vec;
-    use serde_json::value::RawValue;
+    use serde_json::json;
 
     #[test]
     fn content_is_written_as_the_revision_knows_it() {
@@ -459,5 +483,55 @@ mod tests {
             assert!(!write(&reply, Revision::V2025_03_26).contains(member), "{member}");
             assert!(write(&reply, Revision::V2025_06_18).contains(member), "{member}");
         }
+    }
+
+    #[test]
+    fn results_say_more_in_their_meta() {
+        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
+        let write = |reply: &Reply, revision| {
+            let mut out = Vec::new();
+            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, reply);
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["result"]["_meta"].clone()
+        };
+        let server = json!({"name": "s", "version": "1"});
+        let info = "io.modelcontextprotocol/serverInfo";
+        for (meta, modern, legacy) in [
+            (
+                r#"{"a/b":{"c":1},"d":2}"#,
+                json!({info: server, "a/b": {"c": 1}, "d": 2}),
+                json!({"a/b": {"c": 1}, "d": 2}),
+            ),
+            ("{ }", json!({info: server}), json!({})),
+            ("[1]", json!({info: server}), json!(null)),
+        ] {
+            let raw = || serde_json::from_str::<&RawValue>(meta).unwrap().to_owned();
+            for reply in [
+                Reply::Tool(CallToolResult::text("t").meta(raw())),
+                Reply::Prompt(GetPromptResult::text("t").meta(raw())),
+                Reply::Resource(ReadResourceResult::new(vec![]).meta(raw())),
+            ] {
+                assert_eq!(write(&reply, Revision::V2026_07_28), modern, "{reply:?}");
+                assert_eq!(write(&reply, Revision::V2025_03_26), legacy, "{reply:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_resource_that_is_not_there_has_the_code_of_its_revision() {
+        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
+        let code = |error: &RpcError, revision| {
+            let mut out = Vec::new();
+            let reply = Reply::Error(error.clone());
+            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, &reply);
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["error"]["code"].clone()
+        };
+        let not_found = RpcError::resource_not_found("a:b");
+        assert_eq!(code(&not_found, Revision::V2026_07_28), -32602);
+        assert_eq!(code(&not_found, Revision::V2025_11_25), -32002);
+        assert_eq!(code(&not_found, Revision::V2025_03_26), -32002);
+        let renamed = RpcError { code: ErrorCode(7), ..not_found };
+        assert_eq!(code(&renamed, Revision::V2025_11_25), 7);
+        let others = RpcError::invalid_params("no such page");
+        assert_eq!(code(&others, Revision::V2025_11_25), -32602);
     }
 }

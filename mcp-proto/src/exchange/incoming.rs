@@ -22,7 +22,7 @@ use crate::error::{Refusal, RpcError};
 use crate::guard;
 use crate::http::{Framing, Head, Method};
 use crate::json::{MOST_LEVELS, Malformed, is_object};
-use crate::jsonrpc::{Id, Message};
+use crate::jsonrpc::{Id, Message, find_request_id};
 use crate::media::{self, Accepts};
 use crate::method::McpMethod;
 use crate::request::Request;
@@ -91,13 +91,23 @@ pub(crate) enum Outcome {
 
 /// Why a complete request was not served.
 pub(crate) enum Failure {
-    Refused(Refusal),
+    Refused {
+        /// Of the request, as far as it could be read.
+        id: Option<Id>,
+        refusal: Refusal,
+    },
     Rpc {
         /// Of the request, as far as it could be read.
         id: Option<Id>,
         era: Era,
         error: RpcError,
     },
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { id: None, refusal }
+    }
 }
 
 impl Received {
@@ -189,7 +199,6 @@ impl Incoming {
 
     /// Checks the complete request.
     pub(crate) fn finish(self, config: &Config) -> Result<Outcome, Failure> {
-        let refused = Failure::Refused;
         let endpoint = &config.endpoints[self.endpoint];
         if self.is_preflight() {
             let methods = if endpoint.keeps_sessions { "POST, GET, DELETE" } else { "POST" };
@@ -200,10 +209,10 @@ impl Incoming {
             read_request_of_session(&mut request);
             return Ok(Outcome::Call(request, self.accepts));
         }
-        request.body = String::from_utf8(self.body).map_err(|_| refused(Refusal::NotUtf8))?;
+        request.body = String::from_utf8(self.body).map_err(|_| Refusal::NotUtf8)?;
         let body = &request.body;
         if body.trim_ascii_start().starts_with('[') {
-            let accepts = self.accepts.pinned(endpoint.response_mode).map_err(refused)?;
+            let accepts = self.accepts.pinned(endpoint.response_mode)?;
             let mut members = batch::read(&request.head, None, body, endpoint, config)?;
             for member in &mut members {
                 if let BatchMember::Call(member) = member {
@@ -216,15 +225,17 @@ impl Incoming {
         let mut message = Message::default();
         message
             .read(body, depth_limit)
-            .map_err(|malformed| refused(no_message(body, malformed, depth_limit)))?;
+            .map_err(|malformed| no_message(body, malformed, depth_limit))?;
         Ok(match interpret(&mut request, &message, None, endpoint)? {
             Meaning::Call => {
                 let accepts = match request.method() {
                     // A stream by nature, wherever other responses are pinned to.
-                    McpMethod::Listen if self.accepts.event_stream => self.accepts,
-                    McpMethod::Listen => return Err(refused(Refusal::NotAcceptable)),
-                    _ => self.accepts.pinned(endpoint.response_mode).map_err(refused)?,
+                    McpMethod::Listen if self.accepts.event_stream => Ok(self.accepts),
+                    McpMethod::Listen => Err(Refusal::NotAcceptable),
+                    _ => self.accepts.pinned(endpoint.response_mode),
                 };
+                let id = || request.id().cloned();
+                let accepts = accepts.map_err(|refusal| Failure::Refused { id: id(), refusal })?;
                 Outcome::Call(request, accepts)
             }
             Meaning::Immediate(immediate) => Outcome::Immediate(immediate),
@@ -235,15 +246,17 @@ impl Incoming {
 
 /// Why a text is no message, or no batch of them. JSON-RPC tells apart what is no JSON and what is
 /// some, but no message (section 5.1).
-pub(crate) fn no_message(body: &str, malformed: Malformed, depth_limit: usize) -> Refusal {
+pub(crate) fn no_message(body: &str, malformed: Malformed, depth_limit: usize) -> Failure {
     if malformed == Malformed::TooDeep {
-        return Refusal::TooDeep { limit: depth_limit.min(MOST_LEVELS) };
+        // It may be a request all the same, for whose answer somebody waits.
+        let refusal = Refusal::TooDeep { limit: depth_limit.min(MOST_LEVELS) };
+        return Failure::Refused { id: find_request_id(body.as_bytes()), refusal };
     }
-    match serde_json::from_str::<IgnoredAny>(body) {
+    Failure::from(match serde_json::from_str::<IgnoredAny>(body) {
         Ok(_) if !is_object(body.trim_ascii_start()) => Refusal::NotAMessage,
         Ok(_) => Refusal::NotJson { reason: "half of a surrogate pair in a key".to_owned() },
         Err(error) => Refusal::NotJson { reason: format!("{error}") },
-    }
+    })
 }
 
 /// Checks a GET or DELETE, which the 2025 revisions have for sessions.

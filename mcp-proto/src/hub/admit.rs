@@ -118,6 +118,9 @@ impl Hub {
                     Admission::Reply(key, reply)
                 }
             }
+            _ if self.has_all_calls(id) => {
+                refused(Refusal::TooManyRequests { limit: self.limits.calls })
+            }
             _ => self.begin_call(now, id, call, reader),
         };
         self.settle(now, id);
@@ -220,6 +223,11 @@ impl Hub {
     fn is_of(&self, id: SessionId, caller: Caller<'_>) -> bool {
         let session = self.sessions.get(&id);
         session.is_some_and(|session| session.principal.as_deref() == caller.principal)
+    }
+
+    /// Whether a session has as many calls as it may have.
+    fn has_all_calls(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.calls.len() >= self.limits.calls)
     }
 
     fn has_batches(&self, id: SessionId) -> bool {

@@ -23,6 +23,11 @@ pub struct HubLimits {
     ///
     /// Default 10,000: at a few KiB each, they fit in any machine. Values above 1,048,576 count as that.
     pub sessions: usize,
+    /// Calls of one session at the same time, those that their client has left among them. Past it:
+    /// 503.
+    ///
+    /// Default 100, as [`Limits::in_flight`](crate::Limits::in_flight).
+    pub calls: usize,
     /// Bytes of what a client says of itself in `initialize`, which its session keeps. Past it:
     /// -32602.
     ///
@@ -33,8 +38,9 @@ pub struct HubLimits {
     ///
     /// Default 32: a client whose connections break has a few calls in flight on them.
     pub streams: usize,
-    /// Bytes of messages that are kept for one session to come back to. What is oldest goes first. Each message counts 256 bytes more than its text. A client that has missed some
-    /// of what went gets the rest, if that has the response it waits for.
+    /// Bytes of messages that are kept for one session to come back to, each counting 256 bytes more
+    /// than its text. The oldest go first. A client that has missed some of those gets the others, if
+    /// the response it waits for is among them.
     ///
     /// Default 1 MiB: a result of usual size and all that was said before it.
     pub replay_bytes: usize,
@@ -53,6 +59,7 @@ impl Default for HubLimits {
             subscriptions: 4096,
             filter_bytes: 64 * 1024,
             sessions: 10_000,
+            calls: 100,
             client_bytes: 16 * 1024,
             streams: 32,
             replay_bytes: 1024 * 1024,

@@ -46,7 +46,8 @@ pub enum SubscribeError {
         /// The limit.
         limit: usize,
     },
-    /// The URIs of the filter count more bytes than [`HubLimits::filter_bytes`](crate::HubLimits::filter_bytes) allows.
+    /// The URIs of the filter count more bytes than
+    /// [`HubLimits::filter_bytes`](crate::HubLimits::filter_bytes) allows.
     FilterTooLarge {
         /// The limit in bytes.
         limit: usize,

@@ -44,7 +44,10 @@ impl World {
         };
         let mut info = ServerInfo::new("t", "1");
         info.capabilities.tools.get_or_insert_default().list_changed = true;
-        info.capabilities.resources.get_or_insert_default().subscribe = true;
+        info.capabilities.prompts.get_or_insert_default().list_changed = true;
+        let resources = info.capabilities.resources.get_or_insert_default();
+        resources.list_changed = true;
+        resources.subscribe = true;
         info.capabilities.logging = Some(LoggingCapability::default());
         let mut endpoint = Endpoint::new("/mcp", info).unwrap();
         endpoint.keeps_sessions = true;
@@ -294,6 +297,23 @@ fn each_change_goes_to_one_of_the_streams_that_a_client_has_opened() {
     assert_eq!(named, readers.map(News::Reader));
     let read = readers.map(|reader| world.read(0, reader));
     assert_eq!(read.concat(), ["1-1 notifications/tools/list_changed"]);
+}
+
+#[test]
+fn a_session_hears_of_every_list_that_changes() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    let reader = world.listen(0, id);
+    for (change, list) in
+        [(Change::Tools, "tools"), (Change::Prompts, "prompts"), (Change::Resources, "resources")]
+    {
+        world.hub.publish(&change);
+        let read = world.read(0, reader);
+        assert!(
+            matches!(&read[..], [it] if it.ends_with(&format!("{list}/list_changed"))),
+            "{read:?}"
+        );
+    }
 }
 
 #[test]

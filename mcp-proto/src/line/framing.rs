@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::jsonrpc::{Id, find_request_id};
 use crate::session::ByteQueue;
 
 /// Bytes on their way to being lines.
@@ -19,7 +20,10 @@ pub(super) struct Lines {
 pub(super) enum Line {
     Text(Vec<u8>),
     /// It is longer than the limit. The rest of it is thrown away as it comes.
-    TooLong,
+    TooLong {
+        /// Of the request that it is, if that shows in as much of it as the limit allows.
+        id: Option<Id>,
+    },
 }
 
 impl Lines {
@@ -43,16 +47,18 @@ impl Lines {
             if without_return(bytes).len() <= limit {
                 return None;
             }
+            let id = find_request_id(&bytes[..limit]);
             self.clear();
             self.is_skipping = true;
-            return Some(Line::TooLong);
+            return Some(Line::TooLong { id });
         };
         let end = self.scanned + end;
         let length = without_return(&bytes[..end]).len();
         self.scanned = 0;
         if length > limit {
+            let id = find_request_id(&bytes[..limit]);
             self.bytes.consume(end + 1);
-            return Some(Line::TooLong);
+            return Some(Line::TooLong { id });
         }
         let mut line = self.bytes.take(end + 1);
         line.truncate(length);
@@ -88,6 +94,8 @@ fn without_return(line: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
+    const TOO_LONG: Line = Line::TooLong { id: None };
+
     /// The lines of `bytes`, which come in pieces of `size`, and what is left.
     fn lines(bytes: &[u8], size: usize, limit: usize) -> (Vec<Line>, Vec<u8>) {
         let (mut lines, mut found) = (Lines::default(), Vec::new());
@@ -106,15 +114,26 @@ mod tests {
             ("", Vec::new(), ""),
             ("a\nbc\n", Vec::from([text("a"), text("bc")]), ""),
             ("a\r\n\n\r\nb", Vec::from([text("a"), text(""), text("")]), "b"),
-            ("1234\n1234\r\n123\r4\n", Vec::from([text("1234"), text("1234"), Line::TooLong]), ""),
-            ("12345\nok\n", Vec::from([Line::TooLong, text("ok")]), ""),
-            ("1234567\r\nok\nab\r", Vec::from([Line::TooLong, text("ok")]), "ab"),
+            ("1234\n1234\r\n123\r4\n", Vec::from([text("1234"), text("1234"), TOO_LONG]), ""),
+            ("12345\nok\n", Vec::from([TOO_LONG, text("ok")]), ""),
+            ("1234567\r\nok\nab\r", Vec::from([TOO_LONG, text("ok")]), "ab"),
             ("1234\r", Vec::new(), "1234"),
-            ("123456789", Vec::from([Line::TooLong]), ""),
+            ("123456789", Vec::from([TOO_LONG]), ""),
         ] {
             for size in 1..=bytes.len().max(1) {
                 let found = lines(bytes.as_bytes(), size, 4);
                 assert_eq!(found, (expected.clone(), rest.into()), "{bytes:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_has_its_id_if_that_comes_in_time() {
+        let request = br#"{"method":"m","id":7,"params":"...."}"#;
+        for (limit, expected) in [(19, None), (20, None), (21, Some(Id::from(7)))] {
+            for size in 1..=request.len() + 1 {
+                let (found, _) = lines(&[request, &b"\n"[..]].concat(), size, limit);
+                assert_eq!(found, [Line::TooLong { id: expected.clone() }], "{limit} by {size}");
             }
         }
     }

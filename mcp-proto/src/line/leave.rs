@@ -16,10 +16,10 @@ impl LineSession {
         matches!(self.phase, Phase::Open | Phase::ShuttingDown)
     }
 
-    pub(super) fn peer_closed(&mut self, how: PeerClosed) {
+    pub(super) fn peer_closed(&mut self, now: Instant, how: PeerClosed) {
         match how {
             PeerClosed::Fin if self.is_open() => {
-                self.has_input_ended = true;
+                self.input_ended.get_or_insert(now);
                 self.advance();
             }
             PeerClosed::Fin => {}
@@ -63,6 +63,9 @@ impl LineSession {
     }
 
     pub(super) fn begin_shutdown(&mut self, now: Instant, until: Instant) {
+        // Who has closed its input and has us end as well waits for no answer (2026-07-28,
+        // basic/transports/stdio, "Shutdown").
+        let until = if self.input_ended.is_some() { now } else { until };
         self.shutdown = Some(self.shutdown.map_or(until, |earlier| earlier.min(until)));
         if self.phase == Phase::Open {
             self.phase = Phase::ShuttingDown;
@@ -77,7 +80,8 @@ impl LineSession {
         if is_due(self.stall_deadline()) {
             return self.lose_all();
         }
-        if !is_due(self.shutdown_deadline()) {
+        let has_left = is_due(self.input_deadline());
+        if !has_left && !is_due(self.shutdown_deadline()) {
             return;
         }
         if self.phase == Phase::Flush {
@@ -89,11 +93,16 @@ impl LineSession {
         if !self.is_open() {
             return self.close();
         }
-        // The time that a shutdown leaves is over.
+        // The time that is left for calls is over, and no more of them begin.
+        self.phase = Phase::ShuttingDown;
+        self.end_endless();
+        let error = match has_left {
+            true => "internal error: the client has closed its input and does not wait any longer",
+            false => "internal error: the server is shutting down",
+        };
         let open: Vec<CallKey> = self.open.keys().copied().collect();
         for key in open {
             self.outputs.push(Output::Cancelled(key));
-            let error = "internal error: the server is shutting down";
             self.answer(key, Reply::Error(RpcError::internal(error)));
         }
         self.end_if_done();
@@ -101,7 +110,7 @@ impl LineSession {
 
     /// On to the end, if there is nothing left to serve and nothing more can come.
     pub(super) fn end_if_done(&mut self) {
-        let has_all = self.has_input_ended && self.lines.len() == 0;
+        let has_all = self.input_ended.is_some() && self.lines.len() == 0;
         if has_all && !self.has_told_session && self.is_open() {
             self.has_told_session = true;
             let message = Some(ClientMessage::InputEnded);

@@ -59,8 +59,10 @@ use crate::time::{Instant, Now};
 ///
 /// When the client has closed its end ([`PeerClosed::Fin`](crate::PeerClosed::Fin)), what is in
 /// flight is answered, and then comes [`Output::Close`]. Subscriptions end at once, and nobody is
-/// left to answer questions. A [`PeerClosed::Reset`](crate::PeerClosed::Reset), which is what a
-/// failed write means, cancels everything.
+/// left to answer questions. Calls have [`Deadlines::input_end`](crate::Deadlines::input_end) to be
+/// done, and a shutdown that comes after that end does not wait for them. A
+/// [`PeerClosed::Reset`](crate::PeerClosed::Reset), which is what a failed write means, cancels
+/// everything.
 ///
 /// As long as its input is open there are no deadlines but that of a shutdown: a client that is
 /// silent or does not read may be asleep. One that has closed it has
@@ -73,8 +75,8 @@ pub struct LineSession {
     last_write: Instant,
     outputs: Outputs,
     phase: Phase,
-    /// The client sends no more: what is left is served and answered.
-    has_input_ended: bool,
+    /// Since when the client sends no more: what is left is served and answered.
+    input_ended: Option<Instant>,
     /// Whether the session knows that.
     has_told_session: bool,
     open: BTreeMap<CallKey, Open>,
@@ -128,7 +130,7 @@ impl LineSession {
             last_write: Instant::default(),
             outputs: Outputs::default(),
             phase: Phase::Open,
-            has_input_ended: false,
+            input_ended: None,
             has_told_session: false,
             open: BTreeMap::new(),
             next_key: 0,
@@ -147,7 +149,7 @@ impl LineSession {
         }
         match input {
             Input::Bytes(bytes) => self.receive(bytes),
-            Input::PeerClosed(how) => self.peer_closed(how),
+            Input::PeerClosed(how) => self.peer_closed(now.instant, how),
             Input::Written(count) => self.written(count),
             Input::Reply(key, reply) => self.reply(key, reply),
             Input::Notify(key, notification) => self.notify(key, &notification),
@@ -175,7 +177,7 @@ impl LineSession {
     /// Whether bytes from the client are welcome. False while it does not read what it is answered.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.is_open() && !self.has_input_ended && self.can_advance()
+        self.is_open() && self.input_ended.is_none() && self.can_advance()
     }
 
     /// Whether the client keeps up with what it is sent. While it does not, a handler that reports
@@ -188,7 +190,8 @@ impl LineSession {
     /// When [`Input::Timeout`] is due, if ever. Only [`handle`](Self::handle) changes it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.shutdown_deadline(), self.stall_deadline()].into_iter().flatten().min()
+        let deadlines = [self.shutdown_deadline(), self.input_deadline(), self.stall_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// When a shutdown stops waiting.
@@ -202,9 +205,15 @@ impl LineSession {
         }
     }
 
+    /// When calls end whose client has closed its input.
+    fn input_deadline(&self) -> Option<Instant> {
+        let ended = self.input_ended.filter(|_| self.is_open())?;
+        Some(ended + self.config.deadlines.input_end)
+    }
+
     /// When a client that has closed its input and reads nothing counts as gone.
     fn stall_deadline(&self) -> Option<Instant> {
-        let is_waited_for = self.has_input_ended && !self.out.is_empty();
+        let is_waited_for = self.input_ended.is_some() && !self.out.is_empty();
         is_waited_for.then(|| self.last_write + self.config.deadlines.write_stall)
     }
 

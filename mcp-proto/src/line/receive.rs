@@ -20,7 +20,7 @@ use crate::session::{Event, Output};
 
 impl LineSession {
     pub(super) fn receive(&mut self, bytes: &[u8]) {
-        if self.is_open() && !self.has_input_ended {
+        if self.is_open() && self.input_ended.is_none() {
             self.lines.push(bytes);
             self.advance();
         }
@@ -32,8 +32,10 @@ impl LineSession {
         while self.is_open() && self.can_advance() {
             match self.lines.next(limit) {
                 Some(Line::Text(line)) => self.take_line(line),
-                Some(Line::TooLong) => self.refuse(Refusal::LineTooLong { limit }),
-                None if self.has_input_ended && self.lines.len() > 0 => {
+                Some(Line::TooLong { id }) => {
+                    self.refuse_request(id.as_ref(), Refusal::LineTooLong { limit });
+                }
+                None if self.input_ended.is_some() && self.lines.len() > 0 => {
                     let rest = self.lines.take_rest();
                     self.take_rest(rest);
                 }
@@ -72,7 +74,7 @@ impl LineSession {
         }
         let (mut message, depth_limit) = (Message::default(), config.limits.json_depth);
         if let Err(malformed) = message.read(&line, depth_limit) {
-            return self.refuse(no_message(&line, malformed, depth_limit));
+            return self.fail(no_message(&line, malformed, depth_limit));
         }
         let mut request = Box::new(Request::unread(head, line));
         match interpret(&mut request, &message, self.settled.as_ref(), endpoint) {
@@ -178,7 +180,7 @@ impl LineSession {
 
     fn fail(&mut self, failure: Failure) {
         match failure {
-            Failure::Refused(refusal) => self.refuse(refusal),
+            Failure::Refused { id, refusal } => self.refuse_request(id.as_ref(), refusal),
             Failure::Rpc { id, error, .. } => self.write_error(id.as_ref(), &error),
         }
     }

@@ -54,6 +54,11 @@ impl Meta {
         Ok(())
     }
 
+    /// Whether it has what only 2026-07-28 asks for.
+    pub(crate) const fn is_modern(&self) -> bool {
+        self.protocol_version.is_some() || self.client_capabilities.is_some()
+    }
+
     /// An object that has each key once.
     pub(crate) fn check(&self) -> Result<(), RpcError> {
         if self.object.is_none() {

@@ -190,8 +190,8 @@ impl ToolUse {
     /// Answers it.
     #[must_use]
     pub fn result(&self, result: CallToolResult) -> ToolResult {
-        let CallToolResult { content, structured, is_error, extension: _ } = result;
-        ToolResult { tool_use_id: self.id.clone(), content, structured, is_error, meta: None }
+        let CallToolResult { content, structured, is_error, meta, extension: _ } = result;
+        ToolResult { tool_use_id: self.id.clone(), content, structured, is_error, meta }
     }
 }
 

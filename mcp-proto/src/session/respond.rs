@@ -84,8 +84,8 @@ impl Awake<'_> {
     }
 
     pub(super) fn answer_failure(&mut self, now: Now, failure: &Failure) {
-        if let Failure::Refused(refusal) = failure {
-            return self.refuse(now, refusal.clone());
+        if let Failure::Refused { id, refusal } = failure {
+            return self.refuse_with_id(now, id.as_ref(), refusal.clone());
         }
         // It was answered, if with an error: to lose that is to lose a request.
         self.begin_flush(false);

@@ -63,6 +63,7 @@ fn deadlines() -> Deadlines {
         body: Duration::from_secs(1),
         idle: Duration::from_secs(2),
         write_stall: Duration::from_secs(1),
+        input_end: Duration::from_secs(1),
         drain: Duration::from_millis(300),
         stream_after: Duration::from_millis(100),
         keep_alive: Duration::from_millis(50),

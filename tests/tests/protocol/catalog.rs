@@ -59,12 +59,11 @@ fn answer(method: &str, params: &str, sees: bool) -> Option<i32> {
 #[test]
 fn only_what_is_there_for_the_caller_is_called() {
     let invalid_params = Some(-32602);
-    let not_found = Some(-32002);
     for (method, params, unknown) in [
         ("tools/call", r#"{"name":"NAME"}"#, invalid_params),
         ("prompts/get", r#"{"name":"NAME"}"#, invalid_params),
-        ("resources/read", r#"{"uri":"NAME:"}"#, not_found),
-        ("resources/read", r#"{"uri":"NAME:7"}"#, not_found),
+        ("resources/read", r#"{"uri":"NAME:"}"#, invalid_params),
+        ("resources/read", r#"{"uri":"NAME:7"}"#, invalid_params),
         (
             "completion/complete",
             r#"{"ref":{"type":"ref/prompt","name":"NAME"},"argument":{"name":"a","value":""}}"#,

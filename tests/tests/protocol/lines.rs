@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mcp_proto::{
     Admission, CallKey, CallToolResult, Caller, Config, Deadlines, Denial, Event, Hub, HubLimits,
-    Input, Instant, LineSession, Lost, McpMethod, Output, PeerClosed, QuestionFailure, Refusal,
-    Reply, ServerRequest, SessionId,
+    Input, Instant, Limits, LineSession, Lost, McpMethod, Output, PeerClosed, QuestionFailure,
+    Refusal, Reply, ServerRequest, SessionId,
 };
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
 use serde_json::value::RawValue;
@@ -115,6 +115,48 @@ fn a_request_can_be_taken_back() {
     }
 }
 
+/// Somebody waits for the answer, and knows it by its id.
+#[test]
+fn what_cannot_be_read_is_refused_with_its_id() {
+    let mut config = config(false);
+    config.limits = Limits { body: 600, json_depth: 8, ..Limits::default() };
+    let mut client = Client::of(config);
+    let (deep, long) = ("[".repeat(9) + &"]".repeat(9), format!("{:?}", "x".repeat(600)));
+    for (value, reason) in [(deep, "nests deeper"), (long, "longer than 600 bytes")] {
+        for (line, id) in [
+            (format!(r#"{{"id":"a","method":"m","params":{value}}}"#), r#""id":"a""#),
+            // A response has none of the client's.
+            (format!(r#"{{"id":7,"result":{value}}}"#), r#"{"jsonrpc":"2.0","error""#),
+        ] {
+            client.send(&line);
+            let answer = client.read();
+            assert!(answer.contains(id) && answer.contains(reason), "{line}: {answer}");
+        }
+    }
+}
+
+/// Something in `_meta` that only 2026-07-28 has shows that a request is of it.
+#[test]
+fn a_modern_request_that_lacks_something_is_no_older_one() {
+    for meta in [
+        r#""io.modelcontextprotocol/protocolVersion":20260728"#,
+        r#""io.modelcontextprotocol/clientCapabilities":{}"#,
+        r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#,
+    ] {
+        let params = format!(r#"{{"name":"t","_meta":{{{meta}}}}}"#);
+        let request =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let mut client = Client::new(false);
+        assert!(client.send(&request).is_empty());
+        let answer = client.read();
+        assert!(answer.contains("-32602") && answer.contains("`_meta` must have"), "{answer}");
+        // Over HTTP, that is 400.
+        let mut peer = Peer::new(&Arc::new(config(false)), ZERO);
+        peer.send(&post("", &request));
+        assert_eq!(peer.statuses("tools/call"), [400]);
+    }
+}
+
 #[test]
 fn each_message_of_a_batch_is_answered_by_itself() {
     let mut client = Client::new(false);
@@ -188,13 +230,19 @@ fn nobody_has_to_be_let_in() {
     assert_eq!(waiting.into_head().bearer_token(), Err(Denial::missing_token()));
 }
 
-/// A connection with a session, whose call to end that is not answered yet.
-fn ending() -> (Client, CallKey) {
+/// A connection with a session, and the call by which it listens to that.
+fn listening() -> (Client, CallKey) {
     let mut client = Client::new(true);
     let initialize = client.call(INITIALIZE);
     let reply = Reply::Initialized(Some(SessionId::new([1; 16])));
     let stream = key(&client.handle(Input::Reply(initialize, reply)));
     client.read();
+    (client, stream)
+}
+
+/// A connection with a session, whose call to end that is not answered yet.
+fn ending() -> (Client, CallKey) {
+    let (mut client, stream) = listening();
     // It asks the session to end the stream, and to know that nothing more comes.
     let told = key(&client.handle(Input::PeerClosed(PeerClosed::Fin)));
     let outputs = client.handle(Input::Reply(told, Reply::Done));
@@ -226,7 +274,8 @@ fn a_shutdown_does_not_wait_for_the_end_of_a_session_for_ever() {
     let until = client.now + Duration::from_secs(1);
     client.handle(Input::Shutdown(until));
     let last = client.session.poll_timeout().expect("a deadline");
-    assert_eq!(last, until + Deadlines::default().drain);
+    assert!(last < until + Deadlines::default().drain, "nobody waits for calls any more");
+    assert_eq!(last, client.now + Deadlines::default().drain);
     for (before, is_closed) in [(1, false), (0, true)] {
         client.now = Instant::from_micros(last.as_micros() - before);
         client.handle(Input::Timeout);
@@ -246,6 +295,43 @@ fn what_a_shutdown_does_not_wait_for_any_longer_is_told_so() {
     let line = client.read();
     assert!(line.contains(r#""id":1"#) && line.contains("the server is shutting down"), "{line}");
     assert!(client.session.is_closed(), "what it waited for has been read");
+}
+
+/// A client that has its server end closes its input first, and kills it if it goes on after a signal.
+#[test]
+fn a_shutdown_does_not_wait_for_a_client_that_has_closed_its_input() {
+    let mut client = Client::new(false);
+    let key = client.call(CALL);
+    client.handle(Input::PeerClosed(PeerClosed::Fin));
+    let until = client.now + Duration::from_secs(10);
+    let outputs = client.handle(Input::Shutdown(until));
+    assert!(matches!(outputs[..], [Output::Cancelled(ended)] if ended == key), "{outputs:?}");
+    assert!(client.read().contains("the server is shutting down"));
+    assert!(client.session.is_closed());
+}
+
+/// What the client listens to ends with its input as well, and not with an error.
+#[test]
+fn what_goes_on_for_ever_ends_with_the_time_for_calls() {
+    let (mut client, stream) = listening();
+    let call = client.call(CALL);
+    let told = key(&client.handle(Input::PeerClosed(PeerClosed::Fin)));
+    client.handle(Input::Reply(told, Reply::Done));
+    client.now = client.now + Deadlines::default().input_end;
+    let outputs = client.handle(Input::Timeout);
+    match &outputs[..] {
+        [
+            Output::Event(Event::StreamEnded { .. }),
+            Output::Cancelled(ended),
+            Output::Cancelled(cut),
+        ] => {
+            assert_eq!((*ended, *cut), (stream, call));
+        }
+        other => panic!("{other:?}"),
+    }
+    let answers = client.read();
+    assert_eq!(answers.lines().count(), 1, "{answers}");
+    assert!(answers.contains("has closed its input"), "{answers}");
 }
 
 /// Who has closed its input and reads nothing has a write stall's time for each byte.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    CallKey, CallToolResult, Config, Deadlines, Event, Input, Instant, Lost, Notification,
-    Principal, Progress, Refusal, Reply,
+    CallKey, CallToolResult, Config, Deadlines, Event, Input, Instant, LineSession, Lost,
+    Notification, Output, PeerClosed, Principal, Progress, Refusal, Reply,
 };
 use mcp_tests::peer::{CALL, PING, Peer, begin_chunks, config, post};
 
@@ -18,6 +18,7 @@ const DEADLINES: Deadlines = Deadlines {
     body: seconds(13),
     idle: seconds(17),
     write_stall: seconds(19),
+    input_end: seconds(23),
     drain: seconds(3),
     stream_after: seconds(5),
     keep_alive: seconds(7),
@@ -517,6 +518,29 @@ fn authorization() {
     is_refused(&mut peer, Refusal::SlowBody);
 }
 
+/// Line by line only: over HTTP, who has closed its half has left.
+#[test]
+fn input_end() {
+    let mut session = LineSession::new(with(DEADLINES));
+    session.handle(start().into(), Input::Bytes(format!("{CALL}\n").as_bytes()));
+    let Some(Output::Call(call)) = session.poll_output() else { panic!("no call") };
+    assert_eq!(session.poll_timeout(), None, "its input is open");
+    session.handle(start().into(), Input::PeerClosed(PeerClosed::Fin));
+    let end = start() + DEADLINES.input_end;
+    assert_eq!(session.poll_timeout(), Some(end));
+
+    session.handle((start() + (DEADLINES.input_end - TICK)).into(), Input::Timeout);
+    assert!(session.poll_output().is_none() && session.transmit().is_empty(), "too early");
+    session.handle(end.into(), Input::Timeout);
+    let ended = session.poll_output();
+    assert!(matches!(ended, Some(Output::Cancelled(key)) if key == call.key()), "{ended:?}");
+    let answer = String::from_utf8_lossy(session.transmit()).into_owned();
+    assert!(answer.contains(r#""id":1"#) && answer.contains("has closed its input"), "{answer}");
+    assert_eq!(session.poll_timeout(), Some(end + DEADLINES.write_stall));
+    session.handle(end.into(), Input::Written(answer.len()));
+    assert!(matches!(session.poll_output(), Some(Output::Close)));
+}
+
 #[test]
 fn a_clock_that_is_set_back_makes_deadlines_late() {
     for (name, mut peer, time) in states() {
@@ -545,6 +569,7 @@ fn for_ever_is_for_ever() {
         body: Duration::MAX,
         idle: Duration::MAX,
         write_stall: Duration::MAX,
+        input_end: Duration::MAX,
         drain: Duration::MAX,
         stream_after: Duration::MAX,
         keep_alive: Duration::MAX,

@@ -45,8 +45,9 @@ fn subscriptions() {
     assert_eq!(error, SubscribeError::TooMany { limit: 2 });
     assert_eq!(RpcError::from(error).code, ErrorCode::INTERNAL_ERROR);
     // Those of sessions do not count, and those that are there hear everything.
-    let id = host.session(REVISION);
-    lives(&mut host, &id);
+    for id in [host.session(REVISION), host.session(REVISION), host.session(REVISION)] {
+        lives(&mut host, &id);
+    }
     host.hub.publish(&Change::Tools);
     for key in keys {
         assert_eq!(host.hub.next_change(key), Some(Change::Tools));
@@ -116,6 +117,30 @@ fn sessions() {
     lives(&mut host, &fourth);
     host.leave(&mut listening);
     assert_eq!(host.hub.sessions(), 2);
+}
+
+#[test]
+fn calls() {
+    let mut host = host(HubLimits { calls: 2, ..HubLimits::default() });
+    let (id, other) = (host.session(REVISION), host.session(REVISION));
+    let refused = |host: &mut Host| {
+        let (status, message) = answer(host.say(REVISION, &id, CALL), "tools/call");
+        let is_named =
+            message.contains("2 requests are being served") && message.contains(r#""id":1"#);
+        assert!(status == 503 && is_named, "{status} {message}");
+    };
+    let mut left = host.say(REVISION, &id, CALL);
+    let mut open = host.say(REVISION, &id, CALL);
+    refused(&mut host);
+    // What needs no application is served, and other sessions have their own.
+    lives(&mut host, &id);
+    assert_eq!(host.say(REVISION, &other, CALL).work.len(), 1);
+    // A client that leaves has not ended its calls.
+    host.leave(&mut left);
+    refused(&mut host);
+    host.reply(&mut open, Reply::Tool(CallToolResult::text("done")));
+    assert_eq!(host.say(REVISION, &id, CALL).work.len(), 1);
+    refused(&mut host);
 }
 
 #[test]

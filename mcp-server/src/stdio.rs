@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::endpoints::Endpoints;
 use crate::registry::Report;
-use crate::runtime::{BoxFuture, Runtime, Timer};
+use crate::runtime::{BoxFuture, Runtime};
 use crate::serve::ServeError;
 
 /// How much waits between a stream and the server, in each direction: as much as a pipe of Linux
@@ -21,7 +21,8 @@ use crate::serve::ServeError;
 const CAPACITY: usize = 64 * 1024;
 
 /// Serves a client on stdin and stdout. Await it; it is done when the client has closed stdin and
-/// everything it asked for is answered, or when it was told to stop.
+/// everything it asked for is answered, for which there is
+/// [`Deadlines::input_end`](mcp_proto::Deadlines::input_end), or when it was told to stop.
 ///
 /// Nothing else may write to stdout meanwhile: send your log to stderr.
 #[must_use = "nothing is served until this is awaited"]
@@ -50,8 +51,7 @@ impl<R: Runtime> ServeStdio<R> {
         self
     }
 
-    /// How long a stop waits for what is in flight before it cancels it, and the end for a client
-    /// that does not read its last answers. Default: 10 s.
+    /// How long a stop waits for what is in flight before it cancels it. Default: 10 s.
     pub const fn drain_deadline(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
@@ -65,9 +65,7 @@ impl<R: Runtime> ServeStdio<R> {
                 tracing::info!(server = name, "serving on stdin and stdout");
             }
             let shared = service.shared().clone();
-            let stdio = Stdio::open();
-            let output = stdio.output.clone();
-            let mut connection = Some(service.line_connection(stdio, runtime.timer()));
+            let mut connection = Some(service.line_connection(Stdio::open(), runtime.timer()));
             let mut stop = Some(stop);
             poll_fn(|cx| {
                 if stop.as_mut().is_some_and(|stop| stop.as_mut().poll(cx).is_ready()) {
@@ -80,14 +78,6 @@ impl<R: Runtime> ServeStdio<R> {
                     return Poll::Ready(());
                 }
                 Poll::Pending
-            })
-            .await;
-            // What the connection has written may still be on its way.
-            let mut timer = runtime.timer();
-            timer.reset(Instant::now() + drain);
-            poll_fn(|cx| match output.poll_drained(cx) {
-                Poll::Ready(_) => Poll::Ready(()),
-                Poll::Pending => timer.poll(cx),
             })
             .await;
             let report = service.stop(Duration::ZERO).await;
@@ -126,7 +116,8 @@ impl Stdio {
         let (to, from) = (input.clone(), output.clone());
         // Neither is waited for: a read may never return. Both end with the process.
         thread::spawn(move || to.fill(io::stdin().lock()));
-        thread::spawn(move || from.empty(io::stdout().lock()));
+        // Not locked for good, or whoever prints something by mistake would wait for ever.
+        thread::spawn(move || from.empty(io::stdout()));
         Self { input, output }
     }
 }

@@ -12,6 +12,7 @@ mod streams;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::mem::take;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -60,8 +61,9 @@ pub struct Connection<S, T, M = Session> {
     timer_at: Option<Instant>,
     /// In a box, which a connection that is idle need not have.
     work: Option<Box<Work>>,
-    /// Whether bytes were written that the stream may still hold.
-    needs_flush: bool,
+    /// How many bytes were written that the stream may still hold. The session hears of them when it
+    /// does not: it counts as read what it has been told is written, and may close behind it.
+    unflushed: usize,
     /// Whether our half has to be closed.
     is_closing: bool,
     awaited: Awaited,
@@ -142,7 +144,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             timer,
             timer_at: None,
             work: None,
-            needs_flush: false,
+            unflushed: 0,
             is_closing: false,
             awaited: Awaited::default(),
             shutdown: None,
@@ -298,25 +300,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
             return false;
         };
         let bytes = self.session.transmit();
-        if !bytes.is_empty() {
-            let input = match Pin::new(stream).poll_write(cx, bytes) {
+        if self.unflushed == 0 && !bytes.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, bytes) {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(count @ 1..)) => Input::Written(count),
-                Poll::Ready(Ok(0) | Err(_)) => Input::PeerClosed(PeerClosed::Reset),
-            };
-            self.needs_flush = true;
-            self.handle(now, input);
-            return true;
-        }
-        if self.needs_flush {
-            match Pin::new(&mut *stream).poll_flush(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.needs_flush = false,
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Ok(count @ 1..)) => self.unflushed = count,
+                Poll::Ready(Ok(0) | Err(_)) => {
                     self.handle(now, Input::PeerClosed(PeerClosed::Reset));
                     return true;
                 }
             }
+        }
+        if self.unflushed > 0 {
+            let input = match Pin::new(stream).poll_flush(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) => Input::Written(take(&mut self.unflushed)),
+                Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
+            };
+            self.handle(now, input);
+            return true;
         }
         if self.is_closing {
             // Whether it worked shows in what is read next.

@@ -35,6 +35,10 @@ struct Wait {
 fn server(on: On) -> Server {
     Server::new("faults", "1.0.0")
         .tool("echo", "Returns its message", |args: Echo| args.message)
+        .tool("print", "Prints where a server must not print on stdio", || {
+            println!("\"printed\"");
+            "done"
+        })
         .tool("wait", "Waits", move |args: Wait, ctx: Context| async move {
             ctx.progress(1.0).await;
             on.sleep(Duration::from_millis(args.milliseconds)).await;

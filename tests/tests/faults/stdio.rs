@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use mcp_smol::{Endpoints, Limits};
+use mcp_smol::{Deadlines, Endpoints, Limits};
 use serde_json::{Value, json};
 
 use crate::common::{On, wait_until};
@@ -26,8 +26,9 @@ fn serve_stdio() {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
     let on = *On::ALL.iter().find(|on| format!("{on:?}") == runtime).unwrap();
     println!("\n{BEGIN}");
-    let endpoints =
-        Endpoints::from(server(on)).limits(Limits { in_flight: 3, ..Limits::default() });
+    let endpoints = Endpoints::from(server(on))
+        .limits(Limits { in_flight: 3, ..Limits::default() })
+        .deadlines(Deadlines { input_end: Duration::from_secs(2), ..Deadlines::default() });
     let drain = Duration::from_millis(500);
     let report = match on {
         On::Smol => {
@@ -149,6 +150,35 @@ fn stdin_is_closed_in_the_middle_of_calls() {
         assert_eq!(answers.map(|answer| answer["id"].as_u64()), [Some(2), Some(1)], "{on:?}");
         let log = launched.ended(Duration::from_secs(1));
         assert!(!log.contains("WARN") && !log.contains("ERROR"), "{on:?}: {log}");
+    }
+}
+
+#[test]
+fn calls_do_not_outlive_stdin_for_long() {
+    for &on in On::ALL {
+        let mut launched = Launched::by(on);
+        launched.send(&wait(1, 60_000));
+        launched.receive();
+        launched.stdin = None;
+        let cut = launched.answer();
+        assert_eq!(cut["id"], 1);
+        let message = cut["error"]["message"].as_str().unwrap();
+        assert!(message.contains("has closed its input"), "{on:?}: {cut}");
+        launched.ended(Duration::from_secs(1));
+    }
+}
+
+/// It ends up between two messages, which clients complain about, and holds nothing up.
+#[test]
+fn what_a_handler_prints_is_printed() {
+    for &on in On::ALL {
+        let mut launched = Launched::by(on);
+        launched.send(&call(1, "print", json!({})));
+        let said = [launched.receive(), launched.receive()];
+        assert!(said.contains(&json!("printed")), "{said:?}");
+        assert!(said.iter().any(|it| it["result"]["content"][0]["text"] == "done"), "{said:?}");
+        launched.stdin = None;
+        launched.ended(Duration::from_secs(1));
     }
 }
 

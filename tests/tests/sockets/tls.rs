@@ -64,6 +64,8 @@ fn client(address: SocketAddr, protocols: &[&str]) -> Tls {
     StreamOwned::new(session, connect(address))
 }
 
+const MUCH: usize = 8 << 20;
+
 struct Fixture {
     running: Running,
     counters: Counters,
@@ -81,6 +83,7 @@ impl Fixture {
         let at_gate = gate.clone();
         let server = Server::new("tls", "1.0.0")
             .tool("echo", "Returns its message", |args: Echo| args.message)
+            .tool("much", "Returns more than sockets hold", || "x".repeat(MUCH))
             .tool("steps", "Reports progress after each gate", move |ctx: Context| {
                 let gate = at_gate.clone();
                 async move {
@@ -161,6 +164,34 @@ fn calls_are_answered_and_the_end_is_said() {
         assert_eq!(Response::read(&mut reader, &echo("bye").request()).text(), "bye");
         assert_eq!(reader.read(&mut [0]).unwrap(), 0, "{on:?}");
         drop(reader);
+        fixture.check();
+        fixture.running.stop().unwrap();
+    }
+}
+
+/// What TLS has taken is not what the client has: a connection that is to close waits for the rest.
+#[test]
+fn a_client_that_reads_slowly_gets_its_last_response_whole() {
+    for &on in On::ALL {
+        let drain = Duration::from_millis(1);
+        let fixture = Fixture::start(on, Deadlines { drain, ..Deadlines::default() });
+        let mut stream = fixture.client();
+        let call = ToolCall::new(Wire::Modern, "much", json!({}));
+        let call = String::from_utf8(call.sized()).unwrap();
+        let call = call.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        stream.write_all(call.as_bytes()).unwrap();
+        // However much the sockets hold, at some time there is only that left which TLS holds.
+        let (mut response, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            std::thread::sleep(Duration::from_millis(2));
+            match stream.read(&mut piece).unwrap() {
+                0 => break,
+                count => response.extend_from_slice(&piece[..count]),
+            }
+        }
+        let text = response.iter().filter(|byte| **byte == b'x').count();
+        assert!(text >= MUCH, "{on:?}: {} bytes", response.len());
+        drop(stream);
         fixture.check();
         fixture.running.stop().unwrap();
     }

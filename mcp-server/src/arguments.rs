@@ -43,6 +43,14 @@ pub(crate) fn parse<A: DeserializeOwned>(json: &str) -> Result<A, String> {
     read(json).map_err(|mistake| format!("invalid arguments: {mistake}"))
 }
 
+/// Reads arguments that are text by their nature: a number among them is read from its digits.
+pub(crate) fn from_texts<A: DeserializeOwned>(texts: &[(String, String)]) -> Result<A, String> {
+    // The same text that a form of these values would be sent as.
+    serde_urlencoded::to_string(texts)
+        .map_err(|error| error.to_string())
+        .and_then(|form| serde_urlencoded::from_str(&form).map_err(|error| error.to_string()))
+}
+
 /// Reads an object, or says which of its members is wrong, and how.
 pub(crate) fn read<A: DeserializeOwned>(json: &str) -> Result<A, String> {
     serde_json::from_str(json).map_err(|error| {

@@ -58,10 +58,6 @@ impl Context {
         Self { inner: Arc::new(Inner { call, outbox, asking }) }
     }
 
-    pub(crate) fn request(&self) -> &Request {
-        self.inner.call.request()
-    }
-
     /// Reports how much is done. Add what more there is to tell, and await it:
     ///
     /// ```
@@ -109,6 +105,13 @@ impl Context {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.outbox().is_closed
+    }
+
+    /// The request as it came: [`Request::name`] is the URI of a resource or the name of a tool or prompt,
+    /// [`Request::id`] what its client knows it by.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        self.inner.call.request()
     }
 
     /// A header field of the HTTP request, if it is there and is text.

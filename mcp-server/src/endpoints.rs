@@ -138,7 +138,7 @@ impl Endpoints {
     /// })
     /// ```
     ///
-    /// See [the log](crate#the-log) for what is in a span.
+    /// See [spans](crate#spans) for what is in one.
     #[must_use]
     pub fn on_span(
         mut self,

@@ -18,7 +18,7 @@ use crate::runtime::BoxFuture;
 /// Takes up to two arguments, in this order: one that says what the client sends, and a
 /// [`Context`]. Either can be left out. Returns what its kind allows, or a future of it: see
 /// [`IntoToolResult`](crate::IntoToolResult), [`IntoPromptResult`](crate::IntoPromptResult),
-/// [`IntoResourceContents`](crate::IntoResourceContents).
+/// [`IntoResourceResult`](crate::IntoResourceResult).
 ///
 /// A function that is not async runs to its end at once and keeps its thread busy that long; that
 /// is right for a computation, and wrong for waiting: whoever else is served by the thread waits,

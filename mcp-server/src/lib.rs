@@ -38,7 +38,7 @@
 //! |---|---|
 //! | what a server can be told | [`Server`] |
 //! | which functions can be tools, and what they may return | [`Handler`], [`IntoToolResult`] |
-//! | prompts, resources, and what they may return | [`IntoPromptResult`], [`IntoResourceContents`] |
+//! | prompts, resources, and what they may return | [`IntoPromptResult`], [`IntoResourceResult`] |
 //! | titles, hints, completion, who may see what | [`Offered`] |
 //! | progress, log messages, questions to the client | [`Context`], [`Ask`] |
 //! | changes while it runs | [`ServerHandle`] |
@@ -162,7 +162,7 @@ mod purpose;
 mod resources;
 #[doc(hidden)]
 pub use resources::ResourceInfo;
-pub use resources::{IntoResourceContents, ResourceSubject, Resources};
+pub use resources::{IntoResourceResult, ResourceSubject, Resources};
 
 mod request_state;
 pub use request_state::StateKeys;
@@ -209,10 +209,10 @@ pub use mcp_proto::{
     ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
     CreateMessageResult, Deadlines, Denial, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
     ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubDeadlines, HubLimits, Icon,
-    Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidResource, InvalidTemplate, Limits,
-    LogLevel, MemoryLog, MissingCapability, ModelPreferences, NotInRevision, Now, OfferKey,
-    Origins, Principal, Prompt, PromptArgument, PromptMessage, ProtectedResource, ReplayLog,
-    Request, Resource, ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root,
-    RpcError, SamplingContent, SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice,
-    ToolUse, UriTemplate,
+    Id, Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidResource, InvalidTemplate,
+    Limits, LogLevel, MemoryLog, MissingCapability, ModelPreferences, NotInRevision, Now, OfferKey,
+    Origins, Principal, Prompt, PromptArgument, PromptMessage, ProtectedResource,
+    ReadResourceResult, ReplayLog, Request, Resource, ResourceContents, ResourceTemplate,
+    ResponseMode, Revision, Role, Root, RpcError, SamplingContent, SamplingMessage, StreamKey,
+    Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
 };

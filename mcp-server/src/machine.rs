@@ -12,8 +12,8 @@ pub trait Machine: std::fmt::Debug + Unpin {
     fn can_notify(&self) -> bool;
     fn poll_timeout(&self) -> Option<Instant>;
     fn is_closed(&self) -> bool;
-    /// Makes room for what is about to come, of what others have left. Of what there is one to a
-    /// process, nothing is lent.
+    /// Makes room for what is about to come, of what others have left. Does nothing for a
+    /// `LineSession`: a process rarely has more than one.
     fn find_room(&mut self, _: &mut Spares) {}
     /// Leaves to others what it does not need.
     fn leave_room(&mut self, _: &mut Spares) {}

@@ -60,7 +60,8 @@ where
     Offered::new(tool, handler_fn::<Tools, _, _>(handler, ()))
 }
 
-/// A function as a prompt. Its arguments are text, each a field of the type it takes.
+/// A function as a prompt. Its arguments are the fields of the type it takes: text, or what can be read
+/// from it, like numbers.
 #[must_use]
 pub fn prompt<Form, H>(
     name: impl Into<String>,
@@ -140,6 +141,15 @@ impl<D> Offered<D> {
 impl<D: Offerable> Offered<D> {
     /// Makes its function do what the description says.
     pub(crate) fn prepared(self) -> Result<Self, OfferError> {
+        let arguments = self.description.arguments();
+        let mut completed = self.completions.iter().map(|(argument, _)| argument);
+        if let Some(unknown) = completed.find(|argument| !arguments.contains(&argument.as_str())) {
+            return Err(OfferError::Completion {
+                of: self.description.key().name().to_owned(),
+                argument: unknown.clone(),
+                arguments: arguments.into_iter().map(str::to_owned).collect(),
+            });
+        }
         let handler = self.description.prepare(self.handler)?;
         Ok(Self { handler, ..self })
     }
@@ -193,7 +203,8 @@ impl Offered<Prompt> {
         self
     }
 
-    /// Completes an argument with a function of [`Completion`](crate::Completion).
+    /// Completes an argument with a function of [`Completion`](crate::Completion). If there is no such
+    /// argument, that is reported when the prompt is added.
     #[must_use]
     pub fn complete<Form, H: Handler<Completions, Form>>(
         self,
@@ -205,7 +216,8 @@ impl Offered<Prompt> {
 }
 
 impl Offered<ResourceTemplate> {
-    /// Completes a variable with a function of [`Completion`](crate::Completion).
+    /// Completes a variable with a function of [`Completion`](crate::Completion). If there is no such
+    /// variable, that is reported when the template is added.
     #[must_use]
     pub fn complete<Form, H: Handler<Completions, Form>>(
         self,
@@ -258,6 +270,16 @@ pub enum OfferError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A function completes an argument that a prompt, or a variable that a template, does not have.
+    #[non_exhaustive]
+    Completion {
+        /// The prompt's name, or the template.
+        of: String,
+        /// What it does not have.
+        argument: String,
+        /// What it has.
+        arguments: Vec<String>,
+    },
 }
 
 impl fmt::Display for OfferError {
@@ -267,6 +289,9 @@ impl fmt::Display for OfferError {
             Self::Template(error) => error.fmt(f),
             Self::Schema { tool, which, reason } => {
                 write!(f, "the {which} schema of tool {tool:?} cannot be used: {reason}")
+            }
+            Self::Completion { of, argument, arguments } => {
+                write!(f, "{of:?} has no {argument:?} to complete, but {arguments:?}")
             }
         }
     }
@@ -284,6 +309,11 @@ impl From<CatalogError> for OfferError {
 #[doc(hidden)]
 pub trait Offerable: Sized {
     fn key(&self) -> OfferKey;
+
+    /// What can be completed: the names of arguments or variables.
+    fn arguments(&self) -> Vec<&str> {
+        Vec::new()
+    }
 
     /// Makes what its function does what the description says.
     fn prepare(&self, handler: HandlerFn) -> Result<HandlerFn, OfferError> {
@@ -314,6 +344,10 @@ impl Offerable for Prompt {
         OfferKey::Prompt(self.name.clone())
     }
 
+    fn arguments(&self) -> Vec<&str> {
+        self.arguments.iter().map(|argument| argument.name.as_str()).collect()
+    }
+
     fn place(offering: &mut Offering) -> (&mut Vec<Self>, &mut HashMap<String, HandlerFn>) {
         (&mut offering.offer.prompts, &mut offering.prompts)
     }
@@ -332,6 +366,10 @@ impl Offerable for Resource {
 impl Offerable for ResourceTemplate {
     fn key(&self) -> OfferKey {
         OfferKey::ResourceTemplate(self.uri_template.as_str().to_owned())
+    }
+
+    fn arguments(&self) -> Vec<&str> {
+        self.uri_template.variables().collect()
     }
 
     fn place(offering: &mut Offering) -> (&mut Vec<Self>, &mut HashMap<String, HandlerFn>) {

@@ -1,5 +1,7 @@
 //! Functions as prompts: what they take, and what they may return.
 
+use std::collections::BTreeMap;
+
 use mcp_proto::{
     Call, Content, GetPromptResult, Prompt, PromptArgument, PromptMessage, Reply, RpcError,
 };
@@ -23,9 +25,18 @@ impl Kind for Prompts {
 
 impl<A: DeserializeOwned + JsonSchema> Arguments<Prompts> for A {
     fn parse(call: &Call, (): &()) -> Result<Self, Reply> {
-        arguments::parse(call.request().arguments())
-            .map_err(|message| Reply::Error(RpcError::invalid_params(message)))
+        let json = call.request().arguments();
+        arguments::parse(json)
+            // Clients send text whatever it is: 7 as "7".
+            .or_else(|mistake| from_strings(json).ok_or(mistake))
+            .map_err(|mistake| Reply::Error(RpcError::invalid_params(mistake)))
     }
+}
+
+/// Reads arguments that are all strings.
+fn from_strings<A: DeserializeOwned>(json: &str) -> Option<A> {
+    let texts: BTreeMap<String, String> = serde_json::from_str(json).ok()?;
+    arguments::from_texts(&texts.into_iter().collect::<Vec<_>>()).ok()
 }
 
 /// A value that a prompt may return.
@@ -43,7 +54,7 @@ pub trait IntoPromptResult {
     ///
     /// # Errors
     ///
-    /// If there is none but that something went wrong.
+    /// If there is no result to send, only an error.
     fn into_prompt_result(self) -> Result<GetPromptResult, RpcError>;
 }
 

@@ -6,6 +6,7 @@ use mcp_proto::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::arguments;
 use crate::failure::any_rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
@@ -64,13 +65,9 @@ impl<A: DeserializeOwned> Arguments<Resources> for A {
             Some(template) => template.match_uri(uri).unwrap_or_default(),
             None => Vec::new(),
         };
-        // The same text that a form of these values would be sent as.
-        serde_urlencoded::to_string(&captures)
-            .map_err(|error| error.to_string())
-            .and_then(|form| serde_urlencoded::from_str(&form).map_err(|error| error.to_string()))
-            .map_err(|error| {
-                Reply::Error(RpcError::invalid_params(format!("invalid resource URI: {error}")))
-            })
+        arguments::from_texts(&captures).map_err(|error| {
+            Reply::Error(RpcError::invalid_params(format!("invalid resource URI: {error}")))
+        })
     }
 }
 
@@ -82,71 +79,88 @@ impl<A: DeserializeOwned> Arguments<Resources> for A {
 /// they are.
 #[diagnostic::on_unimplemented(
     message = "a resource cannot return `{Self}`",
-    note = "return text, bytes, `ResourceContents`, `Vec<ResourceContents>`, or a `Result` of \
-            these"
+    note = "return text, bytes, `ResourceContents`, `Vec<ResourceContents>`, `ReadResourceResult`, \
+            or a `Result` of these"
 )]
-pub trait IntoResourceContents {
+pub trait IntoResourceResult {
     /// Makes the answer.
     ///
     /// # Errors
     ///
-    /// If there is none but that something went wrong.
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError>;
+    /// If there is no result to send, only an error.
+    fn into_resource_result(self, subject: ResourceSubject)
+    -> Result<ReadResourceResult, RpcError>;
 }
 
-impl<R: IntoResourceContents> IntoReply<Resources> for R {
+impl<R: IntoResourceResult> IntoReply<Resources> for R {
     fn into_reply(self, subject: ResourceSubject) -> Reply {
-        match self.into_contents(subject) {
-            Ok(contents) => Reply::Resource(ReadResourceResult::new(contents)),
-            Err(error) => Reply::Error(error),
-        }
+        self.into_resource_result(subject).map_or_else(Reply::Error, Reply::Resource)
     }
 }
 
-impl IntoResourceContents for Vec<ResourceContents> {
-    fn into_contents(self, _: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
+impl IntoResourceResult for ReadResourceResult {
+    fn into_resource_result(self, _: ResourceSubject) -> Result<ReadResourceResult, RpcError> {
         Ok(self)
     }
 }
 
-impl IntoResourceContents for ResourceContents {
-    fn into_contents(self, _: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
-        Ok(vec![self])
+impl IntoResourceResult for Vec<ResourceContents> {
+    fn into_resource_result(self, _: ResourceSubject) -> Result<ReadResourceResult, RpcError> {
+        Ok(ReadResourceResult::new(self))
     }
 }
 
-impl IntoResourceContents for String {
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
+impl IntoResourceResult for ResourceContents {
+    fn into_resource_result(self, _: ResourceSubject) -> Result<ReadResourceResult, RpcError> {
+        Ok(ReadResourceResult::new(vec![self]))
+    }
+}
+
+impl IntoResourceResult for String {
+    fn into_resource_result(
+        self,
+        subject: ResourceSubject,
+    ) -> Result<ReadResourceResult, RpcError> {
         let mut contents = ResourceContents::text(subject.uri, self);
         contents.mime_type = subject.mime_type;
-        Ok(vec![contents])
+        Ok(ReadResourceResult::new(vec![contents]))
     }
 }
 
-impl IntoResourceContents for &'static str {
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
-        self.to_owned().into_contents(subject)
+impl IntoResourceResult for &'static str {
+    fn into_resource_result(
+        self,
+        subject: ResourceSubject,
+    ) -> Result<ReadResourceResult, RpcError> {
+        self.to_owned().into_resource_result(subject)
     }
 }
 
-impl IntoResourceContents for Vec<u8> {
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
+impl IntoResourceResult for Vec<u8> {
+    fn into_resource_result(
+        self,
+        subject: ResourceSubject,
+    ) -> Result<ReadResourceResult, RpcError> {
         let mut contents = ResourceContents::blob(subject.uri, &self);
         contents.mime_type = subject.mime_type;
-        Ok(vec![contents])
+        Ok(ReadResourceResult::new(vec![contents]))
     }
 }
 
-impl IntoResourceContents for &'static [u8] {
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
-        self.to_owned().into_contents(subject)
+impl IntoResourceResult for &'static [u8] {
+    fn into_resource_result(
+        self,
+        subject: ResourceSubject,
+    ) -> Result<ReadResourceResult, RpcError> {
+        self.to_owned().into_resource_result(subject)
     }
 }
 
-impl<T: IntoResourceContents, E: std::fmt::Display + 'static> IntoResourceContents
-    for Result<T, E>
-{
-    fn into_contents(self, subject: ResourceSubject) -> Result<Vec<ResourceContents>, RpcError> {
-        self.map_err(|error| any_rpc_error(&error))?.into_contents(subject)
+impl<T: IntoResourceResult, E: std::fmt::Display + 'static> IntoResourceResult for Result<T, E> {
+    fn into_resource_result(
+        self,
+        subject: ResourceSubject,
+    ) -> Result<ReadResourceResult, RpcError> {
+        self.map_err(|error| any_rpc_error(&error))?.into_resource_result(subject)
     }
 }

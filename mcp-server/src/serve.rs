@@ -129,7 +129,7 @@ fn say_what_is_served(service: &Service, address: &Address, is_encrypted: bool, 
         tracing::info!(
             hosts = %config.hosts,
             origins = %config.origins,
-            "let in; for others: Endpoints::hosts, Endpoints::origins"
+            "allowed hosts and origins; Endpoints::hosts and Endpoints::origins let in others"
         );
     }
 }

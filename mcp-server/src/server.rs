@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mcp_proto::{
-    Caching, ExtensionMethod, Head, LoggingCapability, OfferKey, ProtectedResource, ReplayLog,
-    Reply, Resource, ResourceTemplate, ResponseMode, ServerInfo,
+    Caching, ExtensionMethod, Head, Icon, LoggingCapability, OfferKey, ProtectedResource,
+    ReplayLog, Reply, Resource, ResourceTemplate, ResponseMode, ServerInfo,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -105,6 +105,28 @@ impl Server {
         self
     }
 
+    /// What it is for, for people.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.info.description = Some(description.into());
+        self
+    }
+
+    /// The URL of its website.
+    #[must_use]
+    pub fn website_url(mut self, website_url: impl Into<String>) -> Self {
+        self.info.website_url = Some(website_url.into());
+        self
+    }
+
+    /// A picture that stands for it. It goes out with every result of 2026-07-28, so give a URL rather
+    /// than data.
+    #[must_use]
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.info.icons.push(icon);
+        self
+    }
+
     /// How a model should use the server.
     #[must_use]
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
@@ -187,8 +209,8 @@ impl Server {
     }
 
     /// Offers a function as all resources whose URIs fit a template, such as
-    /// `file:///{+path}`. The variables are the fields of the type it takes. What it takes for
-    /// none is not listed.
+    /// `file:///{+path}`. The variables are the fields of the type it takes. Clients are told of
+    /// the template; add what `resources/list` shall have as resources.
     ///
     /// `describe` adds to the description. See [`UriTemplate`](crate::UriTemplate) for what a
     /// template can be; another is reported when the server is started.
@@ -414,7 +436,7 @@ impl Server {
     }
 
     /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
-    /// session. An error refuses that. Others do not wait meanwhile.
+    /// session. An error refuses the session. Other clients are served while it runs.
     ///
     /// ```
     /// # use mcp_server::{Context, Server};

@@ -80,7 +80,7 @@ fn check(validator: &Validator, json: &str) -> Result<(), String> {
         return Ok(());
     }
     if bytes_of_mistakes(&value, 0) > MOST_BYTES {
-        return Err("among so much it cannot be told where, see the schema".to_owned());
+        return Err("they do not fit the schema, and are too large to say where".to_owned());
     }
     let mistakes = validator.iter_errors(&value).take(MOST_MISTAKES).map(|mistake| {
         // A JSON Pointer. Argument names seldom hold slashes, and models know dots.

@@ -264,7 +264,7 @@ fn mistakes_without_number_take_no_memory_without_bound() {
         let length = arguments.len() as isize;
         let (answer, peak) = metered(schema(), arguments);
         let text = answer.pointer("/result/content/0/text").unwrap().as_str().unwrap();
-        assert!(text.starts_with("invalid arguments: among so much"), "{text}");
+        assert!(text.starts_with("invalid arguments: they do not fit"), "{text}");
         // A number, of two bytes, becomes a value of 32, in a vector that has grown by doubling.
         assert!(peak < 64 * length, "{peak} bytes for {length}");
     }

@@ -2,12 +2,14 @@
 
 use std::io::{BufReader, Write};
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use crate::common::client::{Request, Response, Wire, connect};
 use crate::common::{On, Running};
 use mcp_smol::{
-    Completion, Content, Context, Endpoints, LogLevel, PromptMessage, Resource, Server, prompt,
-    resource_template,
+    BoxError, CacheScope, Caching, CallToolResult, Completion, Content, Context, Endpoints, Icon,
+    LogLevel, PromptMessage, ReadResourceResult, Resource, ResourceContents, RpcError, Server,
+    prompt, resource_template,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +20,11 @@ struct Review {
     /// What to look at.
     code: String,
     tone: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Count {
+    from: u32,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +49,7 @@ fn server() -> Server {
                 (0..150).map(|n| format!("{}{n}", typed.value)).collect::<Vec<_>>()
             }),
         )
+        .prompt("counts", "Counts", |args: Count| format!("{}", args.from + 1))
         .prompt("fails", "Fails", || async { Err::<String, _>("out of prompts") })
         .resource(text, || "a text")
         .resource(Resource::new("demo://bytes", "bytes"), || vec![1_u8, 2, 3])
@@ -52,7 +60,8 @@ fn server() -> Server {
                 |template| template.mime_type("application/json"),
                 |order: Order| async move {
                     match order.number {
-                        0 => Err("there is no order 0"),
+                        0 => Err(BoxError::from("there is no order 0")),
+                        404 => Err(RpcError::resource_not_found("demo://orders/404").into()),
                         number => Ok(json!({"number": number, "part": order.part}).to_string()),
                     }
                 },
@@ -112,7 +121,7 @@ fn prompts_are_described_by_their_types() {
                 {"name": "tone", "required": false},
             ]})
         );
-        assert_eq!(list["prompts"][1], json!({"name": "fails", "description": "Fails"}));
+        assert_eq!(list["prompts"][2], json!({"name": "fails", "description": "Fails"}));
         let params = json!({"name": "review", "arguments": {"code": "1+1"}});
         assert_eq!(
             fixture.result("prompts/get", params)["messages"],
@@ -121,7 +130,12 @@ fn prompts_are_described_by_their_types() {
                 {"role": "assistant", "content": {"type": "text", "text": "kind"}},
             ])
         );
+        // Arguments of prompts are text.
+        let count = |from: &str| json!({"name": "counts", "arguments": {"from": from}});
+        let counted = fixture.result("prompts/get", count("41"));
+        assert_eq!(counted["messages"][0]["content"]["text"], json!("42"));
         let error = |params, text| fixture.error("prompts/get", params, text);
+        assert_eq!(error(count("many"), "`from`: invalid type: string"), -32602);
         assert_eq!(error(json!({"name": "review"}), "missing field `code`"), -32602);
         assert_eq!(error(json!({"name": "unknown"}), "unknown prompt"), -32602);
         assert_eq!(error(json!({"name": "fails"}), "out of prompts"), -32603);
@@ -164,6 +178,8 @@ fn resources_are_found_by_uri_or_template() {
         assert_eq!(error("demo://orders/0", "no order 0"), -32603);
         let unknown = if fixture.wire == Wire::Modern { -32602 } else { -32002 };
         assert_eq!(error("demo://unknown", "unknown resource"), unknown);
+        // Whoever finds that it is not there.
+        assert_eq!(error("demo://orders/404", "unknown resource"), unknown);
         let answer = fixture.answer("resources/read", json!({"uri": "demo://unknown"}));
         assert_eq!(answer["error"]["data"], json!({"uri": "demo://unknown"}));
     });
@@ -271,6 +287,73 @@ fn what_is_not_offered_is_not_there() {
     let discover = Request::new(Wire::Modern, "server/discover", json!({})).send(running.address);
     assert_eq!(discover.answer()["result"]["capabilities"], json!({"tools": {}}));
     running.stop().unwrap();
+}
+
+#[test]
+fn a_server_describes_itself() {
+    let server = Server::new("shop", "1.0.0")
+        .title("Shop")
+        .description("Sells")
+        .website_url("https://shop.example.com")
+        .icon(Icon::new("https://shop.example.com/icon.png"));
+    let running = On::Smol.serve(Endpoints::new().mount("/mcp", server));
+    let discover = Request::new(Wire::Modern, "server/discover", json!({})).send(running.address);
+    assert_eq!(
+        discover.answer()["result"]["_meta"]["io.modelcontextprotocol/serverInfo"],
+        json!({"name": "shop", "title": "Shop", "version": "1.0.0", "description": "Sells",
+               "websiteUrl": "https://shop.example.com",
+               "icons": [{"src": "https://shop.example.com/icon.png"}]})
+    );
+    running.stop().unwrap();
+}
+
+#[test]
+fn results_say_how_long_they_are_good_and_what_else_there_is() {
+    let meta = || serde_json::value::to_raw_value(&json!({"example.com/a": 1})).unwrap();
+    let caching = Caching { ttl: Duration::from_secs(60), scope: CacheScope::Public };
+    let server = Server::new("says", "1.0.0")
+        .tool("more", "Says more", move |ctx: Context| {
+            CallToolResult::text(ctx.request().name()).meta(meta())
+        })
+        .resource(Resource::new("demo://kept", "kept"), move |ctx: Context| {
+            let contents = vec![ResourceContents::text(ctx.request().name(), "kept")];
+            ReadResourceResult::new(contents).caching(caching).meta(meta())
+        });
+    let running = On::Smol.serve(Endpoints::new().mount("/mcp", server));
+    let result = |method, params| {
+        let answer = Request::new(Wire::Modern, method, params).send(running.address).answer();
+        assert_eq!(answer["result"]["_meta"]["example.com/a"], 1, "{answer}");
+        answer["result"].clone()
+    };
+    let called = result("tools/call", json!({"name": "more", "arguments": {}}));
+    assert_eq!(called["content"][0]["text"], "more");
+    let read = result("resources/read", json!({"uri": "demo://kept"}));
+    assert_eq!(read["contents"][0]["uri"], "demo://kept");
+    assert_eq!((&read["ttlMs"], &read["cacheScope"]), (&json!(60_000), &json!("public")));
+    running.stop().unwrap();
+}
+
+/// What nobody could ask for is a mistake.
+#[test]
+fn what_is_completed_has_to_be_there() {
+    let completions = |_: Completion| vec!["x"];
+    let template = "demo://{number}".parse().expect("a template");
+    for (server, expected) in [
+        (
+            Server::new("bad", "1.0.0")
+                .add(prompt("p", "", |args: Review| args.code).complete("tune", completions)),
+            r#""p" has no "tune" to complete, but ["code", "tone"]"#,
+        ),
+        (
+            Server::new("bad", "1.0.0").add(
+                resource_template(template, "t", |it| it, || "").complete("numbr", completions),
+            ),
+            r#""demo://{number}" has no "numbr" to complete, but ["number"]"#,
+        ),
+    ] {
+        let error = On::Smol.serve(Endpoints::new().mount("/bad", server)).stopped().unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }
 
 #[test]

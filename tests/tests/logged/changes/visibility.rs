@@ -1,5 +1,8 @@
 //! What each client sees of an offer, page by page.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::*;
 
 /// Everything a client gets who goes through a list from page to page.
@@ -165,6 +168,11 @@ fn lists_are_kept_for_as_long_as_the_server_says() {
     fixture.running.stop().unwrap();
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Args {
+    n: String,
+}
+
 #[test]
 fn completions_go_with_what_they_complete() {
     let fixture = Fixture::start(On::Smol);
@@ -180,12 +188,14 @@ fn completions_go_with_what_they_complete() {
     let values = |_: Completion| vec!["x1", "x2"];
     let reference = || json!({"type": "ref/prompt", "name": "p"});
     assert_eq!(complete(None, reference()), Err(json!(-32602)));
-    handle.add(prompt("p", "", || "").complete("n", values)).unwrap();
+    handle.add(prompt("p", "", |args: Args| args.n).complete("n", values)).unwrap();
     assert_eq!(complete(None, reference()), Ok(2));
     // Another prompt of the same name, which completes nothing.
     handle.replace(prompt("p", "", || "")).unwrap();
     assert_eq!(complete(None, reference()), Ok(0));
-    handle.replace(prompt("p", "", || "").complete("n", values).visible_if(is_admin)).unwrap();
+    handle
+        .replace(prompt("p", "", |args: Args| args.n).complete("n", values).visible_if(is_admin))
+        .unwrap();
     assert_eq!(complete(None, reference()), Err(json!(-32602)));
     assert_eq!(complete(ADMIN, reference()), Ok(2));
     handle.remove(&OfferKey::Prompt("p".into()));

@@ -15,7 +15,8 @@ use crate::common::{On, Running, wait_until};
 use futures_lite::future::{or, pending, poll_once, try_zip};
 use mcp_smol::{
     AskError, BoxError, Completion, Context, Counters, CreateMessageRequest, Elicited, Endpoints,
-    Head, Principal, Resource, ResponseMode, SamplingMessage, Server, StateKeys, prompt,
+    Head, Principal, Prompt, PromptArgument, Resource, ResponseMode, SamplingMessage, Server,
+    StateKeys, prompt,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -217,6 +218,12 @@ async fn ask_many(_: Order, ctx: Context, _: Arc<Handlers>) -> Result<String, As
     if roots == usize::MAX { pending().await } else { Ok(format!("{roots} roots")) }
 }
 
+/// A prompt that says it takes a name.
+fn with_name(mut prompt: Prompt) -> Prompt {
+    prompt.arguments.push(PromptArgument::new("name", false));
+    prompt
+}
+
 fn server(handlers: &Arc<Handlers>) -> Server {
     let boxed = |ctx: Context| async move {
         let name = ctx.elicit::<Name>("name", "Who are you?").await?;
@@ -231,7 +238,7 @@ fn server(handlers: &Arc<Handlers>) -> Server {
         .tool("boxed", "Asks, and boxes its errors", boxed)
         .tool("silent", "Asks nothing", |_: Context| "nothing")
         .resource(Resource::new("demo://asks", "asks"), asked)
-        .add(prompt("asks", "Asks", asked).complete("name", completions));
+        .add(prompt("asks", "Asks", asked).describe(with_name).complete("name", completions));
     server = with(server, handlers, "greet", greet);
     server = with(server, handlers, "visit", visit);
     server = with(server, handlers, "all_at_once", all_at_once);

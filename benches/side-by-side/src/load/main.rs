@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Servers run on one core and the load on another, on a machine that should do nothing else. The
-//! numbers are medians of the rounds; in brackets, how often that is the value of the server that does
-//! least: `hyper-fixed`, or `raw-fixed` where there are streams. `threads` compares ours with ours.
+//! numbers are medians of the rounds; in brackets, the ratio to `hyper-fixed`; to `raw-fixed` for
+//! `fan-out`, to `smol` for `threads`.
 
 mod client;
 mod drive;

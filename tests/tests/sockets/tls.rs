@@ -1,7 +1,7 @@
 //! Servers that speak TLS: what holds on plain sockets, behind a handshake that may go wrong.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use rcgen::CertifiedKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
+use socket2::SockRef;
 
 use crate::common::client::{
     HangUp, Response, ToolCall, Wire, connect, notifications_in, read_chunk, read_head,
@@ -64,7 +65,7 @@ fn client(address: SocketAddr, protocols: &[&str]) -> Tls {
     StreamOwned::new(session, connect(address))
 }
 
-const MUCH: usize = 8 << 20;
+const MUCH: usize = 1 << 20;
 
 struct Fixture {
     running: Running,
@@ -79,6 +80,10 @@ struct Echo {
 
 impl Fixture {
     fn start(on: On, deadlines: Deadlines) -> Self {
+        Self::start_on(listen(), on, deadlines)
+    }
+
+    fn start_on(listener: TcpListener, on: On, deadlines: Deadlines) -> Self {
         let gate = Gate::default();
         let at_gate = gate.clone();
         let server = Server::new("tls", "1.0.0")
@@ -97,7 +102,7 @@ impl Fixture {
             });
         let counters = server.counters();
         let endpoints = Endpoints::new().mount("/mcp", server).deadlines(deadlines);
-        let running = Running::start(listen(), move |listener, until| {
+        let running = Running::start(listener, move |listener, until| {
             let config = IDENTITY.config.clone();
             match on {
                 On::Smol => {
@@ -174,16 +179,19 @@ fn calls_are_answered_and_the_end_is_said() {
 fn a_client_that_reads_slowly_gets_its_last_response_whole() {
     for &on in On::ALL {
         let drain = Duration::from_millis(1);
-        let fixture = Fixture::start(on, Deadlines { drain, ..Deadlines::default() });
+        // Which holds less than TLS does.
+        let listener = listen();
+        SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
+        let deadlines = Deadlines { drain, ..Deadlines::default() };
+        let fixture = Fixture::start_on(listener, on, deadlines);
         let mut stream = fixture.client();
         let call = ToolCall::new(Wire::Modern, "much", json!({}));
         let call = String::from_utf8(call.sized()).unwrap();
         let call = call.replacen("\r\n", "\r\nConnection: close\r\n", 1);
         stream.write_all(call.as_bytes()).unwrap();
-        // However much the sockets hold, at some time there is only that left which TLS holds.
         let (mut response, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
         loop {
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(5));
             match stream.read(&mut piece).unwrap() {
                 0 => break,
                 count => response.extend_from_slice(&piece[..count]),

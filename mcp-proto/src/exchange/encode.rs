@@ -141,7 +141,7 @@ pub(super) fn write_reply(
     reply: &Reply,
 ) {
     let id = match (reply, id) {
-        (Reply::Error(error), id) => return write_error(out, id, &error.in_era(revision.era())),
+        (Reply::Error(error), id) => return write_error_of(out, id, error, revision.era()),
         (Reply::Refused(refusal), id) => return write_error(out, id, &refusal.into()),
         (_, Some(id)) => id,
         (_, None) => return debug_assert!(false, "{reply:?} to what is no request"),
@@ -164,38 +164,37 @@ pub(super) fn write_reply(
     if let Reply::Initialized(_) = reply {
         return write_result(out, id, |out| write_initialized(out, endpoint, revision));
     }
-    write_result(out, id, |out| {
-        out.extend_from_slice(begin);
+    begin_result(out, id);
+    out.extend_from_slice(begin);
+    match reply {
+        Reply::List(list) => write_listing(out, list),
+        Reply::Tool(result) => write_tool_result(out, result, revision),
+        Reply::Prompt(result) => write_members(out, &result.to_json(revision)),
+        Reply::Resource(result) => {
+            out.extend_from_slice(b"\"contents\":");
+            write_json(out, &each(&result.contents, |it| it.to_json(revision)));
+        }
+        Reply::Completion(result) => {
+            out.extend_from_slice(b"\"completion\":");
+            write_json(out, result);
+        }
+        Reply::InputRequired(required) => write_members(out, required),
+        // The others have no members, or have been written by now.
+        _ => {}
+    }
+    if is_modern {
         match reply {
-            Reply::List(list) => write_listing(out, list),
-            Reply::Tool(result) => write_tool_result(out, result, revision),
-            Reply::Prompt(result) => write_members(out, &result.to_json(revision)),
-            Reply::Resource(result) => {
-                out.extend_from_slice(b"\"contents\":");
-                write_json(out, &each(&result.contents, |it| it.to_json(revision)));
-            }
-            Reply::Completion(result) => {
-                out.extend_from_slice(b"\"completion\":");
-                write_json(out, result);
-            }
-            Reply::InputRequired(required) => write_members(out, required),
-            // The others have no members, or have been written by now.
+            Reply::List(list) => list.caching.write(out),
+            Reply::Resource(result) => result.caching.write(out),
             _ => {}
         }
-        if is_modern {
-            match reply {
-                Reply::List(list) => list.caching.write(out),
-                Reply::Resource(result) => result.caching.write(out),
-                _ => {}
-            }
-            let subscription = matches!(reply, Reply::SubscriptionEnded).then_some(id);
-            write_meta(out, endpoint, subscription, meta_of(reply));
-        } else if let Some(meta) = meta_of(reply) {
-            out.extend_from_slice(b",\"_meta\":");
-            out.extend_from_slice(meta.get().as_bytes());
-        }
-        out.push(b'}');
-    });
+        let subscription = matches!(reply, Reply::SubscriptionEnded).then_some(id);
+        write_meta(out, endpoint, subscription, meta_of(reply));
+    } else if let Some(meta) = meta_of(reply) {
+        out.extend_from_slice(b",\"_meta\":");
+        out.extend_from_slice(meta.get().as_bytes());
+    }
+    out.extend_from_slice(b"}}");
 }
 
 fn write_extension(out: &mut Vec<u8>, result: &ExtensionResult, endpoint: &Endpoint) {
@@ -362,11 +361,15 @@ fn write_tool_result(out: &mut Vec<u8>, result: &CallToolResult, revision: Revis
 }
 
 fn write_result(out: &mut Vec<u8>, id: &Id, result: impl FnOnce(&mut Vec<u8>)) {
+    begin_result(out, id);
+    result(out);
+    out.push(b'}');
+}
+
+fn begin_result(out: &mut Vec<u8>, id: &Id) {
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     id.write_json(out);
     out.extend_from_slice(b",\"result\":");
-    result(out);
-    out.push(b'}');
 }
 
 /// Appends the result of what is done for a session and has no result to speak of.
@@ -385,6 +388,12 @@ pub(crate) fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError) 
     out.extend_from_slice(b"\"error\":");
     write_json(out, error);
     out.push(b'}');
+}
+
+/// Appends an error as clients of that era know it.
+#[cold]
+fn write_error_of(out: &mut Vec<u8>, id: Option<&Id>, error: &RpcError, era: Era) {
+    write_error(out, id, &error.in_era(era));
 }
 
 fn write_instructions(out: &mut Vec<u8>, instructions: Option<&str>) {

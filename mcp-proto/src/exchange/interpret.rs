@@ -59,11 +59,11 @@ pub(crate) fn interpret(
     let declared = meta.filter(|meta| meta.check().is_ok()).and_then(|meta| meta.protocol_version);
     let declared = declared.and_then(|declared| message.string(declared, body));
     let declared = declared.as_deref();
-    let era = match field {
-        // Something that only modern requests have shows that it is one, if not all it needs.
-        VersionField::Absent if meta.is_some_and(Meta::is_modern) => Era::Modern,
-        _ => field.era(declared),
-    };
+    let mut era = field.era(declared);
+    // Something that only modern requests have shows that it is one, if not all it needs.
+    if era == Era::Legacy && field == VersionField::Absent && meta.is_some_and(Meta::is_modern) {
+        era = Era::Modern;
+    }
     let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
     received.interpret(parts).map_err(|error| Failure::Rpc { id: parts.id.take(), era, error })
 }

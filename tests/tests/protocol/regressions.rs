@@ -308,3 +308,20 @@ fn who_is_not_let_in_cancels_nothing() {
         steps: vec![Feed(449), Reply(To::Newest, With::Text), Step::Elsewhere(Elsewhere::Cancel)],
     });
 }
+
+/// The law of responses read a message in the body of a GET, which means nothing.
+#[test]
+fn what_a_get_has_in_its_body_is_no_message() {
+    wellformed::check(&Script {
+        setup: Setup { keeps_sessions: true, ..SETUP },
+        stream: b"GET /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Accept: */*\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000003\r\n\
+            Content-Length: 82\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"law:one\"}}"
+            .to_vec(),
+        steps: vec![Feed(65535)],
+    });
+}

@@ -5,7 +5,7 @@
 //! | the fields of `Deadlines` | `connection`, a test for each, by its name |
 //! | the fields of `HubDeadlines` | `hub`, likewise |
 //! | of a shutdown, clocks that jump, false alarms | `connection`, `hub` |
-//! | how much longer a question may take with progress | unit tests in `mcp-proto/src/hub/tests.rs` |
+//! | how much longer a question may take with progress | unit tests in `mcp-proto/src/hub/tests/questions.rs` |
 //! | how they are configured | `tests/tests/sockets/limits.rs` |
 //! | `StateKeys::lifetime` | unit tests in `mcp-server/src/request_state.rs` |
 

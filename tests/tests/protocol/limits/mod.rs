@@ -5,7 +5,7 @@
 //! | the fields of `Limits` | `connection`, a test for each, by its name |
 //! | the fields of `HubLimits` | `hub`, likewise |
 //! | what is not configured | `constants` |
-//! | what of it the parsers do at their limits | unit tests in `mcp-proto`: `http/scan.rs`, `http/head.rs`, `http/chunked.rs`, `json/scan.rs`, `hub/subscriptions.rs`, `hub/replay.rs`, `hub/tests.rs` |
+//! | what of it the parsers do at their limits | unit tests in `mcp-proto`: `http/scan.rs`, `http/head.rs`, `http/chunked.rs`, `json/scan.rs`, `hub/subscriptions.rs`, `hub/replay.rs`, `hub/tests` |
 //! | how they are configured, connections, what the driver keeps | `tests/tests/sockets/limits.rs` |
 //! | `StateKeys::size_limit` | unit tests in `mcp-server/src/request_state.rs` |
 //! | mistakes told of arguments | `tests/tests/logged/validation.rs` |

@@ -468,16 +468,24 @@ mod tests {
     use alloc::borrow::ToOwned;
     use alloc::string::String;
     use alloc::vec;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    /// The response to a request.
+    fn write(reply: &Reply, revision: Revision) -> String {
+        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
+        let mut out = Vec::new();
+        write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, reply);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// A part of it, by its JSON Pointer; null if it is not there.
+    fn part(reply: &Reply, revision: Revision, pointer: &str) -> Value {
+        let response: Value = serde_json::from_str(&write(reply, revision)).unwrap();
+        response.pointer(pointer).cloned().unwrap_or_default()
+    }
 
     #[test]
     fn content_is_written_as_the_revision_knows_it() {
-        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
-        let write = |reply: &Reply, revision| {
-            let mut out = Vec::new();
-            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, reply);
-            String::from_utf8(out).unwrap()
-        };
         let link = || Content::resource_link(Resource::new("a:b", "c"));
         let meta = serde_json::from_str::<&RawValue>(r#"{"m":1}"#).unwrap().to_owned();
         let contents = ResourceContents::text("a:b", "c").meta(meta);
@@ -496,12 +504,7 @@ mod tests {
 
     #[test]
     fn results_say_more_in_their_meta() {
-        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
-        let write = |reply: &Reply, revision| {
-            let mut out = Vec::new();
-            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, reply);
-            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["result"]["_meta"].clone()
-        };
+        let meta_of = |reply: &Reply, revision| part(reply, revision, "/result/_meta");
         let server = json!({"name": "s", "version": "1"});
         let info = "io.modelcontextprotocol/serverInfo";
         for (meta, modern, legacy) in [
@@ -519,20 +522,16 @@ mod tests {
                 Reply::Prompt(GetPromptResult::text("t").meta(raw())),
                 Reply::Resource(ReadResourceResult::new(vec![]).meta(raw())),
             ] {
-                assert_eq!(write(&reply, Revision::V2026_07_28), modern, "{reply:?}");
-                assert_eq!(write(&reply, Revision::V2025_03_26), legacy, "{reply:?}");
+                assert_eq!(meta_of(&reply, Revision::V2026_07_28), modern, "{reply:?}");
+                assert_eq!(meta_of(&reply, Revision::V2025_03_26), legacy, "{reply:?}");
             }
         }
     }
 
     #[test]
     fn a_resource_that_is_not_there_has_the_code_of_its_revision() {
-        let endpoint = Endpoint::new("/", ServerInfo::new("s", "1")).unwrap();
         let code = |error: &RpcError, revision| {
-            let mut out = Vec::new();
-            let reply = Reply::Error(error.clone());
-            write_reply(&mut out, Some(&Id::from(1)), revision, &endpoint, &reply);
-            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["error"]["code"].clone()
+            part(&Reply::Error(error.clone()), revision, "/error/code")
         };
         let not_found = RpcError::resource_not_found("a:b");
         assert_eq!(code(&not_found, Revision::V2026_07_28), -32602);

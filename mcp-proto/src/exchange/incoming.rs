@@ -234,8 +234,8 @@ impl Incoming {
                     McpMethod::Listen => Err(Refusal::NotAcceptable),
                     _ => self.accepts.pinned(endpoint.response_mode),
                 };
-                let id = || request.id().cloned();
-                let accepts = accepts.map_err(|refusal| Failure::Refused { id: id(), refusal })?;
+                let accepts = accepts
+                    .map_err(|refusal| Failure::Refused { id: request.id().cloned(), refusal })?;
                 Outcome::Call(request, accepts)
             }
             Meaning::Immediate(immediate) => Outcome::Immediate(immediate),

@@ -21,7 +21,8 @@ pub struct HubLimits {
     /// Sessions of the 2025 revisions. Past it, a new one takes the place of the one that has been
     /// idle longest; if none is, it gets 503.
     ///
-    /// Default 10,000: at a few KiB each, they fit in any machine. Values above 1,048,576 count as that.
+    /// Default 10,000: at a few KiB each, they fit in any machine. Values above 1,048,576 count as
+    /// that.
     pub sessions: usize,
     /// Calls of one session at the same time, those that their client has left among them. Past it:
     /// 503.

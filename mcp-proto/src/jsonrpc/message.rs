@@ -59,8 +59,7 @@ impl Message {
         message.read(json, depth_limit).map(|()| message)
     }
 
-    /// Finds the members of the JSON object that `json` is. It must not have read
-    /// another before.
+    /// Finds the members of the JSON object that `json` is. It must not have read another before.
     pub(crate) fn read(&mut self, json: &str, depth_limit: usize) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(json, depth_limit);
         scanner.object(|scanner, key| {

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0: one message from a request body, borrowed from its bytes.
+//! JSON-RPC 2.0: one message from a request body, as places in its text.
 
 mod find_id;
 mod id;

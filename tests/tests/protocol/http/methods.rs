@@ -1,5 +1,10 @@
 //! Methods, and refusals of the head that are not about framing (RFC 9110 sections 9 and 15).
 
+use std::sync::Arc;
+
+use mcp_proto::{CallToolResult, Instant, Reply, Revision, RpcError};
+use mcp_tests::peer::{Peer, config, post};
+
 use super::{Rows, answered, bare, ping, ping_by, ping_with, refused, served};
 
 pub(super) fn rows() -> Rows {
@@ -88,4 +93,44 @@ fn encoded(coding: &str) -> String {
 #[test]
 fn methods_and_refusals() {
     rows().check();
+}
+
+/// A call of 2026-07-28 with that `Accept`, and what it is answered: status, media type, text.
+fn accepting(accept: &str, method: &'static str, reply: Option<Reply>) -> (u16, String, String) {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{"name":"t","notifications":{{}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+    );
+    let name = if method == "tools/call" { "Mcp-Name: t\r\n" } else { "" };
+    let fields = format!(
+        "Accept: {accept}\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\n{name}"
+    );
+    let mut peer = Peer::new(&Arc::new(config(false)), Instant::from_micros(0));
+    peer.send(&post(&fields, &body));
+    if let Some(reply) = reply {
+        let key = peer.calls[0].key();
+        peer.reply(key, reply);
+    }
+    let responses = peer.responses_on(Revision::V2026_07_28, method).finals;
+    let media = responses[0].field("content-type").unwrap_or_default().to_owned();
+    (responses[0].status, media, responses[0].messages()[0].to_owned())
+}
+
+/// An event stream has no status of its own, and a refusal does not ask what is accepted either.
+#[test]
+fn an_error_has_its_status_whatever_is_accepted() {
+    let error = || Some(Reply::Error(RpcError::invalid_params("no such thing")));
+    for accept in ["application/json", "text/event-stream", "*/*"] {
+        let (status, media, message) = accepting(accept, "tools/call", error());
+        assert_eq!((status, &*media), (400, "application/json"), "{accept}");
+        assert!(message.contains("no such thing"), "{message}");
+    }
+    let done = Some(Reply::Tool(CallToolResult::text("done")));
+    let (status, media, _) = accepting("text/event-stream", "tools/call", done);
+    assert_eq!((status, &*media), (200, "text/event-stream"));
+}
+
+#[test]
+fn who_accepts_no_form_of_the_answer_is_told_so_by_the_id() {
+    let (status, _, message) = accepting("application/json", "subscriptions/listen", None);
+    assert!(status == 406 && message.contains(r#""id":7"#), "{status} {message}");
 }

@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -90,9 +90,8 @@ struct Inner {
     resources: List,
     resource_templates: List,
     templates: Vec<ResourceTemplate>,
-    restricted: BTreeSet<OfferKey>,
-    /// By the name of the tool, for those that have any.
-    param_headers: BTreeMap<String, ParamHeaders>,
+    /// Those of each tool.
+    param_headers: Vec<ParamHeaders>,
 }
 
 /// Which resource a URI means.
@@ -181,7 +180,7 @@ impl Catalog {
     ///
     /// If a client could not tell two things apart, or call one.
     pub fn new(offer: &Offer) -> Result<Self, CatalogError> {
-        let mut param_headers = BTreeMap::new();
+        let mut param_headers = Vec::with_capacity(offer.tools.len());
         for tool in &offer.tools {
             let name = tool.name.clone();
             if !is_tool_name(&name) {
@@ -192,8 +191,7 @@ impl Catalog {
             }
             let schema = serde_json::from_str(tool.input_schema().get()).unwrap_or_default();
             match ParamHeaders::find(&schema) {
-                Ok(headers) if headers.is_empty() => {}
-                Ok(headers) => drop(param_headers.insert(name, headers)),
+                Ok(headers) => param_headers.push(headers),
                 Err(reason) => return Err(CatalogError::InvalidParamHeader { name, reason }),
             }
         }
@@ -203,7 +201,6 @@ impl Catalog {
             resources: List::new(offer, &offer.resources)?,
             resource_templates: List::new(offer, &offer.resource_templates)?,
             templates: offer.resource_templates.clone(),
-            restricted: offer.restricted.clone(),
             param_headers,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -221,40 +218,40 @@ impl Catalog {
     #[must_use]
     pub fn answer_to(&self, call: &Call, is_visible: impl Fn(&OfferKey) -> bool) -> Option<Reply> {
         let request = call.request();
-        let is_visible = &|key: &OfferKey| !self.inner.restricted.contains(key) || is_visible(key);
+        let is_visible = &|item: &Item| !item.is_restricted || is_visible(&item.key);
         let inner = &*self.inner;
         let result = match request.method() {
             McpMethod::ListTools => inner.tools.page(request, is_visible),
             McpMethod::ListPrompts => inner.prompts.page(request, is_visible),
             McpMethod::ListResources => inner.resources.page(request, is_visible),
             McpMethod::ListResourceTemplates => inner.resource_templates.page(request, is_visible),
-            McpMethod::CallTool if inner.tools.has(request.name(), is_visible) => {
-                match self.check_param_headers(request) {
+            McpMethod::CallTool => match inner.tools.find(request.name(), is_visible) {
+                Some(position) => match check(&inner.param_headers[position], request) {
                     Ok(()) => return None,
                     Err(error) => Err(error),
-                }
-            }
-            McpMethod::CallTool => Err(unknown("tool", request.name(), "tools/list")),
-            McpMethod::GetPrompt if inner.prompts.has(request.name(), is_visible) => return None,
-            McpMethod::GetPrompt => Err(unknown("prompt", request.name(), "prompts/list")),
-            McpMethod::ReadResource => match self.find_resource(request.name()) {
-                Some(found) if is_visible(&self.key_of(request.name(), &found)) => return None,
+                },
+                None => Err(unknown("tool", request.name(), "tools/list")),
+            },
+            McpMethod::GetPrompt => match inner.prompts.find(request.name(), is_visible) {
+                Some(_) => return None,
+                None => Err(unknown("prompt", request.name(), "prompts/list")),
+            },
+            McpMethod::ReadResource => match inner.find_resource(request.name()) {
+                Some((item, _)) if is_visible(item) => return None,
                 _ => Err(RpcError::resource_not_found(request.name())),
             },
             McpMethod::Complete => match &request.completion()?.reference {
-                CompletionReference::Prompt { name } if inner.prompts.has(name, is_visible) => {
-                    return None;
-                }
                 CompletionReference::Prompt { name } => {
-                    Err(unknown("prompt", name, "prompts/list"))
-                }
-                CompletionReference::Resource { uri }
-                    if inner.resource_templates.has(uri, is_visible) =>
-                {
-                    return None;
+                    match inner.prompts.find(name, is_visible) {
+                        Some(_) => return None,
+                        None => Err(unknown("prompt", name, "prompts/list")),
+                    }
                 }
                 CompletionReference::Resource { uri } => {
-                    Err(unknown("resource template", uri, "resources/templates/list"))
+                    match inner.resource_templates.find(uri, is_visible) {
+                        Some(_) => return None,
+                        None => Err(unknown("resource template", uri, "resources/templates/list")),
+                    }
                 }
             },
             _ => return None,
@@ -266,41 +263,37 @@ impl Catalog {
     /// `is_visible` does not let through.
     #[must_use]
     pub fn hides_resource(&self, uri: &str, is_visible: impl Fn(&OfferKey) -> bool) -> bool {
-        self.find_resource(uri).is_some_and(|found| {
-            let key = self.key_of(uri, &found);
-            self.inner.restricted.contains(&key) && !is_visible(&key)
-        })
-    }
-
-    fn key_of(&self, uri: &str, found: &ResourceMatch) -> OfferKey {
-        match found {
-            ResourceMatch::Listed => OfferKey::Resource(uri.to_owned()),
-            ResourceMatch::Template { position, .. } => self.inner.templates[*position].key(),
-        }
-    }
-
-    fn check_param_headers(&self, request: &Request) -> Result<(), RpcError> {
-        match self.inner.param_headers.get(request.name()) {
-            Some(headers)
-                if request.revision().era() == Era::Modern && !request.head().is_none() =>
-            {
-                headers.check(request.head(), request.arguments())
-            }
-            _ => Ok(()),
-        }
+        let item = self.inner.find_resource(uri).map(|(item, _)| item);
+        item.is_some_and(|item| item.is_restricted && !is_visible(&item.key))
     }
 
     /// Finds what a URI means: the resource of that URI, or else the first template that fits.
     #[must_use]
     pub fn find_resource(&self, uri: &str) -> Option<ResourceMatch> {
-        if self.inner.resources.positions.contains_key(uri) {
-            return Some(ResourceMatch::Listed);
+        self.inner.find_resource(uri).map(|(_, found)| found)
+    }
+}
+
+impl Inner {
+    fn find_resource(&self, uri: &str) -> Option<(&Item, ResourceMatch)> {
+        if let Some(position) = self.resources.position(uri) {
+            return Some((&self.resources.items[position], ResourceMatch::Listed));
         }
-        self.inner.templates.iter().enumerate().find_map(|(position, template)| {
+        let mut templates = self.templates.iter().zip(&self.resource_templates.items).enumerate();
+        templates.find_map(|(position, (template, item))| {
             let captures = template.uri_template.match_uri(uri)?;
-            Some(ResourceMatch::Template { position, captures })
+            Some((item, ResourceMatch::Template { position, captures }))
         })
     }
+}
+
+/// Checks that the fields of a call say what its arguments say.
+fn check(headers: &ParamHeaders, request: &Request) -> Result<(), RpcError> {
+    let is_mirrored = request.revision().era() == Era::Modern && !request.head().is_none();
+    if headers.is_empty() || !is_mirrored {
+        return Ok(());
+    }
+    headers.check(request.head(), request.arguments())
 }
 
 fn unknown(kind: &str, name: &str, list: &str) -> RpcError {
@@ -312,10 +305,7 @@ fn unknown(kind: &str, name: &str, list: &str) -> RpcError {
 
 /// Something that is listed.
 pub(crate) trait Listed {
-    /// What it is asked for by: its name or URI.
-    fn id(&self) -> &str;
-
-    /// The same, with what it is.
+    /// What it is asked for by.
     fn key(&self) -> OfferKey;
 
     /// Its description as `revision` defines it.
@@ -353,8 +343,8 @@ pub(crate) use listed_builders;
 #[derive(Debug)]
 struct List {
     items: Vec<Item>,
-    /// By name.
-    positions: BTreeMap<String, usize>,
+    /// Their positions, in the order of their names.
+    by_name: Vec<usize>,
     page_size: usize,
     /// For each revision, the pages of a list that is the same for all.
     pages: [Vec<Arc<str>>; Revision::ALL.len()],
@@ -365,6 +355,7 @@ struct List {
 #[derive(Debug)]
 struct Item {
     key: OfferKey,
+    is_restricted: bool,
     /// For each revision.
     json: [Box<str>; Revision::ALL.len()],
     /// What a client asks with for the items behind this one: its name in Base64. So it stays
@@ -374,15 +365,18 @@ struct Item {
 
 impl List {
     fn new<T: Listed>(offer: &Offer, items: &[T]) -> Result<Self, CatalogError> {
-        let mut positions = BTreeMap::new();
-        for (position, item) in items.iter().enumerate() {
-            if positions.insert(item.id().to_owned(), position).is_some() {
-                return Err(CatalogError::Duplicate { name: item.id().to_owned() });
-            }
+        Self::of(offer, items.iter().map(|item| Item::new(offer, item)).collect())
+    }
+
+    fn of(offer: &Offer, items: Vec<Item>) -> Result<Self, CatalogError> {
+        let name = |position: &usize| items[*position].key.name();
+        let mut by_name: Vec<_> = (0..items.len()).collect();
+        by_name.sort_unstable_by_key(name);
+        if let Some(pair) = by_name.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) {
+            return Err(CatalogError::Duplicate { name: name(&pair[0]).to_owned() });
         }
-        let items: Vec<_> = items.iter().map(Item::new).collect();
         let page_size = offer.page_size.map_or(usize::MAX, NonZeroUsize::get);
-        let is_restricted = items.iter().any(|item| offer.restricted.contains(&item.key));
+        let is_restricted = items.iter().any(|item| item.is_restricted);
         let caching = offer.list_caching.unwrap_or(Caching::LIST);
         let scope = if is_restricted { CacheScope::Private } else { caching.scope };
         Ok(Self {
@@ -390,7 +384,7 @@ impl List {
                 let pages = items.chunks(page_size);
                 pages.map(|page| array_of(page.iter(), revision)).collect()
             }),
-            positions,
+            by_name,
             page_size,
             is_restricted,
             caching: Caching { scope, ..caching },
@@ -398,15 +392,20 @@ impl List {
         })
     }
 
-    fn has(&self, name: &str, is_visible: &impl Fn(&OfferKey) -> bool) -> bool {
-        let position = self.positions.get(name);
-        position.is_some_and(|&position| is_visible(&self.items[position].key))
+    fn position(&self, name: &str) -> Option<usize> {
+        let found =
+            self.by_name.binary_search_by_key(&name, |position| self.items[*position].key.name());
+        found.ok().map(|at| self.by_name[at])
+    }
+
+    fn find(&self, name: &str, is_visible: &impl Fn(&Item) -> bool) -> Option<usize> {
+        self.position(name).filter(|&position| is_visible(&self.items[position]))
     }
 
     fn page(
         &self,
         request: &Request,
-        is_visible: &impl Fn(&OfferKey) -> bool,
+        is_visible: &impl Fn(&Item) -> bool,
     ) -> Result<Reply, RpcError> {
         let start = match request.cursor() {
             None => 0,
@@ -426,7 +425,7 @@ impl List {
             }
             None => {
                 // Each is asked for once: the answer may not be the same twice.
-                let mut visible = self.items[start..].iter().filter(|item| is_visible(&item.key));
+                let mut visible = self.items[start..].iter().filter(|item| is_visible(item));
                 let page: Vec<_> = visible.by_ref().take(self.page_size).collect();
                 let last = page.last().filter(|_| visible.next().is_some());
                 let next_cursor = last.map(|last| last.cursor.clone());
@@ -439,21 +438,22 @@ impl List {
 
     /// The position behind the item that a cursor names. A client makes up the name of one that it
     /// does not see, and must not learn whether it is there.
-    fn behind(&self, cursor: &str, is_visible: &impl Fn(&OfferKey) -> bool) -> Option<usize> {
+    fn behind(&self, cursor: &str, is_visible: &impl Fn(&Item) -> bool) -> Option<usize> {
         let name = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
-        let position = *self.positions.get(&name)?;
-        is_visible(&self.items[position].key).then_some(position + 1)
+        self.find(&name, is_visible).map(|position| position + 1)
     }
 }
 
 impl Item {
-    fn new<T: Listed>(item: &T) -> Self {
+    fn new<T: Listed>(offer: &Offer, item: &T) -> Self {
+        let key = item.key();
         Self {
-            key: item.key(),
+            is_restricted: offer.restricted.contains(&key),
             json: Revision::ALL.map(|revision| {
                 serde_json::to_string(&item.to_json(revision)).unwrap_or_default().into()
             }),
-            cursor: STANDARD.encode(item.id()).into(),
+            cursor: STANDARD.encode(key.name()).into(),
+            key,
         }
     }
 }
@@ -547,10 +547,7 @@ mod tests {
             ..Offer::default()
         });
         let catalog = catalog.unwrap();
-        let is_visible = |key: &OfferKey| {
-            !catalog.inner.restricted.contains(key)
-                || sees.iter().any(|name| *key == OfferKey::Tool((*name).into()))
-        };
+        let is_visible = |item: &Item| !item.is_restricted || sees.contains(&item.key.name());
         let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {

@@ -3,12 +3,13 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+
+use crate::json::{MOST_LEVELS, Malformed, Scanner};
 
 /// A method that an extension adds to a server, on 2026-07-28.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +65,12 @@ impl ExtensionResult {
         members: &impl Serialize,
     ) -> Result<Self, InvalidExtensionResult> {
         let members = to_raw_value(members).map_err(|_| InvalidExtensionResult)?;
-        let found: BTreeMap<String, &RawValue> =
-            serde_json::from_str(members.get()).map_err(|_| InvalidExtensionResult)?;
-        if found.contains_key("resultType") || found.contains_key("_meta") {
-            return Err(InvalidExtensionResult);
-        }
+        let mut scanner = Scanner::new(members.get(), MOST_LEVELS);
+        let scanned = scanner.object(|scanner, key| match key {
+            b"resultType" | b"_meta" => Err(Malformed::Syntax),
+            _ => scanner.value().map(drop),
+        });
+        scanned.map_err(|_| InvalidExtensionResult)?;
         Ok(Self { result_type: result_type.into(), members })
     }
 

@@ -92,10 +92,6 @@ impl Prompt {
 }
 
 impl Listed for Prompt {
-    fn id(&self) -> &str {
-        &self.name
-    }
-
     fn key(&self) -> OfferKey {
         OfferKey::Prompt(self.name.clone())
     }

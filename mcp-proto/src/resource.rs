@@ -168,10 +168,6 @@ impl Resource {
 }
 
 impl Listed for Resource {
-    fn id(&self) -> &str {
-        &self.uri
-    }
-
     fn key(&self) -> OfferKey {
         OfferKey::Resource(self.uri.clone())
     }
@@ -201,10 +197,6 @@ impl ResourceTemplate {
 }
 
 impl Listed for ResourceTemplate {
-    fn id(&self) -> &str {
-        self.uri_template.as_str()
-    }
-
     fn key(&self) -> OfferKey {
         OfferKey::ResourceTemplate(self.uri_template.as_str().into())
     }

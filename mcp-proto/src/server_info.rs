@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Not;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::icon::{Icon, icons_for};
@@ -183,10 +183,10 @@ impl Capabilities {
             completions: Option<&'a CompletionsCapability>,
             #[serde(skip_serializing_if = "Option::is_none")]
             logging: Option<&'a LoggingCapability>,
-            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-            extensions: BTreeMap<&'a str, &'a RawValue>,
-            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-            experimental: BTreeMap<&'a str, &'a RawValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            extensions: Option<Objects<'a>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            experimental: Option<Objects<'a>>,
         }
 
         #[derive(Serialize)]
@@ -214,16 +214,28 @@ impl Capabilities {
                 .map(|resources| notified(resources.subscribe, resources.list_changed)),
             completions: self.completions.as_ref(),
             logging: self.logging.as_ref().filter(|_| can_notify),
-            extensions: if is_modern { objects(&self.extensions) } else { BTreeMap::new() },
-            experimental: objects(&self.experimental),
+            extensions: Objects::of(&self.extensions).filter(|_| is_modern),
+            experimental: Objects::of(&self.experimental),
         }
     }
 }
 
 /// Those members that are objects, as they all have to be.
-fn objects(members: &BTreeMap<String, Box<RawValue>>) -> BTreeMap<&str, &RawValue> {
-    let members = members.iter().map(|(name, settings)| (name.as_str(), &**settings));
-    members.filter(|(_, settings)| is_object(settings.get())).collect()
+struct Objects<'a>(&'a BTreeMap<String, Box<RawValue>>);
+
+impl<'a> Objects<'a> {
+    /// `None` if there is no such member.
+    fn of(members: &'a BTreeMap<String, Box<RawValue>>) -> Option<Self> {
+        let has_any = members.values().any(|settings| is_object(settings.get()));
+        has_any.then_some(Self(members))
+    }
+}
+
+impl Serialize for Objects<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let objects = self.0.iter().filter(|(_, settings)| is_object(settings.get()));
+        serializer.collect_map(objects)
+    }
 }
 
 #[cfg(test)]

@@ -159,10 +159,6 @@ impl Tool {
 }
 
 impl Listed for Tool {
-    fn id(&self) -> &str {
-        &self.name
-    }
-
     fn key(&self) -> OfferKey {
         OfferKey::Tool(self.name.clone())
     }

@@ -1,6 +1,6 @@
 //! How calls get into their sessions, and how sessions begin and end.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -181,11 +181,9 @@ impl Hub {
             can_answer: true,
             subscription,
             streams: BTreeMap::new(),
-            left: BTreeSet::new(),
+            left: Vec::new(),
             last_stream: 0,
-            calls: BTreeSet::new(),
-            ids: BTreeSet::new(),
-            questions: BTreeMap::new(),
+            calls: Vec::new(),
             last_question: 0,
             idle_since: None,
         };
@@ -348,14 +346,13 @@ impl Hub {
             }
         };
         if let Some(stream) = session.streams.get_mut(&at) {
-            stream.calls.insert(key);
+            stream.calls.push(key);
             // Those before it in the batch may be done.
             if let Some(reader) = &mut stream.reader {
                 reader.ends = false;
             }
         }
-        session.calls.insert(key);
-        session.ids.extend(call.request.id().map(|id| (id.clone(), key)));
+        session.calls.push(key);
         call.request.parts.revision = session.client.revision;
         call.request.parts.client = Some(session.client.clone());
         call.request.parts.log_level = session.log_level;
@@ -367,7 +364,7 @@ impl Hub {
                 stream: at,
                 messages: Messages::new(&call.request),
                 waits: false,
-                questions: BTreeMap::new(),
+                questions: Vec::new(),
                 answers: VecDeque::new(),
             },
         );

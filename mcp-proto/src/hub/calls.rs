@@ -140,10 +140,9 @@ impl Hub {
         };
         session.last_question = number;
         let question = QuestionKey(number);
-        session.questions.insert(question, key);
         let answer = self.deadlines.answer;
         let latest = now + answer.checked_mul(MOST_EXTENSION).unwrap_or(Duration::MAX);
-        call.questions.insert(question, Question { deadline: now + answer, latest });
+        call.questions.push(Question { key: question, deadline: now + answer, latest });
         let (session, stream) = (call.session, call.stream);
         let mut message = Vec::new();
         write_question(&mut message, number, method, params.as_deref());
@@ -168,9 +167,7 @@ impl Hub {
         if let Some(answer) = call.answers.pop_front() {
             return Some(answer);
         }
-        let mut questions = call.questions.iter();
-        let late =
-            questions.find(|(_, question)| question.deadline <= now).map(|(late, _)| *late)?;
+        let late = call.questions.iter().find(|question| question.deadline <= now)?.key;
         self.close_question(now, key, late, "there was no answer in time");
         Some((late, Err(QuestionFailure::TimedOut)))
     }
@@ -180,7 +177,7 @@ impl Hub {
     #[must_use]
     pub fn question_deadline(&self, key: SessionCallKey) -> Option<Instant> {
         let call = self.calls.get(&key)?;
-        call.questions.values().map(|question| question.deadline).min()
+        call.questions.iter().map(|question| question.deadline).min()
     }
 
     /// Ends the response that the client waits for, though not its stream: it is to come back for
@@ -240,14 +237,9 @@ impl Hub {
         direct
     }
 
-    /// The client wants a call to stop. An id that several calls have stands for none of them.
+    /// The client wants a call to stop.
     pub(super) fn cancel(&mut self, now: Instant, id: SessionId, request: &Id) {
-        let Some(session) = self.sessions.get(&id) else {
-            return;
-        };
-        let [first, last] = [0, u64::MAX].map(|key| (request.clone(), SessionCallKey(key)));
-        let mut named = session.ids.range(first..=last);
-        let (Some(&(_, key)), None) = (named.next(), named.next()) else {
+        let Some(key) = self.find_call(id, request) else {
             return;
         };
         self.close_questions(now, key);
@@ -272,12 +264,9 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        session.calls.remove(&key);
-        if let Some(id) = call.messages.id() {
-            session.ids.remove(&(id.clone(), key));
-        }
+        session.calls.retain(|open| *open != key);
         if let Some(stream) = session.streams.get_mut(&at) {
-            stream.calls.remove(&key);
+            stream.calls.retain(|open| *open != key);
             if stream.has_ended() {
                 self.news.extend(stream.end());
             }
@@ -296,11 +285,8 @@ impl Hub {
         let Some((question, key)) = self.find_question(id, question) else {
             return;
         };
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.questions.remove(&question);
-        }
         if let Some(call) = self.calls.get_mut(&key) {
-            call.questions.remove(&question);
+            call.questions.retain(|open| open.key != question);
             call.answers.push_back((question, answer.map_err(QuestionFailure::Refused)));
             self.news.insert(News::Call(key));
         }
@@ -311,16 +297,30 @@ impl Hub {
         let Some((question, key)) = self.find_question(id, token) else {
             return;
         };
-        let call = self.calls.get_mut(&key);
-        if let Some(question) = call.and_then(|call| call.questions.get_mut(&question)) {
+        let questions = self.calls.get_mut(&key).map(|call| &mut call.questions);
+        let mut questions = questions.into_iter().flatten();
+        if let Some(question) = questions.find(|open| open.key == question) {
             question.deadline = (now + self.deadlines.answer).min(question.latest);
         }
     }
 
     fn find_question(&self, id: SessionId, name: &Id) -> Option<(QuestionKey, SessionCallKey)> {
         let question = QuestionKey(u64::try_from(name.as_integer()?).ok()?);
-        let key = self.sessions.get(&id)?.questions.get(&question)?;
-        Some((question, *key))
+        let is_asked = |call: &SessionCall| call.questions.iter().any(|open| open.key == question);
+        let (key, _) = self.calls_of(id).find(|(_, call)| is_asked(call))?;
+        Some((question, key))
+    }
+
+    /// The call with that id. One that several calls have stands for none of them.
+    fn find_call(&self, id: SessionId, request: &Id) -> Option<SessionCallKey> {
+        let mut named = self.calls_of(id).filter(|(_, call)| call.messages.id() == Some(request));
+        let (key, _) = named.next()?;
+        named.next().is_none().then_some(key)
+    }
+
+    fn calls_of(&self, id: SessionId) -> impl Iterator<Item = (SessionCallKey, &SessionCall)> {
+        let keys = self.sessions.get(&id).into_iter().flat_map(|session| &session.calls);
+        keys.filter_map(|key| Some((*key, self.calls.get(key)?)))
     }
 
     /// The client can answer no more questions.
@@ -329,21 +329,25 @@ impl Hub {
             return;
         };
         session.can_answer = false;
-        for (question, key) in session.questions.clone() {
-            self.close_question(now, key, question, "there can be no answer any more");
-            if let Some(call) = self.calls.get_mut(&key) {
-                call.answers.push_back((question, Err(QuestionFailure::Left)));
-                self.news.insert(News::Call(key));
+        for key in session.calls.clone() {
+            while let Some(question) = self.first_question(key) {
+                self.close_question(now, key, question, "there can be no answer any more");
+                if let Some(call) = self.calls.get_mut(&key) {
+                    call.answers.push_back((question, Err(QuestionFailure::Left)));
+                    self.news.insert(News::Call(key));
+                }
             }
         }
     }
 
     fn close_questions(&mut self, now: Instant, key: SessionCallKey) {
-        while let Some(call) = self.calls.get(&key)
-            && let Some((&question, _)) = call.questions.first_key_value()
-        {
+        while let Some(question) = self.first_question(key) {
             self.close_question(now, key, question, "the call has ended");
         }
+    }
+
+    fn first_question(&self, key: SessionCallKey) -> Option<QuestionKey> {
+        self.calls.get(&key)?.questions.first().map(|question| question.key)
     }
 
     fn close_question(
@@ -356,13 +360,11 @@ impl Hub {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        if call.questions.remove(&question).is_none() {
+        let Some(position) = call.questions.iter().position(|open| open.key == question) else {
             return;
-        }
+        };
+        call.questions.remove(position);
         let (id, at) = (call.session, call.stream);
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.questions.remove(&question);
-        }
         let mut message = Vec::new();
         write_cancelled(&mut message, question.0, reason);
         self.push(now, id, at, message);

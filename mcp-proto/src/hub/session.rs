@@ -1,8 +1,9 @@
 //! What a session of the 2025 revisions consists of.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use serde_json::value::RawValue;
 
@@ -11,7 +12,6 @@ use super::names::{QuestionKey, ReaderKey, SessionCallKey, StreamKey};
 use super::streams::Stream;
 use super::subscriptions::SubscriptionKey;
 use crate::exchange::Messages;
-use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::revision::Revision;
 use crate::time::Instant;
@@ -36,12 +36,9 @@ pub(super) struct Session {
     pub(super) subscription: SubscriptionKey,
     pub(super) streams: BTreeMap<u32, Stream>,
     /// Those of them that nobody reads and that carry no call: they are kept to be come back to.
-    pub(super) left: BTreeSet<u32>,
+    pub(super) left: Vec<u32>,
     pub(super) last_stream: u32,
-    pub(super) calls: BTreeSet<SessionCallKey>,
-    /// What its client calls those that have an id, which several may share.
-    pub(super) ids: BTreeSet<(Id, SessionCallKey)>,
-    pub(super) questions: BTreeMap<QuestionKey, SessionCallKey>,
+    pub(super) calls: Vec<SessionCallKey>,
     pub(super) last_question: u64,
     /// Where it stands in `Hub::idle`, if it does.
     pub(super) idle_since: Option<Instant>,
@@ -62,12 +59,12 @@ pub(super) struct SessionCall {
     /// Whether it is to be named when its client has caught up.
     pub(super) waits: bool,
     /// What its client has been asked and has not answered.
-    pub(super) questions: BTreeMap<QuestionKey, Question>,
+    pub(super) questions: Vec<Question>,
     pub(super) answers: VecDeque<(QuestionKey, Result<Box<RawValue>, QuestionFailure>)>,
 }
 
-#[derive(Clone, Copy)]
 pub(super) struct Question {
+    pub(super) key: QuestionKey,
     /// When the time for an answer is over, and when it is however much progress there is.
     pub(super) deadline: Instant,
     pub(super) latest: Instant,

@@ -22,7 +22,7 @@ pub(super) struct Stream {
     pub(super) is_opened: bool,
     pub(super) form: ResponseForm,
     /// The calls that it has to carry the responses of.
-    pub(super) calls: BTreeSet<SessionCallKey>,
+    pub(super) calls: Vec<SessionCallKey>,
     /// Whether the client may know the id of one of its events. If not, it cannot come back.
     pub(super) is_begun: bool,
     pub(super) last_event: u64,
@@ -72,7 +72,7 @@ impl Stream {
         Self {
             is_opened,
             form,
-            calls: BTreeSet::new(),
+            calls: Vec::new(),
             is_begun: is_opened,
             last_event: 0,
             reader: None,
@@ -201,11 +201,12 @@ impl Hub {
                 return;
             }
         }
-        if stream.calls.is_empty() {
-            session.left.insert(at);
+        if stream.calls.is_empty() && !session.left.contains(&at) {
+            session.left.push(at);
         }
-        let oldest = session.left.first().copied();
-        if let Some(oldest) = oldest.filter(|_| session.left.len() > self.limits.streams) {
+        if session.left.len() > self.limits.streams
+            && let Some(oldest) = session.left.iter().copied().min()
+        {
             self.forget_stream(id, oldest);
         }
     }
@@ -216,7 +217,7 @@ impl Hub {
             return;
         };
         if session.streams.get(&at).is_some_and(|stream| stream.reader.is_none()) {
-            session.left.remove(&at);
+            session.left.retain(|left| *left != at);
             let stream = session.streams.remove(&at);
             let left_since = stream.and_then(|stream| stream.left_since);
             if let Some(since) = left_since {
@@ -271,7 +272,7 @@ impl Hub {
             self.news.insert(News::Reader(other.key));
         }
         self.readers.insert(reader, (id, at));
-        session.left.remove(&at);
+        session.left.retain(|left| *left != at);
         if let Some(since) = stream.left_since.take() {
             self.left.remove(&(since, id, at));
         }
@@ -301,7 +302,7 @@ impl Hub {
 
 /// Names those calls of a stream that have waited for its reader.
 fn wake_waiting(
-    of_stream: &BTreeSet<SessionCallKey>,
+    of_stream: &[SessionCallKey],
     calls: &mut BTreeMap<SessionCallKey, SessionCall>,
     news: &mut BTreeSet<News>,
 ) {

@@ -3,6 +3,7 @@
 //! Which of the two follows the handler: the first thing it does decides. Once the head of a
 //! stream is out, everything else goes into that stream.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::encode::{json_head, write_accepted};
@@ -30,9 +31,8 @@ pub(crate) struct Answer {
 
 enum Calls {
     One(CallKey, Messages),
-    /// The calls that are still open, by ascending keys, and the responses that are ready and not
-    /// out.
-    Batch(Vec<(CallKey, Messages)>, Vec<Vec<u8>>),
+    /// The calls that are still open, and the responses that are ready and not out.
+    Batch(BTreeMap<CallKey, Messages>, Vec<Vec<u8>>),
     None,
 }
 
@@ -86,7 +86,7 @@ impl Answer {
     pub(crate) fn has(&self, key: CallKey) -> bool {
         match &self.calls {
             Calls::One(open, _) => *open == key,
-            Calls::Batch(calls, _) => place(calls, key).is_ok(),
+            Calls::Batch(calls, _) => calls.contains_key(&key),
             Calls::None => false,
         }
     }
@@ -299,10 +299,7 @@ impl Answer {
     fn messages(&mut self, key: CallKey) -> Option<&mut Messages> {
         match &mut self.calls {
             Calls::One(open, messages) => (*open == key).then_some(messages),
-            Calls::Batch(calls, _) => {
-                let place = place(calls, key).ok()?;
-                Some(&mut calls[place].1)
-            }
+            Calls::Batch(calls, _) => calls.get_mut(&key),
             Calls::None => None,
         }
     }
@@ -310,7 +307,7 @@ impl Answer {
     /// Takes a call that is to be answered, and whether it is of a batch.
     fn take(&mut self, key: CallKey) -> Option<(Messages, bool)> {
         match &mut self.calls {
-            Calls::Batch(calls, _) => Some((calls.remove(place(calls, key).ok()?).1, true)),
+            Calls::Batch(calls, _) => Some((calls.remove(&key)?, true)),
             Calls::One(open, _) if *open == key => {
                 match core::mem::replace(&mut self.calls, Calls::None) {
                     Calls::One(_, messages) => Some((messages, false)),
@@ -362,11 +359,6 @@ impl Answer {
         }
         encoding
     }
-}
-
-/// Where a call stands among those of a batch.
-fn place(calls: &[(CallKey, Messages)], key: CallKey) -> Result<usize, usize> {
-    calls.binary_search_by_key(&key, |(open, _)| *open)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How calls get into their sessions, and how sessions begin and end.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -184,6 +184,8 @@ impl Hub {
             left: Vec::new(),
             last_stream: 0,
             calls: Vec::new(),
+            ids: BTreeSet::new(),
+            questions: Vec::new(),
             last_question: 0,
             idle_since: None,
         };
@@ -353,6 +355,7 @@ impl Hub {
             }
         }
         session.calls.push(key);
+        session.ids.extend(call.request.id().map(|id| (id.clone(), key)));
         call.request.parts.revision = session.client.revision;
         call.request.parts.client = Some(session.client.clone());
         call.request.parts.log_level = session.log_level;

@@ -140,6 +140,7 @@ impl Hub {
         };
         session.last_question = number;
         let question = QuestionKey(number);
+        session.questions.push((question, key));
         let answer = self.deadlines.answer;
         let latest = now + answer.checked_mul(MOST_EXTENSION).unwrap_or(Duration::MAX);
         call.questions.push(Question { key: question, deadline: now + answer, latest });
@@ -265,6 +266,9 @@ impl Hub {
             return;
         };
         session.calls.retain(|open| *open != key);
+        if let Some(id) = call.messages.id() {
+            session.ids.remove(&(id.clone(), key));
+        }
         if let Some(stream) = session.streams.get_mut(&at) {
             stream.calls.retain(|open| *open != key);
             if stream.has_ended() {
@@ -285,8 +289,8 @@ impl Hub {
         let Some((question, key)) = self.find_question(id, question) else {
             return;
         };
+        self.forget_question(key, question);
         if let Some(call) = self.calls.get_mut(&key) {
-            call.questions.retain(|open| open.key != question);
             call.answers.push_back((question, answer.map_err(QuestionFailure::Refused)));
             self.news.insert(News::Call(key));
         }
@@ -306,21 +310,35 @@ impl Hub {
 
     fn find_question(&self, id: SessionId, name: &Id) -> Option<(QuestionKey, SessionCallKey)> {
         let question = QuestionKey(u64::try_from(name.as_integer()?).ok()?);
-        let is_asked = |call: &SessionCall| call.questions.iter().any(|open| open.key == question);
-        let (key, _) = self.calls_of(id).find(|(_, call)| is_asked(call))?;
-        Some((question, key))
+        let questions = &self.sessions.get(&id)?.questions;
+        let at = questions.binary_search_by_key(&question, |(open, _)| *open).ok()?;
+        Some(questions[at])
+    }
+
+    /// Takes a question out of its call and session. Returns where its client is to hear of it.
+    fn forget_question(
+        &mut self,
+        key: SessionCallKey,
+        question: QuestionKey,
+    ) -> Option<(SessionId, u32)> {
+        let call = self.calls.get_mut(&key)?;
+        let at = call.questions.binary_search_by_key(&question, |open| open.key).ok()?;
+        call.questions.remove(at);
+        if let Some(session) = self.sessions.get_mut(&call.session) {
+            let questions = &mut session.questions;
+            if let Ok(at) = questions.binary_search_by_key(&question, |(open, _)| *open) {
+                questions.remove(at);
+            }
+        }
+        Some((call.session, call.stream))
     }
 
     /// The call with that id. One that several calls have stands for none of them.
     fn find_call(&self, id: SessionId, request: &Id) -> Option<SessionCallKey> {
-        let mut named = self.calls_of(id).filter(|(_, call)| call.messages.id() == Some(request));
-        let (key, _) = named.next()?;
-        named.next().is_none().then_some(key)
-    }
-
-    fn calls_of(&self, id: SessionId) -> impl Iterator<Item = (SessionCallKey, &SessionCall)> {
-        let keys = self.sessions.get(&id).into_iter().flat_map(|session| &session.calls);
-        keys.filter_map(|key| Some((*key, self.calls.get(key)?)))
+        let [first, last] = [0, u64::MAX].map(|key| (request.clone(), SessionCallKey(key)));
+        let mut named = self.sessions.get(&id)?.ids.range(first..=last);
+        let (_, key) = named.next()?;
+        named.next().is_none().then_some(*key)
     }
 
     /// The client can answer no more questions.
@@ -329,25 +347,21 @@ impl Hub {
             return;
         };
         session.can_answer = false;
-        for key in session.calls.clone() {
-            while let Some(question) = self.first_question(key) {
-                self.close_question(now, key, question, "there can be no answer any more");
-                if let Some(call) = self.calls.get_mut(&key) {
-                    call.answers.push_back((question, Err(QuestionFailure::Left)));
-                    self.news.insert(News::Call(key));
-                }
+        for (question, key) in session.questions.clone() {
+            self.close_question(now, key, question, "there can be no answer any more");
+            if let Some(call) = self.calls.get_mut(&key) {
+                call.answers.push_back((question, Err(QuestionFailure::Left)));
+                self.news.insert(News::Call(key));
             }
         }
     }
 
     fn close_questions(&mut self, now: Instant, key: SessionCallKey) {
-        while let Some(question) = self.first_question(key) {
-            self.close_question(now, key, question, "the call has ended");
+        while let Some(call) = self.calls.get(&key)
+            && let Some(question) = call.questions.first()
+        {
+            self.close_question(now, key, question.key, "the call has ended");
         }
-    }
-
-    fn first_question(&self, key: SessionCallKey) -> Option<QuestionKey> {
-        self.calls.get(&key)?.questions.first().map(|question| question.key)
     }
 
     fn close_question(
@@ -357,14 +371,9 @@ impl Hub {
         question: QuestionKey,
         reason: &str,
     ) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some((id, at)) = self.forget_question(key, question) else {
             return;
         };
-        let Some(position) = call.questions.iter().position(|open| open.key == question) else {
-            return;
-        };
-        call.questions.remove(position);
-        let (id, at) = (call.session, call.stream);
         let mut message = Vec::new();
         write_cancelled(&mut message, question.0, reason);
         self.push(now, id, at, message);

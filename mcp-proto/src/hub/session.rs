@@ -1,7 +1,7 @@
 //! What a session of the 2025 revisions consists of.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -12,6 +12,7 @@ use super::names::{QuestionKey, ReaderKey, SessionCallKey, StreamKey};
 use super::streams::Stream;
 use super::subscriptions::SubscriptionKey;
 use crate::exchange::Messages;
+use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::revision::Revision;
 use crate::time::Instant;
@@ -39,6 +40,10 @@ pub(super) struct Session {
     pub(super) left: Vec<u32>,
     pub(super) last_stream: u32,
     pub(super) calls: Vec<SessionCallKey>,
+    /// What its client calls those that have an id, which several may share.
+    pub(super) ids: BTreeSet<(Id, SessionCallKey)>,
+    /// What its client has been asked and has not answered, and by which call. Keys ascend.
+    pub(super) questions: Vec<(QuestionKey, SessionCallKey)>,
     pub(super) last_question: u64,
     /// Where it stands in `Hub::idle`, if it does.
     pub(super) idle_since: Option<Instant>,
@@ -58,7 +63,7 @@ pub(super) struct SessionCall {
     pub(super) messages: Messages,
     /// Whether it is to be named when its client has caught up.
     pub(super) waits: bool,
-    /// What its client has been asked and has not answered.
+    /// What its client has been asked and has not answered. Keys ascend.
     pub(super) questions: Vec<Question>,
     pub(super) answers: VecDeque<(QuestionKey, Result<Box<RawValue>, QuestionFailure>)>,
 }

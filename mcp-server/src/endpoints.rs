@@ -193,6 +193,13 @@ impl Endpoints {
                 None => StateKeys::generate().map_err(|error| wrong(Reason::Keys(error)))?,
             };
             let server_name = endpoint.info().name.clone();
+            let is_guarded = endpoint.requires_authorization && !self.by_line;
+            if is_guarded && endpoint.protected_resource.is_none() {
+                tracing::info!(
+                    server = server_name,
+                    "clients are not told where to get tokens; Server::protected_resource tells them"
+                );
+            }
             config.endpoints.push(endpoint);
             mounts.push(Mount {
                 authorize: server.authorize,

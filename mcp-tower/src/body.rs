@@ -51,6 +51,12 @@ impl Body {
         Self { reader: None, bytes: Bytes::new(), framing: Framing::Length(0) }
     }
 
+    /// What is known beforehand.
+    pub(crate) const fn text(text: &'static str) -> Self {
+        let bytes = Bytes::from_static(text.as_bytes());
+        Self { reader: None, framing: Framing::Length(text.len() as u64), bytes }
+    }
+
     /// What is read from `reader`, of which `bytes` are there.
     pub(crate) fn new(reader: Reader, bytes: Bytes, framing: Framing) -> Self {
         let mut body = Self { reader: Some(reader), bytes, framing };

@@ -1,7 +1,7 @@
 //! The head of a response, from bytes to its parts.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use httparse::Status;
 
@@ -59,16 +59,24 @@ impl Incoming {
 
 /// The answer of nobody: the servers have been stopped, or have too much to do.
 pub(crate) fn unavailable() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = said(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the MCP servers have been stopped, or have all the requests that they take at once: try \
+         again later\n",
+    );
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
 /// The answer to a request whose body cannot be read to its end.
 pub(crate) fn bad_request() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    said(StatusCode::BAD_REQUEST, "the body of the request could not be read to its end\n")
+}
+
+fn said(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::text(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 

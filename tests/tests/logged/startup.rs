@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::common::On;
 use crate::common::client::connect;
 use crate::common::log::Log;
-use mcp_smol::{Endpoints, Hosts, Origins, Server};
+use mcp_smol::{Denial, Endpoints, Head, Hosts, Origins, Principal, ProtectedResource, Server};
 
 fn endpoints() -> Endpoints {
     Endpoints::new().mount("/mcp", Server::new("guarded", "1.0.0"))
@@ -57,6 +57,24 @@ fn the_start_says_what_is_served_and_who_is_let_in() {
     On::Smol.serve(endpoints().hosts(Hosts::any()).origins(Origins::any())).stop().unwrap();
     let let_in = line(&log, "let in");
     assert!(let_in.contains("hosts=all origins=all"), "{let_in}");
+}
+
+#[test]
+fn the_start_says_if_nobody_is_told_where_to_get_tokens() {
+    let log = Log::capture();
+    let guarded = || {
+        let nobody = |_: Head| async { Err::<Principal, _>(Denial::missing_token()) };
+        Server::new("guarded", "1.0.0").authorizer(nobody)
+    };
+    let say = |server| {
+        log.clear();
+        On::Smol.serve(Endpoints::new().mount("/mcp", server)).stop().unwrap();
+        log.excerpt().concat().contains("Server::protected_resource tells them")
+    };
+    assert!(say(guarded()));
+    let resource = ProtectedResource::new("https://a.test/mcp", ["https://b.test"]).unwrap();
+    assert!(!say(guarded().protected_resource(resource)));
+    assert!(!say(Server::new("open", "1.0.0")));
 }
 
 #[test]

@@ -7,7 +7,12 @@
 //! the driver replies with all that was asked and drops the handler's future. The client gathers the
 //! answers and sends its request again; the handler runs anew, and what it asks is there at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod asking;
+mod error;
+
+pub(crate) use asking::{Answered, Asking};
+pub use error::AskError;
+
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,10 +20,9 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 
 use mcp_proto::{
-    AskRefused, ClientCapabilities, ClientCapability, CreateMessageRequest, CreateMessageResult,
-    ElicitAction, ElicitRequest, ElicitResult, ElicitSchema, Era, InputRequest,
-    InvalidElicitSchema, ListRootsResult, MissingCapability, NotInRevision, QuestionFailure, Root,
-    RpcError,
+    ClientCapabilities, ClientCapability, CreateMessageRequest, CreateMessageResult, ElicitAction,
+    ElicitRequest, ElicitResult, ElicitSchema, InputRequest, ListRootsResult, MissingCapability,
+    Root,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,163 +31,9 @@ use serde_json::value::RawValue;
 
 use crate::arguments::{self, schema_of};
 use crate::context::Context;
-use crate::request_state::Remembered;
 
 /// Characters of what is wrong with an answer. A parser quotes what it found, however long that is.
 const LONGEST_REASON: usize = 200;
-
-/// What a handler has asked, and what it knows.
-#[derive(Default)]
-pub(crate) struct Asking {
-    /// From earlier rounds, and for later ones.
-    pub(crate) remembered: Remembered,
-    /// Whether the call is of a session, in which questions are asked at once.
-    pub(crate) is_in_session: bool,
-    /// In the order asked. What is no request for input asks whether the client is there.
-    pub(crate) asked: Vec<(String, Option<InputRequest>)>,
-    /// Questions of a session whose answers nobody waits for any more.
-    pub(crate) withdrawn: Vec<String>,
-    /// Why questions of a session have no answer.
-    failed: BTreeMap<String, AskError>,
-    /// Whether the client is to come back for the answer to its call.
-    pub(crate) is_released: bool,
-    pings: u64,
-    /// The keys of questions and of steps that have come up in this round.
-    questions: BTreeSet<String>,
-    steps: BTreeSet<String>,
-    /// What the client has answered in this round, read when the first question is asked: it may be
-    /// much, and most handlers have no question. What nobody asks for is left here.
-    responses: Option<BTreeMap<String, Box<RawValue>>>,
-    /// What the client can do, likewise. Without its extensions, which no question needs.
-    capabilities: Option<ClientCapabilities>,
-}
-
-impl Asking {
-    /// Finds the answer to a question, or asks it.
-    fn ask(
-        &mut self,
-        key: &str,
-        request: Result<Option<InputRequest>, AskError>,
-        context: &Context,
-    ) -> Result<Option<Box<RawValue>>, AskError> {
-        take(&mut self.questions, key)?;
-        if self.is_in_session {
-            let request = request?;
-            if let Some(request) = &request {
-                context.client_capabilities().check(request)?;
-            }
-            self.asked.push((key.to_owned(), request));
-            return Ok(None);
-        }
-        if context.revision().era() == Era::Legacy {
-            return Err(AskError::NobodyToAsk);
-        }
-        if let Some(answer) = self.remembered.answers.get(key) {
-            return Ok(Some(answer.clone()));
-        }
-        let responses = match &mut self.responses {
-            Some(responses) => responses,
-            unread => unread.insert(read_responses(key, context)?),
-        };
-        if let Some((key, answer)) = responses.remove_entry(key) {
-            self.remembered.answers.insert(key, answer.clone());
-            return Ok(Some(answer));
-        }
-        // It has no pings.
-        let request = request?.ok_or(AskError::NobodyToAsk)?;
-        let capabilities = self.capabilities.get_or_insert_with(|| {
-            let mut capabilities = context.client_capabilities();
-            capabilities.extensions = BTreeMap::new();
-            capabilities
-        });
-        capabilities.check(&request)?;
-        self.asked.push((key.to_owned(), Some(request)));
-        Ok(None)
-    }
-
-    /// The answer to a question that was asked in a session, if it is there.
-    fn take_answer(&mut self, key: &str) -> Option<Result<Box<RawValue>, AskError>> {
-        match self.failed.remove(key) {
-            Some(error) => Some(Err(error)),
-            None => self.remembered.answers.remove(key).map(Ok),
-        }
-    }
-
-    /// Takes back a question of a session.
-    fn withdraw(&mut self, key: String) {
-        let asked = self.asked.len();
-        self.asked.retain(|(other, _)| *other != key);
-        if self.asked.len() == asked {
-            self.withdrawn.push(key);
-        }
-    }
-
-    /// Takes in answers of the client.
-    pub(crate) fn answer(&mut self, answers: Vec<(String, Answered)>) {
-        for (key, answer) in answers {
-            match answer {
-                Answered::With(answer) => drop(self.remembered.answers.insert(key, answer)),
-                Answered::Refused(error) => {
-                    drop(self.failed.insert(key.clone(), AskError::Refused { key, error }));
-                }
-                Answered::TimedOut => {
-                    drop(self.failed.insert(key.clone(), AskError::TimedOut { key }));
-                }
-                Answered::Left => drop(self.failed.insert(key.clone(), AskError::Left { key })),
-                Answered::Not(error) => drop(self.failed.insert(key, error)),
-            }
-        }
-    }
-
-    /// Finds the outcome of a step, if it has been done.
-    fn begin_step(&mut self, key: &str) -> Result<Option<Box<RawValue>>, AskError> {
-        take(&mut self.steps, key)?;
-        Ok(self.remembered.done.get(key).cloned())
-    }
-}
-
-/// What has become of a question.
-pub(crate) enum Answered {
-    With(Box<RawValue>),
-    Refused(RpcError),
-    TimedOut,
-    Left,
-    /// It was not asked.
-    Not(AskError),
-}
-
-impl From<Result<Box<RawValue>, QuestionFailure>> for Answered {
-    fn from(answer: Result<Box<RawValue>, QuestionFailure>) -> Self {
-        match answer {
-            Ok(answer) => Self::With(answer),
-            Err(QuestionFailure::Refused(error)) => Self::Refused(error),
-            Err(QuestionFailure::TimedOut) => Self::TimedOut,
-            Err(QuestionFailure::Left) => Self::Left,
-        }
-    }
-}
-
-/// Reads all answers, to find that to the question `key`.
-fn read_responses(
-    key: &str,
-    context: &Context,
-) -> Result<BTreeMap<String, Box<RawValue>>, AskError> {
-    let responses = context.request().input_responses().unwrap_or("{}");
-    serde_json::from_str(responses).map_err(|error| AskError::Answer {
-        key: key.to_owned(),
-        reason: format!("`inputResponses`: {error}"),
-    })
-}
-
-/// One answer for two questions would be that to the first: a handler that asks until it likes the
-/// answer would never come to an end, and one that does a step for each of many would do the first.
-fn take(keys: &mut BTreeSet<String>, key: &str) -> Result<(), AskError> {
-    if keys.insert(key.to_owned()) {
-        Ok(())
-    } else {
-        Err(AskError::KeyTaken { key: key.to_owned() })
-    }
-}
 
 /// # Questions to the client
 ///
@@ -543,132 +393,4 @@ fn elicited<T>(
         ElicitAction::Decline => Elicited::Declined,
         ElicitAction::Cancel => Elicited::Cancelled,
     })
-}
-
-/// Why a question has no answer.
-///
-/// A handler that returns it, as it is or in a [`BoxError`](crate::BoxError), fails its call with
-/// the error that the protocol has for that. Within other errors it is only text.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum AskError {
-    /// The client has not declared that it can be asked this.
-    Missing(MissingCapability),
-    /// There is no way to ask: the 2025 revisions need a session for that, and a response that can be
-    /// an event stream.
-    NobodyToAsk,
-    /// The revision of the client does not know such a question.
-    NotInRevision(NotInRevision),
-    /// The client has answered with an error. Only in the 2025 revisions.
-    Refused {
-        /// The key of the question.
-        key: String,
-        /// What the client says.
-        error: RpcError,
-    },
-    /// The client has not answered in time ([`HubDeadlines`](crate::HubDeadlines)). Only in the 2025
-    /// revisions.
-    TimedOut {
-        /// The key of the question.
-        key: String,
-    },
-    /// The client has closed its end without an answer. Only in the 2025 revisions, and where
-    /// messages go line by line.
-    Left {
-        /// The key of the question.
-        key: String,
-    },
-    /// The type of a form has fields that forms cannot have.
-    Form(InvalidElicitSchema),
-    /// The client has answered with something else.
-    Answer {
-        /// The key of the question.
-        key: String,
-        /// What is wrong with the answer.
-        reason: String,
-    },
-    /// Another question or step of the call has this key.
-    KeyTaken {
-        /// The key.
-        key: String,
-    },
-    /// The call has ended meanwhile: it was answered, or its client left, or it has to wait for
-    /// answers, with which it will begin anew. The handler's future is gone by then; this is for what
-    /// it has started on other threads.
-    Ended,
-    /// The outcome of a step that is done once cannot be kept.
-    Step {
-        /// The key of the step.
-        key: String,
-        /// Why it cannot. May quote the outcome, so the client is not told.
-        reason: String,
-    },
-}
-
-impl fmt::Display for AskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing(missing) => missing.fmt(f),
-            Self::NobodyToAsk => f.write_str(
-                "the client cannot be asked: its revision needs a session and an event stream for \
-                 that; 2026-07-28 needs neither",
-            ),
-            Self::NotInRevision(error) => error.fmt(f),
-            Self::Refused { key, error } => {
-                write!(f, "the client has answered {key:?} with an error: {error}")
-            }
-            Self::TimedOut { key } => write!(f, "the client has not answered {key:?} in time"),
-            Self::Left { key } => write!(f, "the client has left without an answer to {key:?}"),
-            Self::Form(error) => error.fmt(f),
-            Self::Answer { key, reason } => {
-                write!(f, "the answer to {key:?} is not what was asked for: {reason}")
-            }
-            Self::KeyTaken { key } => write!(
-                f,
-                "the key {key:?} is used twice in one call: give each question and each step a key \
-                 of its own"
-            ),
-            Self::Ended => f.write_str("the call has ended, and nobody waits for an answer"),
-            Self::Step { key, reason } => {
-                write!(f, "the outcome of {key:?} cannot be kept as JSON: {reason}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AskError {}
-
-impl From<MissingCapability> for AskError {
-    fn from(missing: MissingCapability) -> Self {
-        Self::Missing(missing)
-    }
-}
-
-impl From<AskRefused> for AskError {
-    fn from(refused: AskRefused) -> Self {
-        match refused {
-            AskRefused::Unreachable => Self::NobodyToAsk,
-            AskRefused::NotInRevision(error) => Self::NotInRevision(error),
-        }
-    }
-}
-
-impl From<AskError> for RpcError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::Missing(missing) => missing.into(),
-            AskError::Answer { .. } => Self::invalid_params(format!("invalid params: {error}")),
-            AskError::Step { key, .. } => Self::internal(format!(
-                "internal error: the outcome of {key:?} cannot be kept as JSON"
-            )),
-            AskError::NobodyToAsk
-            | AskError::NotInRevision(_)
-            | AskError::Refused { .. }
-            | AskError::TimedOut { .. }
-            | AskError::Left { .. }
-            | AskError::Form(_)
-            | AskError::KeyTaken { .. }
-            | AskError::Ended => Self::internal(format!("internal error: {error}")),
-        }
-    }
 }

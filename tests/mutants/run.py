@@ -189,7 +189,10 @@ def mutants():
 def copy():
     """Brings the copy up to date, and leaves alone what is, so that it is not built again."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
-    for file in filter(None, tracked.stdout.split("\0")):
+    files = list(filter(None, tracked.stdout.split("\0")))
+    for gone in {path for path in COPY.rglob("*") if path.is_file()} - {COPY / file for file in files}:
+        gone.unlink()
+    for file in files:
         source, target = ROOT / file, COPY / file
         if not target.exists() or source.read_bytes() != target.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -214,8 +214,9 @@ fn half_of_a_connection() {
         let target = Target::start(on);
         for (path, is_answered) in [("/mcp", false), ("/half", true)] {
             for wire in WIRES {
-                // Where the FIN is to end it, nothing else can.
-                let milliseconds = if is_answered { 50 } else { 60_000 };
+                // The FIN is to come first where it ends the response. A call of 2025 goes on behind
+                // it, and is waited for.
+                let milliseconds = if is_answered { 50 } else { 1_000 };
                 let wait = ToolCall::new(wire, "wait", json!({"milliseconds": milliseconds}));
                 let wait = ToolCall { path, ..wait };
                 let mut stream = connect(target.address());

@@ -3,13 +3,12 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-
-use crate::json::{MOST_LEVELS, Malformed, Scanner};
 
 /// A method that an extension adds to a server, on 2026-07-28.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +64,11 @@ impl ExtensionResult {
         members: &impl Serialize,
     ) -> Result<Self, InvalidExtensionResult> {
         let members = to_raw_value(members).map_err(|_| InvalidExtensionResult)?;
-        let mut scanner = Scanner::new(members.get(), MOST_LEVELS);
-        let scanned = scanner.object(|scanner, key| match key {
-            b"resultType" | b"_meta" => Err(Malformed::Syntax),
-            _ => scanner.value().map(drop),
-        });
-        scanned.map_err(|_| InvalidExtensionResult)?;
+        let found: BTreeMap<String, &RawValue> =
+            serde_json::from_str(members.get()).map_err(|_| InvalidExtensionResult)?;
+        if found.contains_key("resultType") || found.contains_key("_meta") {
+            return Err(InvalidExtensionResult);
+        }
         Ok(Self { result_type: result_type.into(), members })
     }
 
@@ -115,6 +113,8 @@ mod tests {
         assert_eq!(members(json!({})), ok(""));
         assert_eq!(members(json!({"a": {"resultType": 1}})), ok(r#""a":{"resultType":1}"#));
         assert_eq!(members(json!({"a": {}})), ok(r#""a":{}"#));
+        let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+        assert!(members(json!({"a": deep})).is_ok(), "limits are for what peers send");
         for value in [json!([]), json!("{"), json!({"resultType": null}), json!({"_meta": {}})] {
             let error = members(value).unwrap_err();
             assert!(error.to_string().contains("a JSON object without `resultType`"), "{error}");

@@ -301,10 +301,11 @@ impl Hub {
         let Some((question, key)) = self.find_question(id, token) else {
             return;
         };
-        let questions = self.calls.get_mut(&key).map(|call| &mut call.questions);
-        let mut questions = questions.into_iter().flatten();
-        if let Some(question) = questions.find(|open| open.key == question) {
-            question.deadline = (now + self.deadlines.answer).min(question.latest);
+        let call = self.calls.get_mut(&key);
+        let open =
+            call.and_then(|call| call.questions.iter_mut().find(|open| open.key == question));
+        if let Some(open) = open {
+            open.deadline = (now + self.deadlines.answer).min(open.latest);
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Asking {
     failed: BTreeMap<String, AskError>,
     /// Whether the client is to come back for the answer to its call.
     pub(crate) is_released: bool,
-    pub(super) pings: u64,
+    pings: u64,
     /// The keys of questions and of steps that have come up in this round.
     questions: BTreeSet<String>,
     steps: BTreeSet<String>,
@@ -76,6 +76,12 @@ impl Asking {
         capabilities.check(&request)?;
         self.asked.push((key.to_owned(), Some(request)));
         Ok(None)
+    }
+
+    /// The key of another ping, which its handler need not name.
+    pub(super) fn next_ping(&mut self) -> String {
+        self.pings += 1;
+        format!("ping {}", self.pings)
     }
 
     /// The answer to a question that was asked in a session, if it is there.

@@ -173,11 +173,8 @@ impl Context {
     /// As for [`elicit`](Self::elicit). [`AskError::NobodyToAsk`] on 2026-07-28, which has no such
     /// question: there, a client that is gone has cancelled its call.
     pub fn ping(&self) -> Ask<'_, ()> {
-        let number = self.asking(|asking| {
-            asking.pings += 1;
-            asking.pings
-        });
-        self.ask(format!("ping {number}"), Ok(None), |_| Ok(()))
+        let key = self.asking(Asking::next_ping);
+        self.ask(key, Ok(None), |_| Ok(()))
     }
 
     /// Lets go of the connection by which the client waits for the answer to its call, but not of

@@ -1,7 +1,7 @@
 //! Limits that nobody can set: caps on those that can, and what is quoted of others.
 //!
 //! How many values a completion has, and how much longer a question may take with progress, is
-//! tested where it is settled: `completion.rs` and `hub/tests/sessions.rs` in `mcp-proto`.
+//! tested where it is settled: `completion.rs` and `hub/tests/questions.rs` in `mcp-proto`.
 
 use mcp_proto::{Catalog, ElicitSchema, Limits, Offer, Refusal, Tool};
 use mcp_tests::peer::{PING, begin_chunks, post};

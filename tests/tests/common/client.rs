@@ -210,16 +210,16 @@ impl Response {
         response
     }
 
-    /// The messages in the body: one, or one for each event, or none if it is empty.
+    /// The messages in the body: one, or one for each event, or none in a body of another type.
     pub fn messages(&self) -> Vec<Value> {
         self.texts().into_iter().map(|json| serde_json::from_str(json).unwrap()).collect()
     }
 
     fn texts(&self) -> Vec<&str> {
-        if field(&self.head, "content-type") == Some("text/event-stream") {
-            data_of(&self.body).collect()
-        } else {
-            Some(&*self.body).filter(|body| !body.is_empty()).into_iter().collect()
+        match field(&self.head, "content-type") {
+            Some("text/event-stream") => data_of(&self.body).collect(),
+            Some("application/json") => vec![&self.body],
+            _ => Vec::new(),
         }
     }
 

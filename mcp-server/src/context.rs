@@ -1,5 +1,6 @@
 //! What a handler can know of its call, and tell its client before it is done.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -11,6 +12,7 @@ use mcp_proto::{Call, LogLevel, LogMessage, Notification, Principal, Progress, R
 use serde::Serialize;
 
 use crate::ask::{Answered, Asking};
+use crate::handler::Begin;
 
 /// The call that a handler serves. Cheap to clone, and may be sent to other threads.
 #[derive(Clone)]
@@ -18,8 +20,12 @@ pub struct Context {
     inner: Arc<Inner>,
 }
 
+/// What an application knows of a connection.
+pub(crate) type Attachment = Arc<dyn Any + Send + Sync>;
+
 struct Inner {
     call: Call,
+    attachment: Option<Attachment>,
     outbox: Mutex<Outbox>,
     asking: Mutex<Asking>,
 }
@@ -53,9 +59,11 @@ impl Outbox {
 }
 
 impl Context {
-    pub(crate) fn new(call: Call, asking: Asking) -> Self {
-        let (outbox, asking) = (Mutex::default(), Mutex::new(asking));
-        Self { inner: Arc::new(Inner { call, outbox, asking }) }
+    pub(crate) fn new(begin: Begin) -> Self {
+        let Begin { call, is_in_session, remembered, attachment } = begin;
+        let asking = Mutex::new(Asking::new(remembered, is_in_session));
+        let outbox = Mutex::default();
+        Self { inner: Arc::new(Inner { call, attachment, outbox, asking }) }
     }
 
     /// Reports how much is done. Add what more there is to tell, and await it:
@@ -152,6 +160,14 @@ impl Context {
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.request().session_id()
+    }
+
+    /// What the application [has attached](crate::Connection::attach) to the connection that the call
+    /// came by, if it is of this type. Inside an axum or tower application, the extensions of the HTTP
+    /// request, an `http::Extensions`.
+    #[must_use]
+    pub fn attachment<T: Any>(&self) -> Option<&T> {
+        self.inner.attachment.as_ref()?.downcast_ref()
     }
 
     /// Nobody has to be woken up to [`register`](Self::register): the driver looks after that.

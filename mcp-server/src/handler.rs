@@ -8,8 +8,8 @@ use std::future::{Future, ready};
 
 use mcp_proto::{Call, Reply};
 
-use crate::ask::Asking;
-use crate::context::{ClosesUnlessBegun, Context};
+use crate::context::{Attachment, ClosesUnlessBegun, Context};
+use crate::request_state::Remembered;
 use crate::runtime::BoxFuture;
 
 /// A function that can serve as a tool, prompt, resource, completion or method of an extension: a
@@ -78,7 +78,11 @@ pub trait IntoReply<K: Kind> {
 #[expect(missing_debug_implementations, reason = "what is remembered is secret")]
 pub struct Begin {
     pub(crate) call: Call,
-    pub(crate) asking: Asking,
+    /// Whether it is of a session.
+    pub(crate) is_in_session: bool,
+    pub(crate) remembered: Remembered,
+    /// What the application knows of the connection that it came by.
+    pub(crate) attachment: Option<Attachment>,
 }
 
 /// A call that has begun.
@@ -130,7 +134,7 @@ impl Started {
     where
         Fut: Future<Output = Reply> + Send + 'static,
     {
-        let context = Context::new(begin.call, begin.asking);
+        let context = Context::new(begin);
         let guard = ClosesUnlessBegun::new(context.clone());
         let future = Box::pin(run(context));
         Self { future, context: guard.begun() }

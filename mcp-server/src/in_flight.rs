@@ -81,7 +81,7 @@ impl InFlight {
     /// Begins a call.
     pub(crate) fn start(
         handler: &(dyn Fn(Begin) -> Started + Send + Sync),
-        mut begin: Begin,
+        begin: Begin,
         session: Option<SessionCall>,
         sight: Sight,
         counted: Counted,
@@ -89,7 +89,6 @@ impl InFlight {
         let key = begin.call.key();
         let endpoint = begin.call.endpoint();
         let name = begin.call.request().name().to_owned();
-        begin.asking.is_in_session = session.is_some();
         let started =
             sight.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| handler(begin)))).ok();
         let (future, context) = match started {

@@ -187,14 +187,12 @@ pub(crate) struct Rounds {
 pub(crate) type PrincipalFn = Box<dyn Fn(&Head) -> Option<String> + Send + Sync>;
 
 impl Rounds {
-    /// What the handler of a request will know.
-    pub(crate) fn open(&self, now: Now, request: &Request) -> Result<Asking, RpcError> {
-        let mut asking = Asking::default();
-        if let Some(state) = request.request_state() {
-            asking.remembered =
-                self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?;
-        }
-        Ok(asking)
+    /// What the handler of a request will know of earlier rounds.
+    pub(crate) fn open(&self, now: Now, request: &Request) -> Result<Remembered, RpcError> {
+        let Some(state) = request.request_state() else {
+            return Ok(Remembered::default());
+        };
+        Ok(self.keys.open(unix_seconds(now), &self.purpose(request)?, state)?)
     }
 
     /// Ends a round with what was asked.
@@ -381,8 +379,8 @@ mod tests {
 
     /// Begins the next round, and returns the outcome.
     fn open(rounds: &Rounds, at: u64, sent: Sent<'_>, state: &str) -> Result<String, RpcError> {
-        let asking = rounds.open(now(at), sent.received(Some(state)).request())?;
-        Ok(asking.remembered.done["outcome"].get().to_owned())
+        let remembered = rounds.open(now(at), sent.received(Some(state)).request())?;
+        Ok(remembered.done["outcome"].get().to_owned())
     }
 
     /// Asserts that what was sealed by `from` does not open, and says why.
@@ -410,8 +408,9 @@ mod tests {
     #[test]
     fn a_call_with_nothing_to_remember_has_no_state() {
         let call = PAY.received(None);
-        let mut asking = rounds(keys()).open(now(NOW), call.request()).unwrap();
-        assert!(asking.remembered.is_empty());
+        let remembered = rounds(keys()).open(now(NOW), call.request()).unwrap();
+        assert!(remembered.is_empty());
+        let mut asking = Asking::new(remembered, false);
         asking.asked.push(("roots".into(), Some(InputRequest::ListRoots)));
         match rounds(keys()).close(now(NOW), call.request(), &mut asking) {
             Reply::InputRequired(required) => assert_eq!(required.state(), None),

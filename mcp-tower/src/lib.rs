@@ -60,6 +60,26 @@
 //! waits for its connections waits for these, too. So stop the servers when the application begins
 //! to end, as above, and not after it. From then on requests are answered with 503.
 //!
+//! # Extensions of requests
+//!
+//! What the application has put there, as its middleware does, handlers find by its type:
+//!
+//! ```
+//! use mcp_server::Context;
+//!
+//! #[derive(Clone)]
+//! struct User(String);
+//!
+//! async fn who_am_i(ctx: Context) -> Result<String, &'static str> {
+//!     let extensions = ctx.attachment::<http::Extensions>();
+//!     let user = extensions.and_then(|extensions| extensions.get::<User>());
+//!     user.map(|user| user.0.clone()).ok_or("the application has let nobody in")
+//! }
+//! ```
+//!
+//! They are those of the request that the call came by. Whose sessions and sealed state are, an
+//! [authorizer](mcp_server::Server::authorizer) says, and nothing of these.
+//!
 //! # The log
 //!
 //! It has the address of a client if the application puts one into the extensions of its requests,

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::mem::take;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,19 +66,20 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture {
         let Shared { runtime, acceptor, in_flight } = &*self.shared;
         let Some(permit) = Permit::take(in_flight, self.max_requests) else {
             tracing::debug!(limit = self.max_requests, "refused: too many requests in flight");
             return ResponseFuture { incoming: None, is_broken: Arc::default() };
         };
-        let peer = request.extensions().get::<SocketAddr>().copied();
+        let extensions = take(request.extensions_mut());
+        let peer = extensions.get::<SocketAddr>().copied();
         let is_head = request.method() == Method::HEAD;
         let (writer, reader) = pipe();
         let bytes = RequestBytes::new(request);
         let is_broken = bytes.is_broken();
         let stream = Stream::new(bytes, writer);
-        let connection = acceptor.connection(stream, runtime.timer(), peer);
+        let connection = acceptor.connection(stream, runtime.timer(), peer).attach(extensions);
         // Its own task, as it outlives the response: in the 2025 revisions a call goes on without
         // its client.
         runtime.spawn(Box::pin(async move {

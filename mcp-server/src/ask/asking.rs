@@ -15,7 +15,7 @@ pub(crate) struct Asking {
     /// From earlier rounds, and for later ones.
     pub(crate) remembered: Remembered,
     /// Whether the call is of a session, in which questions are asked at once.
-    pub(crate) is_in_session: bool,
+    pub(super) is_in_session: bool,
     /// In the order asked. What is no request for input asks whether the client is there.
     pub(crate) asked: Vec<(String, Option<InputRequest>)>,
     /// Questions of a session whose answers nobody waits for any more.
@@ -36,6 +36,10 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
+    pub(crate) fn new(remembered: Remembered, is_in_session: bool) -> Self {
+        Self { remembered, is_in_session, ..Self::default() }
+    }
+
     /// Finds the answer to a question, or asks it.
     pub(super) fn ask(
         &mut self,

@@ -8,12 +8,11 @@ use mcp_proto::{
 };
 
 use super::Connection;
-use crate::ask::Asking;
 use crate::handler::Begin;
 use crate::in_flight::{InFlight, InSession};
 use crate::live::Answered;
 use crate::machine::Machine;
-use crate::request_state::random;
+use crate::request_state::{Remembered, random};
 use crate::runtime::Timer;
 use crate::session_call::SessionCall;
 use crate::sight::Sight;
@@ -42,10 +41,11 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         let reply = match mount.live.answer(&call) {
             Answered::Already(reply) => reply,
             Answered::By(handler) => match mount.rounds.open(now, call.request()) {
-                Ok(asking) => {
+                Ok(remembered) => {
                     sight.finds(&call);
                     let counted = mount.counters.count_call();
-                    let begin = Begin { call, asking };
+                    let (is_in_session, attachment) = (session.is_some(), self.attachment.clone());
+                    let begin = Begin { call, is_in_session, remembered, attachment };
                     let call = InFlight::start(&*handler, begin, session, sight, counted);
                     return self.work().calls.push(call);
                 }
@@ -89,7 +89,12 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             Admission::Reply(key, reply) => self.answer_at_once(now, key, reply, sight),
             Admission::Initialize(call) => match &mount.on_initialize {
                 Some(hook) => {
-                    let begin = Begin { call, asking: Asking::default() };
+                    let begin = Begin {
+                        call,
+                        is_in_session: false,
+                        remembered: Remembered::default(),
+                        attachment: self.attachment.clone(),
+                    };
                     let counted = mount.counters.count_call();
                     let call = InFlight::start(&**hook, begin, None, sight, counted);
                     self.work().calls.push(call);

@@ -10,6 +10,7 @@ mod calls;
 mod log;
 mod streams;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::mem::take;
@@ -24,6 +25,7 @@ use mcp_proto::{
 };
 
 use crate::authorizer::Authorizing;
+use crate::context::Attachment;
 use crate::endpoints::Shared;
 use crate::in_flight::{Calls, InFlight};
 use crate::machine::{Machine, Spares};
@@ -55,6 +57,7 @@ pub struct Connection<S, T, M = Session> {
     /// Gone when the connection is closed.
     stream: Option<S>,
     peer: Option<SocketAddr>,
+    attachment: Option<Attachment>,
     session: M,
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
@@ -141,6 +144,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             entry,
             stream: Some(stream),
             peer,
+            attachment: None,
             timer,
             timer_at: None,
             work: None,
@@ -149,6 +153,14 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
             awaited: Awaited::default(),
             shutdown: None,
         }
+    }
+
+    /// Lets handlers know what the application knows of this connection: they find it by its type, with
+    /// [`Context::attachment`](crate::Context::attachment). It takes the place of what was attached
+    /// before.
+    pub fn attach(mut self, attachment: impl Any + Send + Sync) -> Self {
+        self.attachment = Some(Arc::new(attachment));
+        self
     }
 
     fn handle(&mut self, now: Now, input: Input<'_>) {

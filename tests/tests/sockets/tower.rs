@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::Request as HttpRequest;
+use axum::http::Extensions;
+use axum::middleware::map_request;
+use axum::{Extension, Router};
 use mcp_smol::{BoxError, Context, Counters, Endpoints, HubDeadlines, Limits, Server};
 use mcp_tower::Mcp;
 use schemars::JsonSchema;
@@ -250,6 +253,44 @@ fn clients_that_leave_harm_nobody() {
     }
     watched.check(&running);
     assert_eq!(watched.counters.requests_lost(), lost);
+    running.stop().unwrap();
+}
+
+#[derive(Clone)]
+struct Tenant(&'static str);
+
+#[derive(Clone)]
+struct UserAgent(String);
+
+#[test]
+fn handlers_see_what_middleware_has_put_into_the_extensions() {
+    let server = Server::new("tower", "1.0.0").tool("whose", "Says for whom", |ctx: Context| {
+        let extensions = ctx.attachment::<Extensions>().ok_or("no extensions")?;
+        let tenant = extensions.get::<Tenant>().ok_or("no tenant")?;
+        let agent = extensions.get::<UserAgent>().ok_or("no agent")?;
+        Ok::<_, &str>(format!("{}, {}", tenant.0, agent.0))
+    });
+    let endpoints = Endpoints::new().mount("/mcp", server);
+    let running = serve(endpoints, |mcp| {
+        let note_agent = async |mut request: HttpRequest| {
+            let agent = request.headers().get("user-agent").unwrap().to_str().unwrap().to_owned();
+            request.extensions_mut().insert(UserAgent(agent));
+            request
+        };
+        let app = Router::new().fallback_service(mcp.service());
+        app.layer(map_request(note_agent)).layer(Extension(Tenant("acme")))
+    });
+    let mut stream = BufReader::new(connect(running.address));
+    for wire in [Wire::Modern, Wire::Legacy] {
+        let call = tool(wire, "whose");
+        for agent in ["curl", "fetch"] {
+            let request = String::from_utf8(call.sized()).unwrap();
+            let request = request.replacen("\r\n", &format!("\r\nUser-Agent: {agent}\r\n"), 1);
+            stream.get_mut().write_all(request.as_bytes()).unwrap();
+            let response = Response::read(&mut stream, &call.request());
+            assert_eq!(response.text(), format!("acme, {agent}"), "{wire:?}");
+        }
+    }
     running.stop().unwrap();
 }
 

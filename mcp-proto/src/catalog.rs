@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::LazyCell;
 use core::fmt;
 use core::num::NonZeroUsize;
 
@@ -25,7 +26,7 @@ use crate::request::Request;
 use crate::resource::{Resource, ResourceTemplate};
 use crate::revision::{Era, Revision};
 use crate::tool::{Tool, describes_object};
-use crate::uri_template::Captures;
+use crate::uri_template::{Captures, percent_decode};
 
 /// What a server offers, each kind in the order in which it is listed.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +91,8 @@ struct Inner {
     resources: List,
     resource_templates: List,
     templates: Vec<ResourceTemplate>,
+    /// The URIs of restricted resources, decoded and sorted.
+    restricted: Vec<String>,
     /// Those of each tool.
     param_headers: Vec<ParamHeaders>,
 }
@@ -195,10 +198,14 @@ impl Catalog {
                 Err(reason) => return Err(CatalogError::InvalidParamHeader { name, reason }),
             }
         }
+        let resources = List::new(offer, &offer.resources)?;
+        let mut restricted: Vec<_> = resources.restricted().collect();
+        restricted.sort_unstable();
         let inner = Inner {
             tools: List::new(offer, &offer.tools)?,
             prompts: List::new(offer, &offer.prompts)?,
-            resources: List::new(offer, &offer.resources)?,
+            resources,
+            restricted,
             resource_templates: List::new(offer, &offer.resource_templates)?,
             templates: offer.resource_templates.clone(),
             param_headers,
@@ -279,11 +286,27 @@ impl Inner {
         if let Some(position) = self.resources.position(uri) {
             return Some((&self.resources.items[position], ResourceMatch::Listed));
         }
-        let mut templates = self.templates.iter().zip(&self.resource_templates.items).enumerate();
-        templates.find_map(|(position, (template, item))| {
-            let captures = template.uri_template.match_uri(uri)?;
-            Some((item, ResourceMatch::Template { position, captures }))
-        })
+        // The handler of a template sees its values decoded, and so would take another spelling of a URI
+        // for that one (RFC 3986 section 6.2.2.2). Nothing is found by such one of what is restricted.
+        let decoded = LazyCell::new(|| percent_decode(uri));
+        if !self.restricted.is_empty()
+            && let Some(decoded) = &*decoded
+            && self.restricted.binary_search(decoded).is_ok()
+        {
+            return None;
+        }
+        // What cannot be decoded has no values.
+        let plain = LazyCell::new(|| Some(decoded.as_deref()?.replace('%', "%25")));
+        for (position, ResourceTemplate { uri_template, .. }) in self.templates.iter().enumerate() {
+            let item = &self.resource_templates.items[position];
+            if let Some(captures) = uri_template.match_uri(uri) {
+                return Some((item, ResourceMatch::Template { position, captures }));
+            }
+            if item.is_restricted && uri_template.match_uri(plain.as_deref()?).is_some() {
+                return None;
+            }
+        }
+        None
     }
 }
 
@@ -396,6 +419,13 @@ impl List {
         let found =
             self.by_name.binary_search_by_key(&name, |position| self.items[*position].key.name());
         found.ok().map(|at| self.by_name[at])
+    }
+
+    /// The names of those that are restricted, decoded. One that is not UTF-8 then is like no value of a
+    /// template.
+    fn restricted(&self) -> impl Iterator<Item = String> {
+        let items = self.items.iter().filter(|item| item.is_restricted);
+        items.filter_map(|item| percent_decode(item.key.name()))
     }
 
     fn find(&self, name: &str, is_visible: &impl Fn(&Item) -> bool) -> Option<usize> {

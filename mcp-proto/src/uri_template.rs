@@ -312,7 +312,7 @@ const fn is_name_char(c: char) -> bool {
 }
 
 /// `None` for a broken escape, or one that is not UTF-8.
-fn percent_decode(value: &str) -> Option<String> {
+pub(crate) fn percent_decode(value: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(value.len());
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {

@@ -24,7 +24,9 @@ use crate::authorizer::Authorizer;
 ///   that need a shared secret, and none at all, never do;
 /// - it is from that issuer (`iss`) and for this audience (`aud`);
 /// - it has a subject (`sub`), which becomes that of the [`Principal`];
-/// - it has not expired (`exp`) and may be used already (`nbf`).
+/// - it has not expired (`exp`) and may be used already (`nbf`);
+/// - its type (`typ`) is `at+jwt`, or it says no more than that it is a JWT, as those of many issuers do.
+///   That could be an ID token: do not take the id of a client for the audience.
 ///
 /// Its scopes come from `scope`, a string, or `scp`, a string or an array. All claims are in
 /// [`Principal::claims`].
@@ -206,6 +208,10 @@ impl JwtKeys {
         let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
         let signature = decoded(signature).ok_or_else(malformed)?;
         // RFC 7515 section 4.1.11: what has to be understood, and is not.
+        // RFC 9068 section 4, RFC 8725 section 3.11: it may be meant for something else.
+        if !header.typ.as_deref().is_none_or(is_access_token) {
+            return Err(Denial::invalid_token("the token is no access token"));
+        }
         if header.crit.is_some() {
             return Err(Denial::invalid_token("the token needs an extension that is not known"));
         }
@@ -224,6 +230,14 @@ impl JwtKeys {
     }
 }
 
+/// Whether a token of that type may be an access token. It is a media type (RFC 7515 section 4.1.9).
+fn is_access_token(typ: &str) -> bool {
+    let name = typ.rsplit_once('/').map_or(typ, |(kind, name)| {
+        if kind.eq_ignore_ascii_case("application") { name } else { "" }
+    });
+    ["at+jwt", "JWT"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 impl Key {
     /// The key in a JWK, if it is one that verifies signatures.
     fn new(jwk: Value) -> Option<Self> {
@@ -237,7 +251,11 @@ impl Key {
             return None;
         }
         let mut algorithms = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => AlgorithmFamily::Rsa.algorithms().to_vec(),
+            // RFC 7518 section 3.3: of 2048 bits or more. More than 4096 are not verified here.
+            AlgorithmParameters::RSA(key) => match decoded(&key.n)?.len() {
+                256..=512 => AlgorithmFamily::Rsa.algorithms().to_vec(),
+                _ => return None,
+            },
             AlgorithmParameters::EllipticCurve(key) => match key.curve {
                 EllipticCurve::P256 => vec![Algorithm::ES256],
                 EllipticCurve::P384 => vec![Algorithm::ES384],

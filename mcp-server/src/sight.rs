@@ -40,8 +40,9 @@ impl Sight {
             return Self::nothing();
         }
         let tool = matches!(request.method(), McpMethod::CallTool);
-        let name =
-            |wanted: &[McpMethod]| wanted.contains(&request.method()).then(|| request.name());
+        let name = |wanted: &[McpMethod]| {
+            wanted.contains(&request.method()).then(|| shortened(request.name()))
+        };
         let trace = LazyCell::new(|| TraceContext::of(request));
         let span = info_span!(
             "mcp",
@@ -57,7 +58,7 @@ impl Sight {
             gen_ai.operation.name = tool.then_some("execute_tool"),
             gen_ai.tool.name = name(&[McpMethod::CallTool]),
             gen_ai.prompt.name = name(&[McpMethod::GetPrompt]),
-            jsonrpc.request.id = request.id().map(ToString::to_string),
+            jsonrpc.request.id = request.id().map(|id| shortened(&id.to_string()).to_owned()),
             rpc.response.status_code = Empty,
             error.r#type = Empty,
             network.transport = shared.transport,
@@ -102,7 +103,7 @@ impl Sight {
             return;
         }
         if !self.span.is_disabled() {
-            let name = format!("{} {}", request.method().as_str(), request.name());
+            let name = format!("{} {}", request.method().as_str(), shortened(request.name()));
             self.span.record("otel.name", &*name);
         }
         #[cfg(feature = "metrics")]
@@ -150,6 +151,14 @@ impl Drop for Sight {
     fn drop(&mut self) {
         self.end_with(Some("cancelled".into()));
     }
+}
+
+/// No more than this of what a client may have made up: it is told with every line of the log.
+const LONGEST: usize = 256;
+
+fn shortened(text: &str) -> &str {
+    let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= LONGEST);
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// Tells sessions apart, and lets nobody who reads the log into one: whoever knows the id of a

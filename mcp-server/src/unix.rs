@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Device and inode: another process may have put its own there meanwhile.
-    identity: Option<(u64, u64)>,
+    /// Another process may have put its own there meanwhile.
+    identity: Option<Identity>,
 }
 
 impl SocketFile {
@@ -22,8 +22,15 @@ impl SocketFile {
     pub fn bind(path: impl AsRef<Path>) -> io::Result<(UnixListener, Self)> {
         let path = path.as_ref();
         let listener = match UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path) => {
-                std::fs::remove_file(path)?;
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let found = identity(path);
+                if !is_left_over(path) {
+                    return Err(error);
+                }
+                // Another process may have come before us, and listens there by now.
+                if identity(path) == found {
+                    std::fs::remove_file(path)?;
+                }
                 UnixListener::bind(path)?
             }
             listener => listener?,
@@ -45,9 +52,12 @@ fn is_left_over(path: &Path) -> bool {
     is_socket && UnixStream::connect(path).is_err_and(refused)
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// Device, inode and change: the number of an inode that is gone is given to the next.
+type Identity = (u64, u64, (i64, i64));
+
+fn identity(path: &Path) -> Option<Identity> {
     let file = path.symlink_metadata().ok()?;
-    Some((file.dev(), file.ino()))
+    Some((file.dev(), file.ino(), (file.ctime(), file.ctime_nsec())))
 }
 
 impl Drop for SocketFile {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use super::Denial;
+use super::{Denial, Excerpt};
 
 /// Why an HTTP request was refused. The peer's doing, unless nobody could tell who it is.
 ///
@@ -236,12 +236,13 @@ impl fmt::Display for Refusal {
             Self::NoEndpoint => f.write_str("there is no MCP endpoint at this path"),
             Self::ForeignHost { host } => write!(
                 f,
-                "host {host:?} is not served here: the server must be configured to allow it"
+                "host {} is not served here: the server must be configured to allow it",
+                Excerpt(host)
             ),
             Self::ForeignOrigin { origin } => write!(
                 f,
-                "origin {origin:?} may not use this server: the server must be configured to \
-                 allow it"
+                "origin {} may not use this server: the server must be configured to allow it",
+                Excerpt(origin)
             ),
             Self::MethodNotAllowed { allow } => {
                 write!(f, "method not allowed: what is served here takes {allow}")

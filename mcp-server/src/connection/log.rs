@@ -7,6 +7,9 @@ use crate::in_flight::InFlight;
 use crate::machine::Machine;
 use crate::runtime::Timer;
 
+/// No host has a longer name (RFC 1035 section 2.3.4), and no origin is much longer.
+const LONGEST_NAME: usize = 300;
+
 impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     #[cfg(feature = "metrics")]
     fn server_name(&self, endpoint: Option<usize>) -> Option<&str> {
@@ -42,10 +45,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 #[cfg(feature = "metrics")]
                 crate::meters::refused(refusal, self.server_name(*endpoint));
                 let hint = match refusal {
-                    Refusal::ForeignHost { host } => {
+                    Refusal::ForeignHost { host } if host.len() <= LONGEST_NAME => {
                         format!("to allow it: Endpoints::hosts(Hosts::loopback().allow({host:?}))")
                     }
-                    Refusal::ForeignOrigin { origin } => format!(
+                    Refusal::ForeignOrigin { origin } if origin.len() <= LONGEST_NAME => format!(
                         "to allow it: Endpoints::origins(Origins::same().allow({origin:?}))"
                     ),
                     _ => {

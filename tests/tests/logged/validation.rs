@@ -271,10 +271,48 @@ fn mistakes_without_number_take_no_memory_without_bound() {
 
     // Where it takes no more than 4 MiB it is told, with 512 bytes for each value and its place.
     let all_wrong = || echo(json!({"type": "object", "additionalProperties": {"items": false}}));
-    let most = (4 * 1024 * 1024 - 512 - (512 + 2)) / (512 + 2 + 8);
+    let most = (4 * 1024 * 1024 - 512 - (1 + 512 + 2)) / (1 + 512 + 2 + 8);
     for (count, is_told) in [(most, true), (most + 1, false)] {
         let (answer, _) = metered(all_wrong(), numbers("a", count));
         let text = answer.pointer("/result/content/0/text").unwrap().as_str().unwrap();
         assert_eq!(text.contains("`a.0`: nothing is allowed here"), is_told, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_do_not_multiply_where_a_schema_refers_to_itself() {
+    let list = |op| {
+        let of = json!({"type": "array", "items": {"$ref": "#/$defs/filter"}});
+        json!({"required": ["op", "of"], "properties": {"op": {"const": op}, "of": of}})
+    };
+    let filter = |of: &str| {
+        let schema = json!({
+            "type": "object",
+            "properties": {"filter": {"$ref": "#/$defs/filter"}},
+            "$defs": {"filter": {"oneOf": [list("and"), list("or"), {
+                "required": ["op", "field"], "properties": {"op": {"const": "has"}}
+            }]}},
+        });
+        metered(echo(schema), format!("{{\"filter\":{of}}}"))
+    };
+    let nested = |levels: usize, innermost: &str| {
+        let (open, close) = (r#"{"op":"and","of":["#.repeat(levels), "]}".repeat(levels));
+        format!("{open}{innermost}{close}")
+    };
+    let text = |answer: &Value| answer["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+    assert_eq!(text(&filter(&nested(29, "")).0).matches("and").count(), 29);
+    for (of, is_told) in [
+        (nested(1, "1"), true),
+        (nested(5, "1"), true),
+        (nested(29, "1"), false),
+        // Whatever is wrong in a branch is told with a copy of the value.
+        (format!(r#"{{"op":"?","note":"{}"}}"#, "x".repeat(100_000)), true),
+        (format!(r#"{{"op":"?","note":"{}"}}"#, "x".repeat(1 << 20)), false),
+    ] {
+        let (answer, peak) = filter(&of);
+        let text = text(&answer);
+        let expected = if is_told { "`filter`: " } else { "they do not fit" };
+        assert!(text.starts_with(&format!("invalid arguments: {expected}")), "{text}");
+        assert!(peak < (8 << 20) + 4 * of.len() as isize, "{peak} bytes for {}", of.len());
     }
 }

@@ -231,6 +231,49 @@ fn a_template_does_not_show_a_hidden_resource() {
 }
 
 #[test]
+fn another_spelling_of_a_hidden_uri_shows_nothing() {
+    let fixture = Fixture::start(On::Smol);
+    let handle = &fixture.handle;
+    for uri in ["file:///a/b", "file:///why%3F", "file:///caf%C3%A9"] {
+        let secret = resource(Resource::new(uri, uri), || "secret");
+        handle.add(secret.visible_if(is_admin)).unwrap();
+    }
+    let notes = resource_template(
+        "file:///notes/{+path}".parse().unwrap(),
+        "notes",
+        |it| it,
+        || "secret notes",
+    );
+    handle.add(notes.visible_if(is_admin)).unwrap();
+    let files = "file:///{+path}".parse().unwrap();
+    handle.add(resource_template(files, "files", |it| it, || "by template")).unwrap();
+    let read = |token, uri: &str| {
+        let answer = fixture.answer_to(token, "resources/read", json!({"uri": uri}));
+        answer.pointer("/result/contents/0/text").cloned()
+    };
+    assert_eq!(read(ADMIN, "file:///why%3F"), Some(json!("secret")));
+    assert_eq!(read(ADMIN, "file:///notes/1"), Some(json!("secret notes")));
+    for uri in [
+        "file:///%61/b",
+        "file:///a%2Fb",
+        "file:///a%2fb",
+        "%66ile:///a/b",
+        "file:///why?",
+        "file:///wh%79%3f",
+        "file:///caf\u{e9}",
+        "file:///n%6Ftes/1",
+        "file:///notes%2F1",
+    ] {
+        assert_eq!(read(None, uri), None, "{uri}");
+    }
+    // What is encoded twice is something else, to handlers as well.
+    for uri in ["file:///a%252Fb", "file:///%2561/b", "file:///n%256Ftes/1", "file:///a"] {
+        assert_eq!(read(None, uri), Some(json!("by template")), "{uri}");
+    }
+    fixture.running.stop().unwrap();
+}
+
+#[test]
 fn nobody_hears_of_a_resource_that_is_hidden_from_them() {
     for &on in On::ALL {
         let fixture = Fixture::start(on);

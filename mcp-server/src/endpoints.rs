@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::live::Live;
 use crate::offered::OfferError;
 use crate::registry::{Entry, Registry, Report};
 use crate::request_state::{Rounds, StateKeys};
-use crate::runtime::{Address, Timer};
+use crate::runtime::{Address, BoxFuture, Timer};
 use crate::server::{BoxError, InitializeHook, Server, StopHook};
 use crate::sight::SpanHook;
 use crate::trace_context::TraceContext;
@@ -219,7 +220,8 @@ impl Endpoints {
         let mut on_stop = Vec::new();
         for (path, start, stop) in hooks {
             for hook in start {
-                if let Err(error) = hook().await {
+                let started = run_hook(hook).await;
+                if let Err(error) = started.unwrap_or_else(|| Err("it panicked".into())) {
                     run_stop_hooks(on_stop).await;
                     return Err(StartError { mount: path, reason: Reason::Hook(error) });
                 }
@@ -288,8 +290,20 @@ impl fmt::Debug for Endpoints {
 /// Stops in the reverse order of the start.
 async fn run_stop_hooks(hooks: Vec<Vec<StopHook>>) {
     for hook in hooks.into_iter().flatten().rev() {
-        hook().await;
+        if run_hook(hook).await.is_none() {
+            tracing::warn!("a shut-down hook panicked");
+        }
     }
+}
+
+/// Runs a hook, which gives nothing if it panics: others have to run all the same.
+async fn run_hook<T>(hook: impl FnOnce() -> BoxFuture<'static, T>) -> Option<T> {
+    let mut future = catch_unwind(AssertUnwindSafe(hook)).ok()?;
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Servers that have been started.

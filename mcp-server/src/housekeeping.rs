@@ -31,7 +31,7 @@ impl<T: Timer> Housekeeping<T> {
                 return;
             };
             if self.timer_at.is_none_or(|at| next < at) {
-                let next = next.max(Instant::now() + SHORTEST_REST);
+                let next = next.max(service.to_std(now + SHORTEST_REST));
                 self.timer.reset(next);
                 self.timer_at = Some(next);
             }

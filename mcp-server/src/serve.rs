@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
@@ -84,11 +84,14 @@ impl<R: Runtime, L: Listener> Serve<R, L> {
         let main = async {
             let address = listener.local_addr().map_err(ServeError::Address)?;
             let endpoints = endpoints.listening_at(&address);
-            let service = match by_line {
-                true => endpoints.start_by_line().await,
-                false => endpoints.start().await,
+            let mut stop = Stop::new(stop);
+            let start = async {
+                match by_line {
+                    true => endpoints.start_by_line().await,
+                    false => endpoints.start().await,
+                }
             };
-            let service = service.map_err(ServeError::Start)?;
+            let service = stop.beside(start).await.map_err(ServeError::Start)?;
             say_what_is_served(&service, &address, listener.is_encrypted(), by_line);
             let _guard = EndsConnections(service.shared().clone());
             let protocol = if by_line { serve_lines::<R, L> } else { serve_http::<R, L> };
@@ -156,8 +159,37 @@ fn serve_lines<R: Runtime, L: Listener>(
     Box::pin(Connection::by_line(service.clone(), stream, runtime.timer(), peer))
 }
 
+/// What a server is told to stop by. Looked at from the beginning: a signal that comes while start-up
+/// hooks run is for us, too.
+pub(crate) struct Stop {
+    /// Gone when it is done.
+    future: Option<BoxFuture<'static, ()>>,
+}
+
+impl Stop {
+    pub(crate) const fn new(future: BoxFuture<'static, ()>) -> Self {
+        Self { future: Some(future) }
+    }
+
+    /// Whether it is time to stop.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        self.future.take_if(|future| future.as_mut().poll(cx).is_ready());
+        self.future.is_none()
+    }
+
+    /// Starts what would be stopped.
+    pub(crate) async fn beside<T>(&mut self, start: impl Future<Output = T>) -> T {
+        let mut start = pin!(start);
+        poll_fn(|cx| {
+            self.poll(cx);
+            start.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
 /// Ends the connections of a service that is dropped before it was stopped.
-struct EndsConnections(Arc<Shared>);
+pub(crate) struct EndsConnections(pub(crate) Arc<Shared>);
 
 impl Drop for EndsConnections {
     fn drop(&mut self) {
@@ -170,11 +202,10 @@ async fn accept_until<R: Runtime, L: Listener>(
     runtime: &R,
     mut listener: L,
     service: &Arc<Shared>,
-    stop: BoxFuture<'static, ()>,
+    mut stop: Stop,
     max_connections: usize,
     protocol: Protocol<R, L>,
 ) {
-    let mut stop = pin!(stop);
     let mut timer = runtime.timer();
     let mut pause = None;
     let mut is_pausing = false;
@@ -183,7 +214,7 @@ async fn accept_until<R: Runtime, L: Listener>(
     loop {
         let accepted = poll_fn(|cx| {
             housekeeping.poll(cx, service);
-            if stop.as_mut().poll(cx).is_ready() {
+            if stop.poll(cx) {
                 return Poll::Ready(None);
             }
             if is_pausing && timer.poll(cx).is_pending() {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use mcp_proto::{Call, McpMethod, Reply};
@@ -70,7 +71,10 @@ impl Sight {
             baggage = trace.baggage(),
         );
         if let Some(hook) = shared.on_span.as_ref().filter(|_| !span.is_disabled()) {
-            hook(&span, &trace);
+            // The application's code, on what a client has sent: it must not take other calls along.
+            if catch_unwind(AssertUnwindSafe(|| hook(&span, &trace))).is_err() {
+                tracing::warn!("what looks at spans has panicked");
+            }
         }
         Self {
             span,

@@ -14,7 +14,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::endpoints::Endpoints;
 use crate::registry::Report;
 use crate::runtime::{BoxFuture, Runtime};
-use crate::serve::ServeError;
+use crate::serve::{EndsConnections, ServeError, Stop};
 
 /// How much waits between a stream and the server, in each direction: as much as a pipe of Linux
 /// takes.
@@ -60,24 +60,23 @@ impl<R: Runtime> ServeStdio<R> {
     async fn run(self) -> Result<Report, ServeError> {
         let Self { runtime, endpoints, stop, drain } = self;
         let main = async {
-            let service = endpoints.start_by_line().await.map_err(ServeError::Start)?;
+            let mut stop = Stop::new(stop);
+            let service = stop.beside(endpoints.start_by_line()).await;
+            let service = service.map_err(ServeError::Start)?;
             for (_, name) in service.mounts() {
                 tracing::info!(server = name, "serving on stdin and stdout");
             }
             let shared = service.shared().clone();
-            let mut connection = Some(service.line_connection(Stdio::open(), runtime.timer()));
-            let mut stop = Some(stop);
+            let _guard = EndsConnections(shared.clone());
+            let connection = service.line_connection(Stdio::open(), runtime.timer());
+            runtime.spawn(Box::pin(connection));
+            let mut is_stopping = false;
             poll_fn(|cx| {
-                if stop.as_mut().is_some_and(|stop| stop.as_mut().poll(cx).is_ready()) {
-                    stop = None;
+                if !is_stopping && stop.poll(cx) {
+                    is_stopping = true;
                     shared.begin_shutdown(drain);
                 }
-                let is_done = connection.as_mut().is_none_or(|it| Pin::new(it).poll(cx).is_ready());
-                if is_done {
-                    connection = None;
-                    return Poll::Ready(());
-                }
-                Poll::Pending
+                shared.registry.poll_below(cx, 1)
             })
             .await;
             let report = service.stop(Duration::ZERO).await;

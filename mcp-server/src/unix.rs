@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Another process may have put its own there meanwhile.
-    identity: Option<Identity>,
+    /// Device and inode: another process may have put its own there meanwhile.
+    identity: Option<(u64, u64)>,
 }
 
 impl SocketFile {
@@ -23,12 +23,12 @@ impl SocketFile {
         let path = path.as_ref();
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let found = identity(path);
+                let found = (identity(path), changed_at(path));
                 if !is_left_over(path) {
                     return Err(error);
                 }
                 // Another process may have come before us, and listens there by now.
-                if identity(path) == found {
+                if (identity(path), changed_at(path)) == found {
                     std::fs::remove_file(path)?;
                 }
                 UnixListener::bind(path)?
@@ -52,12 +52,15 @@ fn is_left_over(path: &Path) -> bool {
     is_socket && UnixStream::connect(path).is_err_and(refused)
 }
 
-/// Device, inode and change: the number of an inode that is gone is given to the next.
-type Identity = (u64, u64, (i64, i64));
-
-fn identity(path: &Path) -> Option<Identity> {
+fn identity(path: &Path) -> Option<(u64, u64)> {
     let file = path.symlink_metadata().ok()?;
-    Some((file.dev(), file.ino(), (file.ctime(), file.ctime_nsec())))
+    Some((file.dev(), file.ino()))
+}
+
+/// When anything about a file has changed. The number of an inode that is gone is given to the next.
+fn changed_at(path: &Path) -> Option<(i64, i64)> {
+    let file = path.symlink_metadata().ok()?;
+    Some((file.ctime(), file.ctime_nsec()))
 }
 
 impl Drop for SocketFile {

@@ -90,7 +90,8 @@ impl fmt::Display for Error {
                 "nothing more happens: waited {patience:?} for {waited_for}. Whatever has to happen \
                  first is neither up to the client nor to its clock: if another thread takes longer, \
                  see `Client::patience`; if time has to pass, see `Client::advance`; if a future \
-                 needs a runtime, the test has to be within one"
+                 needs a runtime, the test has to be within one that has threads of its own \
+                 (`#[tokio::test(flavor = \"multi_thread\")]`)"
             ),
             Self::Unexpected { expected, came } => write!(f, "expected {expected}, but {came}"),
             Self::HungUp { request } => {

@@ -83,7 +83,9 @@
 //! handler that waits for what never comes fails the test, with an error that says what for.
 //!
 //! A handler that needs a runtime around it, as those with timers and sockets of tokio do, finds it
-//! where the test has entered one: `let runtime = Runtime::new()?; let _inside = runtime.enter();`.
+//! where the test has entered one: `let runtime = Runtime::new()?; let _inside = runtime.enter();`. It has
+//! to have threads of its own: that of a plain `#[tokio::test]` stands still while the test waits, so say
+//! `#[tokio::test(flavor = "multi_thread")]`.
 #![forbid(unsafe_code)]
 
 mod call;

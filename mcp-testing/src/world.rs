@@ -27,13 +27,13 @@ pub(crate) struct World {
     /// Gone when it has been stopped.
     service: RefCell<Option<Service>>,
     clock: ManualClock,
-    connections: RefCell<Vec<Connection>>,
+    tasks: RefCell<Vec<Task>>,
     alarm: Arc<Alarm>,
     pub(crate) patience: Cell<Duration>,
 }
 
-/// A connection, and what its timer is set to.
-struct Connection {
+/// A connection, or what ends sessions that are idle, and what its timer is set to.
+struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
     deadline: Arc<Deadline>,
 }
@@ -47,13 +47,15 @@ impl World {
         let world = Self {
             service: RefCell::new(None),
             clock: clock.clone(),
-            connections: RefCell::default(),
+            tasks: RefCell::default(),
             alarm: Arc::new(Alarm { is_ringing: AtomicBool::new(true), thread: thread::current() }),
             patience: Cell::new(PATIENCE),
         };
         let started = world.block_on(endpoints.clock(clock).start());
         let started = started.map_err(|Stalled| world.stalled("the start-up hooks"))?;
-        *world.service.borrow_mut() = Some(started.map_err(Error::Start)?);
+        let service = started.map_err(Error::Start)?;
+        world.run(|timer| service.housekeeping(timer));
+        *world.service.borrow_mut() = Some(service);
         Ok(world)
     }
 
@@ -62,13 +64,17 @@ impl World {
         let service = self.service.borrow();
         let service = service.as_ref().ok_or(Error::Stopped)?;
         let (client, server) = pipe();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+        self.run(|timer| service.connection(server, timer, Some(peer)));
+        Ok(client)
+    }
+
+    /// Runs a task beside the others.
+    fn run<F: Future<Output = ()> + 'static>(&self, task: impl FnOnce(Timer) -> F) {
         let deadline = Arc::<Deadline>::default();
         let timer = Timer { clock: self.clock.clone(), deadline: deadline.clone() };
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
-        let future = Box::pin(service.connection(server, timer, Some(peer)));
-        self.connections.borrow_mut().push(Connection { future, deadline });
+        self.tasks.borrow_mut().push(Task { future: Box::pin(task(timer)), deadline });
         self.alarm.ring();
-        Ok(client)
     }
 
     /// Polls what can go on, once. Whether there was anything.
@@ -79,8 +85,8 @@ impl World {
         let waker = Waker::from(self.alarm.clone());
         let mut cx = Context::from_waker(&waker);
         // What is polled cannot get at the world: it is behind `Rc`, and handlers are `Send`.
-        let mut connections = self.connections.borrow_mut();
-        connections.retain_mut(|connection| connection.future.as_mut().poll(&mut cx).is_pending());
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.retain_mut(|task| task.future.as_mut().poll(&mut cx).is_pending());
         true
     }
 
@@ -144,10 +150,10 @@ impl World {
         }
     }
 
-    /// The next deadline of a connection.
+    /// The next deadline of a task.
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let connections = self.connections.borrow();
-        let deadlines = connections.iter().filter_map(|connection| connection.deadline.read());
+        let tasks = self.tasks.borrow();
+        let deadlines = tasks.iter().filter_map(|task| task.deadline.read());
         deadlines.filter(|at| *at > now).min()
     }
 
@@ -249,8 +255,7 @@ impl mcp_server::runtime::Timer for Timer {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let connections = self.connections.borrow().len();
-        f.debug_struct("World").field("connections", &connections).finish_non_exhaustive()
+        f.debug_struct("World").field("tasks", &self.tasks.borrow().len()).finish_non_exhaustive()
     }
 }
 

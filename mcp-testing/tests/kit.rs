@@ -358,6 +358,17 @@ fn what_never_comes_is_said() {
 }
 
 #[test]
+fn sessions_that_are_idle_end_by_themselves() {
+    let server = sample();
+    let counters = server.counters();
+    let client = Client::new(server).unwrap().revision(Revision::V2025_11_25).unwrap();
+    client.advance(Duration::from_secs(29 * 60));
+    assert_eq!(counters.open_sessions(), 1);
+    client.advance(Duration::from_secs(2 * 60));
+    assert_eq!(counters.open_sessions(), 0);
+}
+
+#[test]
 fn what_never_rests_is_cut_short() {
     let server = Server::new("s", "1").tool("spin", "Never rests", || async {
         std::future::poll_fn::<(), _>(|cx| {

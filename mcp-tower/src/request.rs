@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::{HeaderName, Request};
 use http_body::Body;
@@ -35,6 +37,9 @@ pub(crate) struct RequestBytes<B: Body> {
     data: Option<B::Data>,
     body: Source<B>,
     framing: Framing,
+    /// Whether the body must not be asked for yet: whoever is in front of us tells a client that waits
+    /// for that (RFC 9110 section 10.1.1) to send it when it is.
+    is_held: bool,
     /// Whether the body has failed, for whoever answers.
     is_broken: Arc<AtomicBool>,
 }
@@ -62,7 +67,17 @@ impl<B: Body> RequestBytes<B> {
         };
         let text = head(&parts, &framing).into();
         let body = Source::More(Box::pin(body));
-        Self { text, data: None, body, framing, is_broken: Arc::default() }
+        let is_held = parts.headers.contains_key(EXPECT);
+        Self { text, data: None, body, framing, is_held, is_broken: Arc::default() }
+    }
+
+    pub(crate) const fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// The client may be told to send the body. Whoever waits for it has to be woken.
+    pub(crate) const fn release(&mut self) {
+        self.is_held = false;
     }
 
     /// Becomes true when the body fails, or turns out to be of another length than it said.
@@ -70,7 +85,7 @@ impl<B: Body> RequestBytes<B> {
         self.is_broken.clone()
     }
 
-    /// Reads what there is. No bytes are the end.
+    /// Reads what there is. No bytes are the end. While the body is held, nobody is woken.
     ///
     /// # Errors
     ///
@@ -99,6 +114,8 @@ impl<B: Body> RequestBytes<B> {
                 }
             }
             match &mut self.body {
+                Source::More(_) if self.is_held && read == 0 => return Poll::Pending,
+                Source::More(_) if self.is_held => break,
                 Source::Broken if read == 0 => {
                     self.is_broken.store(true, Ordering::Release);
                     return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));

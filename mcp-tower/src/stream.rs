@@ -35,6 +35,10 @@ impl<B: Body> AsyncRead for Stream<B> {
         if end == Poll::Ready(End::Left) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        // It was answered without its body.
+        if end.is_ready() && self.request.is_held() {
+            return Poll::Ready(Ok(0));
+        }
         match ready!(self.request.poll_read(cx, buffer)) {
             // The end of a request is not that of its client, who waits for the answer.
             Ok(0) => end.map(|_| Ok(0)),
@@ -45,10 +49,14 @@ impl<B: Body> AsyncRead for Stream<B> {
 
 impl<B: Body> AsyncWrite for Stream<B> {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.request.is_held() && bytes.starts_with(b"HTTP/1.1 100 ") {
+            self.request.release();
+            cx.waker().wake_by_ref();
+        }
         self.response.poll_write(cx, bytes)
     }
 

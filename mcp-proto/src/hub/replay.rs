@@ -13,6 +13,9 @@ use crate::time::Instant;
 ///
 /// A log may forget whatever it likes, and bounds itself: a client that comes back for what is
 /// forgotten is told so, or gets what is left. [`MemoryLog`] is one.
+///
+/// It is part of the [`Hub`](crate::Hub), and called while nobody else can use that: it must not wait for
+/// anything, nor use the hub.
 pub trait ReplayLog: Send {
     /// Takes in the event with that number, which is greater than those before it in its stream.
     fn append(&mut self, now: Instant, stream: StreamKey, number: u64, message: &Arc<str>);
@@ -23,7 +26,8 @@ pub trait ReplayLog: Send {
     /// A stream has gone, and nobody will ask for it.
     fn forget_stream(&mut self, stream: StreamKey);
 
-    /// Time has passed: a chance to forget what is old.
+    /// Time has passed: a chance to forget what is old. Called often, whether there is anything to forget
+    /// or not.
     fn expire(&mut self, now: Instant);
 }
 

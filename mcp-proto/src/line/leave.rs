@@ -40,25 +40,25 @@ impl LineSession {
             if open.is_endless() {
                 self.outputs.push(Output::Event(Event::StreamEnded { endpoint: Some(0) }));
             } else if open.is_request() {
-                self.lose(Lost::InCall, open.received);
+                self.lose(Lost::InCall, Some(key), open.received);
             }
             self.outputs.push(Output::Cancelled(key));
         }
         if !self.out.is_empty() && !has_open {
-            self.lose(Lost::InResponse, 0);
+            self.lose(Lost::InResponse, None, 0);
         }
         self.out.clear();
         self.finish();
     }
 
     pub(super) fn lose_line(&mut self, received: usize) {
-        self.lose(Lost::InLine, received);
+        self.lose(Lost::InLine, None, received);
     }
 
-    fn lose(&mut self, stage: Lost, received: usize) {
+    fn lose(&mut self, stage: Lost, call: Option<CallKey>, received: usize) {
         let received = received as u64;
         let announced = (stage != Lost::InLine).then_some(received);
-        let lost = LostRequest { endpoint: Some(0), stage, received, announced };
+        let lost = LostRequest { endpoint: Some(0), call, stage, received, announced };
         self.outputs.push(Output::Event(Event::RequestLost(lost)));
     }
 
@@ -86,7 +86,7 @@ impl LineSession {
         }
         if self.phase == Phase::Flush {
             // The session ends even if its client does not read what it was answered.
-            self.lose(Lost::InResponse, 0);
+            self.lose(Lost::InResponse, None, 0);
             self.out.clear();
             return self.finish();
         }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::call::CallKey;
 use crate::error::Refusal;
 
 /// Something worth a line in a log.
@@ -35,6 +36,8 @@ pub struct LostRequest {
     /// The position of the endpoint in [`Config::endpoints`](crate::Config::endpoints), if the
     /// head was complete.
     pub endpoint: Option<usize>,
+    /// The call that it had become, if that is not answered yet: one of them, for a batch.
+    pub call: Option<CallKey>,
     /// How far the request had come.
     pub stage: Lost,
     /// Bytes received: of the body, or of the head if that was still incomplete.

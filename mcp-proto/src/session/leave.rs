@@ -152,6 +152,7 @@ impl Awake<'_> {
         if waiting > 0 {
             self.room.outputs.push(Output::Event(Event::RequestLost(LostRequest {
                 endpoint: None,
+                call: None,
                 stage: Lost::InHead,
                 received: waiting as u64,
                 announced: None,
@@ -180,8 +181,13 @@ impl Awake<'_> {
     }
 
     fn lose(&mut self, stage: Lost) {
+        let call = match &self.room.state {
+            State::Call { answer } => answer.open().next().map(|(key, _)| key),
+            _ => None,
+        };
         self.room.outputs.push(Output::Event(Event::RequestLost(LostRequest {
             endpoint: self.room.out.exchange.endpoint,
+            call,
             stage,
             received: self.room.out.exchange.received,
             announced: self.room.out.exchange.announced,

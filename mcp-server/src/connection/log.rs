@@ -1,6 +1,6 @@
 //! What a session reports, for the log and for metrics.
 
-use mcp_proto::{Event, Lost, Refusal};
+use mcp_proto::{Event, Refusal};
 
 use super::Connection;
 use crate::in_flight::InFlight;
@@ -30,8 +30,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 #[cfg(feature = "metrics")]
                 crate::meters::lost(lost, self.server_name(lost.endpoint));
                 // Still there: what becomes of the call is said after this.
-                let call = self.work.as_ref().and_then(|work| work.calls.iter().next());
-                let call = call.filter(|_| lost.stage == Lost::InCall);
+                let calls = self.work.iter().flat_map(|work| work.calls.iter());
+                let call = lost.call.and_then(|key| calls.into_iter().find(|call| call.key == key));
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),

@@ -172,11 +172,15 @@ fn report(output: &Seen) -> Option<Report> {
     match output {
         Seen::Event(Event::RequestLost(LostRequest {
             endpoint,
+            call,
             stage,
             received,
             announced,
             ..
-        })) => Some((*endpoint, *stage, *received, *announced)),
+        })) => {
+            assert_eq!(call.is_some(), *stage == Lost::InCall, "{output:?}");
+            Some((*endpoint, *stage, *received, *announced))
+        }
         _ => None,
     }
 }

@@ -1,16 +1,18 @@
 //! Starts and stops that come when something else goes on.
 
+use std::future::poll_fn;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use mcp_smol::{BoxError, Endpoints};
 use serde_json::json;
 
-use crate::common::On;
 use crate::common::client::{ToolCall, Wire, field, read_head};
+use crate::common::{On, listen};
 use crate::server;
 
 /// How long a stop may take when nothing is in flight.
@@ -100,6 +102,30 @@ fn a_stop_in_a_storm_of_clients() {
             }
             assert_eq!((counters.open_connections(), counters.calls_in_flight()), (0, 0));
         }
+    }
+}
+
+/// A signal that comes meanwhile must not be lost.
+#[test]
+fn a_stop_is_listened_for_while_it_starts() {
+    for &on in On::ALL {
+        let (listens, was_heard) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (listening, heard) = (listens.clone(), was_heard.clone());
+        let server = server(on).on_start(move || async move {
+            let begun = Instant::now();
+            while !listening.load(Ordering::SeqCst) && begun.elapsed() < SOON {
+                on.sleep(Duration::from_millis(1)).await;
+            }
+            heard.store(listening.load(Ordering::SeqCst), Ordering::SeqCst);
+            Ok::<_, BoxError>(())
+        });
+        let stop = poll_fn(move |_| {
+            listens.store(true, Ordering::SeqCst);
+            Poll::Ready(())
+        });
+        on.run(listen(), Endpoints::new().mount("/mcp", server), SOON, stop).unwrap();
+        assert!(was_heard.load(Ordering::SeqCst), "{on:?}");
     }
 }
 

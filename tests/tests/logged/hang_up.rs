@@ -3,7 +3,8 @@
 //! There, a client that left in the middle of a body crashed the session, because the error was
 //! logged to the client, over a stream that was closed. Here it is one line in the server's log.
 
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +18,52 @@ use mcp_smol::{Context, Counters, Endpoints, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
+
+/// Whose calls are on one connection, all of them.
+#[test]
+fn each_call_that_is_lost_line_by_line_is_named() {
+    let log = Log::capture();
+    let tools = ["a", "b", "c", "d"];
+    let mut server = Server::new("lines", "1.0.0");
+    for name in tools {
+        server = server.tool(name, "Begins, and never ends", |ctx: Context| async move {
+            ctx.progress(1.0).await;
+            std::future::pending::<()>().await;
+        });
+    }
+    let counters = server.counters();
+    let (mut client, stream) = UnixStream::pair().unwrap();
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "progressToken": 1,
+    });
+    let client = std::thread::spawn(move || {
+        for name in tools {
+            let params = json!({"name": name, "arguments": {}, "_meta": meta});
+            let request =
+                json!({"jsonrpc": "2.0", "id": name, "method": "tools/call", "params": params});
+            writeln!(client, "{request}").unwrap();
+        }
+        wait_until("all calls", || counters.calls_in_flight() == tools.len());
+        // That there is more to read makes a reset of its end.
+        client.read_exact(&mut [0]).unwrap();
+    });
+    mcp_smol::block_on(async {
+        let service = Endpoints::new().mount("/mcp", server).start_by_line().await.unwrap();
+        let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
+        let stream = mcp_smol::async_io::Async::new(stream).unwrap();
+        service.line_connection(stream, timer).await;
+        service.stop(Duration::ZERO).await;
+    });
+    client.join().unwrap();
+    let log = log.excerpt();
+    let lost: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(lost.len(), tools.len(), "{log:#?}");
+    for (line, name) in lost.iter().zip(tools) {
+        assert!(line.contains(&format!("call=\"{name}\"")), "{log:#?}");
+    }
+}
 
 #[derive(Deserialize, JsonSchema)]
 struct Echo {

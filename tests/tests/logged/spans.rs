@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::common::log::Log;
@@ -373,14 +374,29 @@ fn the_parent_is_that_of_the_client() {
 }
 
 #[test]
+fn a_hook_that_panics_takes_no_call_along() {
+    let log = Log::capture();
+    let endpoints = Endpoints::new()
+        .mount("/mcp", server())
+        .on_span(|span, _| panic!("it does not like {span:?}"));
+    let client = Client::start(endpoints).unwrap();
+    log.clear();
+    call(&client, json!({}));
+    assert_eq!((log.warnings(), log.errors()), (1, 0), "{:#?}", log.excerpt());
+}
+
+#[test]
 fn nobody_looks_at_what_nobody_records() {
     let _log = Log::capture();
     // In place of the subscriber of this process.
     tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
+        let seen = Arc::new(AtomicBool::new(false));
+        let sees = seen.clone();
         let endpoints = Endpoints::new()
             .mount("/mcp", server())
-            .on_span(|span, _| panic!("there is a span: {span:?}"));
+            .on_span(move |_, _| sees.store(true, Ordering::SeqCst));
         let client = Client::start(endpoints).unwrap();
         call(&client, json!({"traceparent": PARENT}));
+        assert!(!seen.load(Ordering::SeqCst));
     });
 }

@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::common::On;
 use crate::common::client::{ToolCall, Wire};
-use mcp_smol::{Endpoints, Server};
+use mcp_smol::{BoxError, Endpoints, Server};
 use serde_json::json;
 
 const PATHS: [&str; 5] = ["/a/mcp", "/b/mcp", "/b", "/deep/er/mcp", "/"];
@@ -31,7 +32,7 @@ fn server(path: &'static str, life: &Arc<Life>) -> Server {
         .tool("where", "Tells the mount", move || path)
         .on_start(move || async move {
             up.up.fetch_add(1, Ordering::SeqCst);
-            Ok::<(), mcp_smol::BoxError>(())
+            Ok::<(), BoxError>(())
         })
         .on_stop(move || async move {
             down.down.fetch_add(1, Ordering::SeqCst);
@@ -70,9 +71,9 @@ fn five_servers_on_one_listener() {
 fn a_failing_start_stops_the_whole_and_names_its_mount() {
     for &on in On::AND_INSIDE {
         let [first, third] = [(); 2].map(|()| Arc::new(Life::default()));
-        let failing = Server::new("failing", "1.0.0")
-            .on_start(|| async { Err("the database is away") })
-            .on_stop(|| async { panic!("it was never up") });
+        let never = Arc::new(Life::default());
+        let failing =
+            server("/failing/mcp", &never).on_start(|| async { Err("the database is away") });
         let endpoints = Endpoints::new()
             .mount("/first/mcp", server("/first/mcp", &first))
             .mount("/failing/mcp", failing)
@@ -86,7 +87,34 @@ fn a_failing_start_stops_the_whole_and_names_its_mount() {
         );
         // What was up is down again, what came later never was, and nobody listens.
         assert_eq!((first.counts(), third.counts()), ((1, 1), (0, 0)));
+        assert_eq!(never.counts(), (1, 0));
         assert!(std::net::TcpStream::connect(address).is_err());
+    }
+}
+
+#[test]
+fn a_hook_that_panics_is_its_own_failure() {
+    for &on in On::AND_INSIDE {
+        let [first, third] = [(); 2].map(|()| Arc::new(Life::default()));
+        let mounted = |middle: Server| {
+            Endpoints::new()
+                .mount("/first/mcp", server("/first/mcp", &first))
+                .mount("/panics/mcp", middle)
+                .mount("/third/mcp", server("/third/mcp", &third))
+        };
+        let panics = || Server::new("panics", "1.0.0");
+        let at_stop = panics().on_stop(|| async { panic!("at the stop") });
+        on.serve(mounted(at_stop)).stop().unwrap();
+        assert_eq!((first.counts(), third.counts()), ((1, 1), (1, 1)));
+
+        let panic_later = async move || -> Result<(), BoxError> {
+            on.sleep(Duration::from_millis(1)).await;
+            panic!("at the start")
+        };
+        let at_start = panics().on_start(panic_later);
+        let error = on.serve(mounted(at_start)).stopped().unwrap_err().to_string();
+        assert!(error.contains("/panics/mcp") && error.contains("panicked"), "{error}");
+        assert_eq!((first.counts(), third.counts()), ((2, 2), (1, 1)));
     }
 }
 
@@ -123,7 +151,7 @@ fn servers_stop_in_reverse() {
         let server = Server::new(path, "1.0.0")
             .on_start(move || async move {
                 up.lock().unwrap().push(format!("{path} up"));
-                Ok::<(), mcp_smol::BoxError>(())
+                Ok::<(), BoxError>(())
             })
             .on_stop(move || async move { down.lock().unwrap().push(format!("{path} down")) });
         endpoints = endpoints.mount(path, server);

@@ -9,7 +9,9 @@ use axum::extract::Request as HttpRequest;
 use axum::http::Extensions;
 use axum::middleware::map_request;
 use axum::{Extension, Router};
-use mcp_smol::{BoxError, Context, Counters, Endpoints, HubDeadlines, Limits, Server};
+use mcp_smol::{
+    BoxError, Context, Counters, Endpoints, Head, HubDeadlines, Limits, Principal, Server,
+};
 use mcp_tower::Mcp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -160,6 +162,65 @@ fn guards_and_limits_are_those_of_the_servers() {
             head = read_head(&mut reader);
         }
         assert_eq!(&head[9..12], status, "{to}: {head}");
+    }
+    wait_until("no connections", || counters.open_connections() == 0);
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_client_that_waits_for_it_is_told_to_go_on_once_it_is_let_in() {
+    let (deciding, gate) = (Arc::new(AtomicUsize::new(0)), Gate::default());
+    let (counted, at_gate) = (deciding.clone(), gate.clone());
+    let authorize = move |head: Head| {
+        let (counted, gate) = (counted.clone(), at_gate.clone());
+        async move {
+            counted.fetch_add(1, Ordering::SeqCst);
+            gate.pass().await;
+            head.bearer_token().map(Principal::new)
+        }
+    };
+    let server = Server::new("waits", "1.0.0").tool("echo", "Echoes", |args: Echo| args.message);
+    let counters = server.counters();
+    let limits = Limits { body: 100_000, ..Limits::default() };
+    let endpoints = Endpoints::new().mount("/mcp", server.authorizer(authorize)).limits(limits);
+    let running = On::Axum.serve(endpoints);
+    let (short, long) = (echo("x"), echo(&"x".repeat(500_000)));
+    for (number, (call, token, statuses)) in [
+        (&short, "Authorization: Bearer alice\r\n", ["100", "200"].as_slice()),
+        (&short, "", &["401"]),
+        (&long, "Authorization: Bearer alice\r\n", &["413"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for request in [call.sized(), call.chunked()] {
+            let request = String::from_utf8(request).unwrap();
+            let (head, body) = request.split_once("\r\n\r\n").unwrap();
+            let is_refused_by_length = statuses == ["413"];
+            if is_refused_by_length && !head.contains("Content-Length") {
+                continue;
+            }
+            let before = deciding.load(Ordering::SeqCst);
+            let mut stream = connect(running.address);
+            write!(stream, "{head}\r\n{token}Expect: 100-continue\r\n\r\n").unwrap();
+            if !is_refused_by_length {
+                wait_until("it is asked", || deciding.load(Ordering::SeqCst) > before);
+                // Nothing is said before it is decided.
+                stream.set_nonblocking(true).unwrap();
+                let error = stream.peek(&mut [0]).unwrap_err();
+                assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{number}");
+                stream.set_nonblocking(false).unwrap();
+                gate.open(1);
+            }
+            let mut reader = BufReader::new(stream);
+            for status in statuses {
+                let head = read_head(&mut reader);
+                assert_eq!(&head[9..12], *status, "{number}: {head}");
+                if *status == "100" {
+                    reader.get_mut().write_all(body.as_bytes()).unwrap();
+                }
+            }
+        }
     }
     wait_until("no connections", || counters.open_connections() == 0);
     running.stop().unwrap();

@@ -8,6 +8,7 @@ use mcp_proto::{
 };
 
 use super::Connection;
+use crate::context::Attachment;
 use crate::handler::Begin;
 use crate::in_flight::{InFlight, InSession};
 use crate::live::Answered;
@@ -34,6 +35,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         self.serve(now, call, None, sight);
     }
 
+    fn attachment(&self) -> Option<Attachment> {
+        self.attachment.as_deref().cloned()
+    }
+
     /// Has a call served, in a session or without.
     fn serve(&mut self, now: Now, call: Call, session: Option<SessionCall>, mut sight: Sight) {
         let key = call.key();
@@ -44,7 +49,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 Ok(remembered) => {
                     sight.finds(&call);
                     let counted = mount.counters.count_call();
-                    let (is_in_session, attachment) = (session.is_some(), self.attachment.clone());
+                    let (is_in_session, attachment) = (session.is_some(), self.attachment());
                     let begin = Begin { call, is_in_session, remembered, attachment };
                     let call = InFlight::start(&*handler, begin, session, sight, counted);
                     return self.work().calls.push(call);
@@ -93,7 +98,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                         call,
                         is_in_session: false,
                         remembered: Remembered::default(),
-                        attachment: self.attachment.clone(),
+                        attachment: self.attachment(),
                     };
                     let counted = mount.counters.count_call();
                     let call = InFlight::start(&**hook, begin, None, sight, counted);

@@ -38,6 +38,9 @@ use crate::subscription::Subscription;
 /// connection that is idle.
 const READ_SIZE: usize = 64 * 1024;
 
+/// The most that is written at once.
+const MOST_WRITTEN: u32 = 1 << 30;
+
 /// Turns of one connection before others on the thread get theirs.
 const TURNS: usize = 32;
 
@@ -57,7 +60,8 @@ pub struct Connection<S, T, M = Session> {
     /// Gone when the connection is closed.
     stream: Option<S>,
     peer: Option<SocketAddr>,
-    attachment: Option<Attachment>,
+    /// In a box of its own, as few connections have one.
+    attachment: Option<Box<Attachment>>,
     session: M,
     timer: T,
     /// What the timer is set to, if it is. May be too early, never too late.
@@ -66,7 +70,7 @@ pub struct Connection<S, T, M = Session> {
     work: Option<Box<Work>>,
     /// How many bytes were written that the stream may still hold. The session hears of them when it
     /// does not: it counts as read what it has been told is written, and may close behind it.
-    unflushed: usize,
+    unflushed: u32,
     /// Whether our half has to be closed.
     is_closing: bool,
     awaited: Awaited,
@@ -159,7 +163,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// [`Context::attachment`](crate::Context::attachment). It takes the place of what was attached
     /// before.
     pub fn attach(mut self, attachment: impl Any + Send + Sync) -> Self {
-        self.attachment = Some(Arc::new(attachment));
+        self.attachment = Some(Box::new(Arc::new(attachment)));
         self
     }
 
@@ -313,9 +317,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
         };
         let bytes = self.session.transmit();
         if self.unflushed == 0 && !bytes.is_empty() {
+            let bytes = &bytes[..bytes.len().min(MOST_WRITTEN as usize)];
             match Pin::new(&mut *stream).poll_write(cx, bytes) {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(count @ 1..)) => self.unflushed = count,
+                Poll::Ready(Ok(count @ 1..)) => {
+                    self.unflushed = u32::try_from(count).unwrap_or(MOST_WRITTEN);
+                }
                 Poll::Ready(Ok(0) | Err(_)) => {
                     self.handle(now, Input::PeerClosed(PeerClosed::Reset));
                     return true;
@@ -325,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Timer, M: Machine> Connection<S, T, M
         if self.unflushed > 0 {
             let input = match Pin::new(stream).poll_flush(cx) {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(())) => Input::Written(take(&mut self.unflushed)),
+                Poll::Ready(Ok(())) => Input::Written(take(&mut self.unflushed) as usize),
                 Poll::Ready(Err(_)) => Input::PeerClosed(PeerClosed::Reset),
             };
             self.handle(now, input);

@@ -165,7 +165,7 @@ impl fmt::Display for CatalogError {
             Self::InvalidInputSchema { name } => write!(
                 f,
                 "the input schema of tool {name:?} does not describe an object: give it \
-                 `\"type\": \"object\"`"
+                 `\"type\": \"object\"`, or its type `#[schemars(extend(\"type\" = \"object\"))]`"
             ),
             Self::InvalidParamHeader { name, reason } => {
                 write!(f, "clients would leave out the tool {name:?}: {reason}")

@@ -164,10 +164,22 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal
         return Ok(Found::Endpoint(at));
     }
     path.strip_prefix(WELL_KNOWN.as_bytes())
-        .and_then(|path| endpoints.iter().position(is_at(path)))
-        .filter(|&at| endpoints[at].protected_resource.is_some())
+        .and_then(|path| find_told(endpoints, path))
         .map(Found::Metadata)
         .ok_or(Refusal::NoEndpoint)
+}
+
+/// Finds the endpoint that tells where tokens for it come from, by where it is mounted, or, behind a
+/// proxy that leaves a part of the path out, by where clients know it.
+fn find_told(endpoints: &[Endpoint], path: &[u8]) -> Option<usize> {
+    let told = || {
+        let all = endpoints.iter().enumerate();
+        all.filter_map(|(at, endpoint)| Some((at, endpoint, endpoint.protected_resource.as_ref()?)))
+    };
+    told()
+        .find(|(_, endpoint, _)| endpoint.path.as_bytes() == path)
+        .or_else(|| told().find(|(.., resource)| resource.path().as_bytes() == path))
+        .map(|(at, ..)| at)
 }
 
 /// The parts of a request target (RFC 9112 section 3.2) that choose an endpoint.
@@ -281,12 +293,14 @@ mod tests {
     #[test]
     fn metadata_is_where_it_is_declared() {
         let resource = ProtectedResource::new("https://a/mcp", ["https://b"]).unwrap();
-        let mut endpoints: Vec<_> = ["/mcp", "/", "/open/mcp"]
+        let mut endpoints: Vec<_> = ["/mcp", "/", "/open/mcp", "/inside"]
             .iter()
             .map(|path| Endpoint::new(path, ServerInfo::new("t", "1")).unwrap())
             .collect();
         endpoints[0].protected_resource = Some(resource.clone());
         endpoints[1].protected_resource = Some(resource);
+        let outside = ProtectedResource::new("https://a/api/inside/", ["https://b"]).unwrap();
+        endpoints[3].protected_resource = Some(outside);
         let at = |path: &str| {
             let head = format!("GET /.well-known/oauth-protected-resource{path} HTTP/1.0\r\n\r\n");
             find(&endpoints, &Head::parse(head.as_bytes(), &Limits::default()).unwrap())
@@ -296,6 +310,10 @@ mod tests {
             ("/mcp/?x", Ok(Found::Metadata(0))),
             ("", Ok(Found::Metadata(1))),
             ("/", Ok(Found::Metadata(1))),
+            ("/inside", Ok(Found::Metadata(3))),
+            ("/api/inside", Ok(Found::Metadata(3))),
+            ("/api/inside/", Ok(Found::Metadata(3))),
+            ("/api", Err(Refusal::NoEndpoint)),
             ("/open/mcp", Err(Refusal::NoEndpoint)),
             ("mcp", Err(Refusal::NoEndpoint)),
             ("/other", Err(Refusal::NoEndpoint)),

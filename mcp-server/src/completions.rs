@@ -2,6 +2,7 @@
 
 use mcp_proto::{Call, CompleteResult, Completion, Reply, RpcError};
 
+use crate::failure::any_rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
 /// The kind of handler that completes an argument.
@@ -21,6 +22,16 @@ impl Arguments<Completions> for Completion {
         completion
             .cloned()
             .ok_or_else(|| Reply::Error(RpcError::internal("internal error: nothing to complete")))
+    }
+}
+
+/// An `Err` is answered as -32603 with its text; [`RpcError`] is answered as what it is.
+impl<T: Into<String>, E: std::fmt::Display + 'static> IntoReply<Completions> for Result<Vec<T>, E> {
+    fn into_reply(self, subject: ()) -> Reply {
+        match self {
+            Ok(values) => values.into_reply(subject),
+            Err(error) => Reply::Error(any_rpc_error(&error)),
+        }
     }
 }
 

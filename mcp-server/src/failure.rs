@@ -1,6 +1,7 @@
 //! Errors of handlers that the protocol has words for.
 
 use std::any::Any;
+use std::error::Error;
 use std::fmt::Display;
 
 use mcp_proto::{Denial, MissingCapability, RpcError};
@@ -8,18 +9,25 @@ use mcp_proto::{Denial, MissingCapability, RpcError};
 use crate::ask::AskError;
 use crate::server::BoxError;
 
-/// The error of the protocol that a handler's error is, in a box or not, if it is one. All others are
-/// up to the kind of handler.
+/// The error of the protocol that a handler's error is, if it is one, or that is the source of one in a
+/// box. All others are up to the kind of handler.
 pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
     let error: &dyn Any = error;
     if let Some(boxed) = error.downcast_ref::<BoxError>() {
-        let boxed = &**boxed;
-        return known(
-            boxed.downcast_ref(),
-            boxed.downcast_ref(),
-            boxed.downcast_ref(),
-            boxed.downcast_ref(),
-        );
+        let mut next: Option<&(dyn Error + 'static)> = Some(&**boxed);
+        while let Some(error) = next {
+            let known = known(
+                error.downcast_ref(),
+                error.downcast_ref(),
+                error.downcast_ref(),
+                error.downcast_ref(),
+            );
+            if known.is_some() {
+                return known;
+            }
+            next = error.source();
+        }
+        return None;
     }
     known(error.downcast_ref(), error.downcast_ref(), error.downcast_ref(), error.downcast_ref())
 }
@@ -38,4 +46,41 @@ fn known(
 /// For kinds of handlers whose errors are all errors of the protocol.
 pub(crate) fn any_rpc_error<E: Display + 'static>(error: &E) -> RpcError {
     rpc_error(error).unwrap_or_else(|| RpcError::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Ours(RpcError);
+
+    impl Display for Ours {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("something of ours failed")
+        }
+    }
+
+    impl Error for Ours {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn what_is_of_the_protocol_is_found_in_a_box() {
+        fn message(error: &(impl Display + 'static)) -> Option<String> {
+            rpc_error(error).map(|error| error.message.into_owned())
+        }
+
+        let error = RpcError::invalid_params("no such day");
+        let expected = Some("no such day".to_owned());
+        assert_eq!(message(&error), expected);
+        assert_eq!(message(&BoxError::from(error.clone())), expected);
+        assert_eq!(message(&BoxError::from(Ours(error.clone()))), expected);
+        assert_eq!(message(&Ours(error)), None);
+        assert_eq!(message(&BoxError::from("no such day")), None);
+    }
 }

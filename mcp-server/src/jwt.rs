@@ -91,11 +91,13 @@ impl JwtAuthorizer {
         let said: Said<'_> = Said::deserialize(&claims)
             .map_err(|_| Denial::invalid_token("a claim is not of its type"))?;
         if said.iss != Some(&*self.issuer) {
+            mismatch("issuer", &self.issuer);
             return Err(Denial::invalid_token("the token is of another issuer"));
         }
         let is_for_us =
             said.aud.is_some_and(|aud| aud.iter().any(|audience| audience == self.audience));
         if !is_for_us {
+            mismatch("audience", &self.audience);
             return Err(Denial::invalid_token("the token is for another audience"));
         }
         // Without a date, no token can be told from one that has expired.
@@ -130,6 +132,11 @@ impl Authorizer for JwtAuthorizer {
     ) -> impl Future<Output = Result<Principal, Denial>> + Send {
         ready(self.verify(&head, now).map_err(|denial| denial.scopes(&self.scopes)))
     }
+}
+
+/// Nobody but who has our keys can bring this about: it may well be that ours is spelt wrong.
+fn mismatch(claim: &str, expected: &str) {
+    tracing::info!("refused: a token with a good signature has another {claim} than {expected:?}");
 }
 
 /// The claims that decide (RFC 7519 section 4.1, RFC 8693 section 4.2).

@@ -52,8 +52,9 @@
 //! # Cancellation
 //!
 //! A handler's future belongs to the connection that its request came by. On 2026-07-28, the
-//! future is dropped as soon as the client hangs up; on the 2025 revisions, it runs to its end. At
-//! a shutdown, whatever is left at the drain deadline is dropped.
+//! future is dropped as soon as the client hangs up; on the 2025 revisions, it goes on without. On all,
+//! it is dropped when the client cancels the call or its session ends, and at the drain deadline of a
+//! shutdown. What must not stop midway belongs into a task of its own.
 //!
 //! # The log
 //!
@@ -205,14 +206,15 @@ pub use tools::{IntoToolResult, Structured, Tools};
 mod validation;
 
 pub use mcp_proto::{
-    Annotations, CacheScope, Caching, CallToolResult, CatalogError, ClientCapabilities,
+    Annotations, CacheScope, Caching, CallToolResult, CatalogError, Change, ClientCapabilities,
     ClientCapability, Completion, CompletionReference, Content, CreateMessageRequest,
     CreateMessageResult, Deadlines, Denial, ElicitFormat, ElicitProperty, ElicitSchema, ErrorCode,
     ExtensionMethod, ExtensionResult, GetPromptResult, Head, Hosts, HubDeadlines, HubLimits, Icon,
-    Id, Instant, InvalidElicitSchema, InvalidExtensionResult, InvalidResource, InvalidTemplate,
-    Limits, LogLevel, MemoryLog, MissingCapability, ModelPreferences, NotInRevision, Now, OfferKey,
-    Origins, Principal, Prompt, PromptArgument, PromptMessage, ProtectedResource,
-    ReadResourceResult, ReplayLog, Request, Resource, ResourceContents, ResourceTemplate,
-    ResponseMode, Revision, Role, Root, RpcError, SamplingContent, SamplingMessage, StreamKey,
-    Tool, ToolAnnotations, ToolChoice, ToolUse, UriTemplate,
+    IconTheme, Id, IncludeContext, Instant, InvalidElicitSchema, InvalidExtensionResult,
+    InvalidResource, InvalidTemplate, Limits, LogLevel, McpMethod, MemoryLog, MissingCapability,
+    ModelPreferences, NotInRevision, Now, OfferKey, Origins, Principal, Prompt, PromptArgument,
+    PromptMessage, ProtectedResource, ReadResourceResult, ReplayLog, Request, Resource,
+    ResourceContents, ResourceTemplate, ResponseMode, Revision, Role, Root, RpcError,
+    SamplingContent, SamplingMessage, StreamKey, Tool, ToolAnnotations, ToolChoice, ToolResult,
+    ToolUse, UriTemplate,
 };

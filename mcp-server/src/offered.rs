@@ -75,7 +75,8 @@ where
     Offered::new(prompt, handler_fn::<Prompts, _, _>(handler, ()))
 }
 
-/// A function as a resource: what it returns is its content.
+/// A function as a resource: what it returns is its content. It takes no arguments but a
+/// [`Context`](crate::Context), whose [`request`](crate::Context::request) has the URI as its name.
 #[must_use]
 pub fn resource<Form, H: Handler<Resources, Form>>(
     resource: Resource,
@@ -85,8 +86,9 @@ pub fn resource<Form, H: Handler<Resources, Form>>(
     Offered::new(resource, handler_fn::<Resources, _, _>(handler, info))
 }
 
-/// A function as all resources whose URIs fit a template. The variables are the fields of the type
-/// it takes.
+/// A function as all resources whose URIs fit a template. The fields of the type it takes have the names
+/// of variables, and those of variables of a query are optional; the URI is the name of the
+/// [`request`](crate::Context::request).
 #[must_use]
 pub fn resource_template<Form, H: Handler<Resources, Form>>(
     uri_template: UriTemplate,
@@ -109,7 +111,8 @@ impl<D> Offered<D> {
     /// the URI of a hidden resource does not show it.
     ///
     /// `is_visible` is asked at each request that would show or use it, and should only look. When
-    /// it panics, the answer is no.
+    /// it panics, the answer is no. That a list has changed is told to all who listen for that, be the
+    /// change one that they do not see.
     ///
     /// ```
     /// use mcp_server::tool;

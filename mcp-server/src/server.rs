@@ -321,7 +321,9 @@ impl Server {
     /// such as the subject of the token.
     ///
     /// What a client carries between rounds is good for the same principal only, and so are sessions
-    /// of the 2025 revisions. Where there is an [authorizer](Self::authorizer), that says it instead.
+    /// of the 2025 revisions. That is all it is for: [`Context::principal`](crate::Context::principal) and
+    /// [`visible_if`](crate::Offered::visible_if) know of whom an [authorizer](Self::authorizer) lets in,
+    /// who is then the principal here, too.
     #[must_use]
     pub fn principal(
         mut self,
@@ -438,12 +440,15 @@ impl Server {
     /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
     /// session. An error refuses the session. Other clients are served while it runs.
     ///
+    /// It keeps nobody out: requests that belong to no session never come by here, such as all of
+    /// 2026-07-28. Who is let in, an [authorizer](Self::authorizer) says.
+    ///
     /// ```
     /// # use mcp_server::{Context, Server};
     /// let server = Server::new("demo", "1.0.0").on_initialize(|ctx: Context| async move {
-    ///     match ctx.header("x-api-key") {
-    ///         Some(_) => Ok(()),
-    ///         None => Err("send your key in X-Api-Key"),
+    ///     match ctx.client_info() {
+    ///         Some(info) if info.contains("\"old-client\"") => Err("update your client"),
+    ///         _ => Ok(()),
     ///     }
     /// });
     /// ```

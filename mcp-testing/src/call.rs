@@ -261,7 +261,7 @@ impl Call {
     fn resume(&mut self, last_event_id: &str) -> Result<(), Error> {
         let request = self.client.get(Some(last_event_id));
         // The old connection goes first, as its stream has one reader only.
-        self.exchange = Exchange::begin(&self.client.world, &request)?;
+        self.exchange = Exchange::begin(&self.client, &request)?;
         Ok(())
     }
 
@@ -443,6 +443,7 @@ impl Call {
             code,
             message: error["message"].as_str().unwrap_or_default().to_owned(),
             data: error["data"].clone(),
+            status: self.exchange.response().status().unwrap_or_default(),
         }));
         Ok(())
     }
@@ -487,7 +488,7 @@ fn send(
     let subject = subject(&params).filter(|_| SUBJECTS.contains(&method)).map(str::to_owned);
     let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
     let request = client.post(&message, subject.as_deref(), fields);
-    Ok((id, Exchange::begin(&client.world, &request)?))
+    Ok((id, Exchange::begin(client, &request)?))
 }
 
 /// The methods whose subject is in a field of the head (2026-07-28,

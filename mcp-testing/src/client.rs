@@ -1,9 +1,11 @@
 //! The client: whom it speaks to and as what, and what it asks for.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -38,6 +40,7 @@ pub struct Client {
     /// On the 2025 revisions.
     pub(crate) session: Option<Rc<Session>>,
     fields: Vec<(String, String)>,
+    pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
     capabilities: Value,
     /// Whether it asks for neither progress nor log messages.
     is_quiet: bool,
@@ -78,6 +81,7 @@ impl Client {
             revision: Revision::V2026_07_28,
             session: None,
             fields: Vec::new(),
+            attachment: None,
             capabilities: json!({
                 "elicitation": {"form": {}, "url": {}},
                 "roots": {},
@@ -104,6 +108,14 @@ impl Client {
         let name = name.into();
         self.fields.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
         self.fields.push((name, value.into()));
+        self
+    }
+
+    /// Attaches to its connections what an application knows of one, which handlers find with
+    /// [`Context::attachment`](mcp_server::Context::attachment).
+    #[must_use]
+    pub fn attach(mut self, attachment: Arc<dyn Any + Send + Sync>) -> Self {
+        self.attachment = Some(attachment);
         self
     }
 
@@ -373,7 +385,7 @@ impl Client {
 
     /// Sends what is accepted and not answered.
     pub(crate) fn send(&self, message: &Value) -> Result<(), Error> {
-        let mut exchange = Exchange::begin(&self.world, &self.post(message, None, &[]))?;
+        let mut exchange = Exchange::begin(self, &self.post(message, None, &[]))?;
         let what = message["method"].as_str().unwrap_or("an answer");
         let sent = self.world.wait(|| {
             let message = exchange.next_message()?;

@@ -22,12 +22,14 @@ pub enum Error {
         message: String,
         /// What else it says; null if that is nothing.
         data: Value,
+        /// The status of the HTTP response, such as 401 for a caller who is not let in.
+        status: u16,
     },
-    /// The server has refused the HTTP request.
+    /// The server has refused the HTTP request, and not in JSON-RPC, as what is in front of a server may.
     Refused {
         /// What was asked for.
         request: String,
-        /// The status code, such as 404 where no server is mounted at the path.
+        /// The status code.
         status: u16,
         /// What the body says.
         body: String,
@@ -64,6 +66,15 @@ impl Error {
         Self::Unexpected { expected: expected.into(), came: came.into() }
     }
 
+    /// The status of the HTTP response, if it is an answer.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Rpc { status, .. } | Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
     /// The code, if it is a JSON-RPC error.
     #[must_use]
     pub const fn code(&self) -> Option<i64> {
@@ -78,7 +89,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => error.fmt(f),
-            Self::Rpc { request, code, message, data } => {
+            Self::Rpc { request, code, message, data, .. } => {
                 write!(f, "{request} was answered with error {code}: {message}")?;
                 if data.is_null() { Ok(()) } else { write!(f, " ({data})") }
             }

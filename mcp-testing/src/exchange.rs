@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::pipe::ClientEnd;
 use crate::response::Response;
-use crate::world::World;
 
 /// A request that has been sent. To drop it is to hang up.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn begin(world: &World, request: &[u8]) -> Result<Self, Error> {
-        let end = world.connect()?;
+    pub(crate) fn begin(client: &Client, request: &[u8]) -> Result<Self, Error> {
+        let end = client.world.connect(client.attachment.clone())?;
         end.write(request);
         Ok(Self { end: Some(end), response: Response::default() })
     }

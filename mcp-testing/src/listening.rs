@@ -41,7 +41,7 @@ impl Listening {
             }
             client.get(None)
         };
-        let exchange = Exchange::begin(&client.world, &request)?;
+        let exchange = Exchange::begin(&client, &request)?;
         let mut this = Self {
             client,
             exchange,

@@ -1,6 +1,7 @@
 //! What is around a server in a test: its connections, and a clock that the test moves. All of it
 //! is polled on the thread of the test, whenever the test waits for something.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -60,12 +61,21 @@ impl World {
     }
 
     /// Opens a connection.
-    pub(crate) fn connect(&self) -> Result<ClientEnd, Error> {
+    pub(crate) fn connect(
+        &self,
+        attachment: Option<Arc<dyn Any + Send + Sync>>,
+    ) -> Result<ClientEnd, Error> {
         let service = self.service.borrow();
         let service = service.as_ref().ok_or(Error::Stopped)?;
         let (client, server) = pipe();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
-        self.run(|timer| service.connection(server, timer, Some(peer)));
+        self.run(|timer| {
+            let connection = service.connection(server, timer, Some(peer));
+            match attachment {
+                Some(attachment) => connection.attach(attachment),
+                None => connection,
+            }
+        });
         Ok(client)
     }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcp_server::{
-    BoxError, Completion, Context, CreateMessageRequest, Elicited, Endpoints, HubDeadlines,
-    LogLevel, OfferKey, Resource, RpcError, SamplingMessage, Server, Structured, prompt,
-    resource_template, tool,
+    BoxError, Completion, Context, CreateMessageRequest, Denial, Elicited, Endpoints, Head,
+    HubDeadlines, LogLevel, OfferKey, Principal, Resource, RpcError, SamplingMessage, Server,
+    Structured, prompt, resource_template, tool,
 };
 use mcp_testing::{Change, Client, Error, Revision, accept, cancel, decline};
 use schemars::JsonSchema;
@@ -181,7 +181,7 @@ fn errors_say_what_came() {
     }
     let client = Client::new(sample()).unwrap();
     let error = client.clone().at("/elsewhere").call("add", ()).unwrap_err();
-    assert!(matches!(error, Error::Rpc { .. } | Error::Refused { status: 404, .. }), "{error}");
+    assert_eq!((error.code(), error.status()), (Some(-32600), Some(404)), "{error}");
     let error = client.clone().header("Host", "evil.example").call("add", ()).unwrap_err();
     assert!(error.to_string().contains("evil.example"), "{error}");
     let error = client.request("tools/call", [1]).unwrap_err().to_string();
@@ -355,6 +355,34 @@ fn what_never_comes_is_said() {
     assert!(error.contains(r#"waited 0ns for a result of tools/call "hang""#), "{error}");
     let error = call.next_question().unwrap_err().to_string();
     assert!(error.contains(r#"for a question of tools/call "hang""#), "{error}");
+}
+
+#[test]
+fn what_is_attached_to_connections_is_found() {
+    struct Tenant(&'static str);
+
+    let server = Server::new("tenants", "1.0.0").tool("whose", "", |ctx: Context| {
+        ctx.attachment::<Tenant>().map_or("nobody's", |tenant| tenant.0)
+    });
+    let client = Client::new(server).unwrap();
+    assert_eq!(client.call("whose", ()).unwrap().text(), "nobody's");
+    let client = client.attach(Arc::new(Tenant("acme's")));
+    assert_eq!(client.call("whose", ()).unwrap().text(), "acme's");
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    let server = sample().authorizer(|head: Head| async move {
+        match head.bearer_token()? {
+            "good" => Ok(Principal::new("alice")),
+            _ => Err(Denial::invalid_token("nobody has this token")),
+        }
+    });
+    let client = Client::new(server).unwrap();
+    let status = |client: &Client| client.list_tools().err().and_then(|error| error.status());
+    assert_eq!(status(&client), Some(401));
+    assert_eq!(status(&client.clone().header("Authorization", "Bearer bad")), Some(401));
+    assert_eq!(status(&client.header("Authorization", "Bearer good")), None);
 }
 
 #[test]

@@ -49,6 +49,11 @@
 //! `Router::nest_service("/api", ..)` takes its prefix off: mount at `/mcp` what the client finds
 //! at `/api/mcp`.
 //!
+//! A server that says where tokens for it come from
+//! ([`protected_resource`](mcp_server::Server::protected_resource)) is asked that at
+//! `/.well-known/oauth-protected-resource` and the path of its resource, below the root of the host: route
+//! that to the service, too.
+//!
 //! # Hosts
 //!
 //! As everywhere, only loopback names are served, unless `Endpoints::hosts` says otherwise. On

@@ -79,7 +79,8 @@ where
         let bytes = RequestBytes::new(request);
         let is_broken = bytes.is_broken();
         let stream = Stream::new(bytes, writer);
-        let connection = acceptor.connection(stream, runtime.timer(), peer).attach(extensions);
+        let connection = acceptor.connection(stream, runtime.timer(), peer);
+        let connection = connection.attach(Arc::new(extensions));
         // Its own task, as it outlives the response: in the 2025 revisions a call goes on without
         // its client.
         runtime.spawn(Box::pin(async move {

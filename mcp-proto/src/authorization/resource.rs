@@ -98,10 +98,20 @@ impl ProtectedResource {
     /// Where clients find all this (RFC 9728 section 3.1).
     #[must_use]
     pub fn metadata_url(&self) -> String {
+        format!("{}{WELL_KNOWN}{}", self.split().0, self.path())
+    }
+
+    /// The path of the endpoint as clients know it, without a slash at its end.
+    pub(crate) fn path(&self) -> &str {
+        let path = self.split().1;
+        path.strip_suffix('/').unwrap_or(path)
+    }
+
+    /// Origin and path.
+    fn split(&self) -> (&str, &str) {
         let host = self.resource.find("://").map_or(0, |colon| colon + 3);
         let path = self.resource[host..].find('/').map_or(self.resource.len(), |at| host + at);
-        let (origin, path) = self.resource.split_at(path);
-        format!("{origin}{WELL_KNOWN}{}", path.strip_suffix('/').unwrap_or(path))
+        self.resource.split_at(path)
     }
 }
 

@@ -162,8 +162,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     /// Lets handlers know what the application knows of this connection: they find it by its type, with
     /// [`Context::attachment`](crate::Context::attachment). It takes the place of what was attached
     /// before.
-    pub fn attach(mut self, attachment: impl Any + Send + Sync) -> Self {
-        self.attachment = Some(Box::new(Arc::new(attachment)));
+    pub fn attach(mut self, attachment: Arc<dyn Any + Send + Sync>) -> Self {
+        self.attachment = Some(Box::new(attachment));
         self
     }
 

@@ -93,6 +93,8 @@ fn no_token_is_logged_at_any_level() {
     client.join().unwrap();
     let text = String::from_utf8(everything.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("refused: invalid token: the token has expired"), "{text}");
+    assert!(text.contains("has another issuer than \"https://auth.example.com\""), "{text}");
+    assert!(text.contains("has another audience than \"https://mcp.example.com/mcp\""), "{text}");
     for token in tokens() {
         // Nor a part of it: the signature is what nobody can guess.
         let signature = token.text.rsplit('.').next().unwrap();

@@ -54,7 +54,7 @@ pub enum ResponseMode {
     Auto,
     /// Always a JSON object; progress is not sent.
     Json,
-    /// Always an event stream.
+    /// Always an event stream, but for what the protocol itself answers, such as `server/discover`.
     EventStream,
 }
 

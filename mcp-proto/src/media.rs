@@ -23,8 +23,8 @@ pub(crate) struct Accepts {
 }
 
 impl Accepts {
-    /// Clients must name both types. One that names a single type is served in that; only one
-    /// that takes neither is refused.
+    /// Clients must name both types. One that names a single type has its calls answered in that, while
+    /// what the protocol itself answers is JSON; only one that takes neither is refused.
     pub(crate) fn parse(head: &Head) -> Result<Self, Refusal> {
         if head.accept().eq([ALL.as_bytes()]) {
             return Ok(Self { json: true, event_stream: true });

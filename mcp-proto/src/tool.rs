@@ -7,8 +7,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
 
 use crate::catalog::{Listed, OfferKey, listed_builders};
 use crate::content::{Content, meta_for};
@@ -199,8 +199,22 @@ impl Listed for Tool {
 }
 
 fn raw(schema: &Value) -> Box<RawValue> {
+    let mut schema = schema.clone();
+    no_boolean(&mut schema);
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(Map::values_mut).for_each(no_boolean);
     // A `Value` can always be written.
-    to_raw_value(schema).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    to_raw_value(&schema).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// Makes an object of a schema that is a boolean, to say the same (JSON Schema core, section 4.3.2): a
+/// whole schema and its properties must be objects, or clients reject the whole list of tools.
+fn no_boolean(schema: &mut Value) {
+    match schema {
+        Value::Bool(true) => *schema = json!({}),
+        Value::Bool(false) => *schema = json!({"not": {}}),
+        _ => {}
+    }
 }
 
 /// Whether a schema has `"type": "object"` at its root, which the 2025 revisions ask for.
@@ -282,7 +296,24 @@ impl CallToolResult {
 mod tests {
     use super::*;
     use alloc::format;
-    use serde_json::json;
+
+    #[test]
+    fn schemas_and_their_properties_are_objects() {
+        let schema = json!({
+            "type": "object",
+            "properties": {"a": true, "b": false, "c": {"items": true}},
+            "additionalProperties": false,
+        });
+        let mut expected = schema.clone();
+        expected["properties"]["a"] = json!({});
+        expected["properties"]["b"] = json!({"not": {}});
+        let tool = Tool::new("t", "does it", &schema).with_output_schema(&schema);
+        for schema in [tool.input_schema(), tool.output_schema().unwrap()] {
+            assert_eq!(serde_json::from_str::<Value>(schema.get()).unwrap(), expected);
+        }
+        let tool = tool.with_output_schema(&json!(true));
+        assert_eq!(tool.output_schema().map(RawValue::get), Some("{}"));
+    }
 
     #[test]
     fn structured_results_are_for_those_who_know_them() {

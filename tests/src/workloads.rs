@@ -41,6 +41,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "escapes", unit: "escape", size: 8000, run: escapes },
     Workload { name: "deep JSON", unit: "60 levels", size: 400, run: deep_json },
     Workload { name: "brackets without end", unit: "level", size: 8000, run: brackets },
+    Workload { name: "ids in what is too deep", unit: "id", size: 8000, run: ids_too_deep },
     Workload { name: "members of parameters", unit: "member", size: 2000, run: members },
     Workload { name: "mirrored parameters", unit: "parameter", size: 30, run: mirrored },
     Workload { name: "completion context", unit: "argument", size: 2000, run: completion },
@@ -255,6 +256,15 @@ fn brackets(size: usize) {
     let mut peer = peer();
     peer.send(&post("", &"[\"]\",".repeat(size)));
     assert_eq!(peer.statuses("ping"), [400]);
+}
+
+fn ids_too_deep(size: usize) {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    for id in ["\"id\":x", "\"id\":1", "\"id\":\"", "\"id\":\"\\\""] {
+        let mut peer = peer();
+        peer.send(&post("", &format!("{{\"a\":{deep}{}", id.repeat(size))));
+        assert_eq!(peer.statuses("ping"), [400]);
+    }
 }
 
 /// As many members, all different.

@@ -276,16 +276,17 @@ impl Answer {
 
     /// Sends what is left of a batch: one array, or the end of the stream.
     pub(crate) fn finish_batch(&mut self, writer: &mut ResponseWriter<'_>, now: Instant) {
-        if self.is_streaming() || self.form.wants_events || !self.form.takes_json {
+        let is_streaming = self.is_streaming();
+        if matches!(&self.calls, Calls::Batch(_, ready) if ready.is_empty() && !is_streaming) {
+            return write_accepted(writer);
+        }
+        if is_streaming || self.form.wants_events || !self.form.takes_json {
             let encoding = self.stream(writer, now);
             return writer.end_stream(encoding);
         }
         let Calls::Batch(_, ready) = core::mem::replace(&mut self.calls, Calls::None) else {
             return;
         };
-        if ready.is_empty() {
-            return write_accepted(writer);
-        }
         writer.write_whole(json_head(Status::Ok), |out| {
             for (position, message) in ready.iter().enumerate() {
                 out.push(if position == 0 { b'[' } else { b',' });

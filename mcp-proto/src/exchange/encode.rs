@@ -1,5 +1,7 @@
 //! The JSON-RPC messages that go out, and the HTTP responses around those that stand alone.
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -427,12 +429,34 @@ fn write_meta(
         out.push(b',');
         write_subscription_id(out, id);
     }
-    let members = more.and_then(|more| more.get().strip_prefix('{')?.strip_suffix('}'));
-    if let Some(members) = members.filter(|members| !members.trim_ascii().is_empty()) {
-        out.push(b',');
-        out.extend_from_slice(members.as_bytes());
+    if let Some(more) = more {
+        write_more_meta(out, more);
     }
     out.push(b'}');
+}
+
+/// Appends what the application says in `_meta`, without what the protocol says there: who passes results
+/// on has that of another server.
+fn write_more_meta(out: &mut Vec<u8>, more: &RawValue) {
+    let text = more.get();
+    if !text.contains("io.modelcontextprotocol") {
+        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        if let Some(members) = members.filter(|members| !members.trim_ascii().is_empty()) {
+            out.push(b',');
+            out.extend_from_slice(members.as_bytes());
+        }
+        return;
+    }
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    for (name, value) in members {
+        let said = ["io.modelcontextprotocol/serverInfo", "io.modelcontextprotocol/subscriptionId"];
+        if !said.contains(&&*name) {
+            out.push(b',');
+            write_string(out, &name);
+            out.push(b':');
+            out.extend_from_slice(value.get().as_bytes());
+        }
+    }
 }
 
 /// The id is that of the request to listen (basic/patterns/subscriptions).
@@ -513,6 +537,12 @@ mod tests {
                 json!({info: server, "a/b": {"c": 1}, "d": 2}),
                 json!({"a/b": {"c": 1}, "d": 2}),
             ),
+            // What comes from another server, and is passed on.
+            (
+                r#"{"d":2,"io.modelcontextprotocol/serverInfo":{"name":"other"},"a/b":[1]}"#,
+                json!({info: server, "a/b": [1], "d": 2}),
+                json!({info: {"name": "other"}, "a/b": [1], "d": 2}),
+            ),
             ("{ }", json!({info: server}), json!({})),
             ("[1]", json!({info: server}), json!(null)),
         ] {
@@ -526,6 +556,14 @@ mod tests {
                 assert_eq!(meta_of(&reply, Revision::V2025_03_26), legacy, "{reply:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_member_of_meta_stands_twice() {
+        let meta = r#"{"io.modelcontextprotocol/serverInfo":{}}"#;
+        let meta = serde_json::from_str::<&RawValue>(meta).unwrap().to_owned();
+        let text = write(&Reply::Tool(CallToolResult::text("t").meta(meta)), Revision::V2026_07_28);
+        assert_eq!(text.matches("serverInfo").count(), 1, "{text}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::Id;
 /// The id of a request that nests too deeply, or goes on beyond the end of `text`: somebody waits for
 /// its answer, and knows it by the id.
 ///
-/// Nothing for what is no request, a response for one: its id is none of the client's. Takes time as
-/// `text` is long, and no stack.
+/// Nothing for what is no request, a response for one: its id is none of the client's. Takes time linear
+/// in the length of `text`, and no stack.
 pub(crate) fn find_request_id(text: &[u8]) -> Option<Id> {
     let (mut id, mut has_method) = (None, false);
     let (mut at, mut depth) = (0, 0_usize);
@@ -54,7 +54,14 @@ fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
 fn leading_id(text: &[u8]) -> Option<Id> {
     let end = match text {
         [b'"', ..] => string_end(text, 1)? + 1,
-        _ => text.iter().position(|it| it.is_ascii_whitespace() || matches!(it, b',' | b'}'))?,
+        _ => {
+            // Of nothing but what an integer consists of: no text is looked at for two keys.
+            let end = text.iter().position(|it| !matches!(it, b'-' | b'0'..=b'9'))?;
+            if !(text[end].is_ascii_whitespace() || matches!(text[end], b',' | b'}')) {
+                return None;
+            }
+            end
+        }
     };
     let json = core::str::from_utf8(&text[..end]).ok()?;
     // It goes back to the client, so it has to be what a parser takes.

@@ -19,6 +19,7 @@ pub(super) fn check(response: &Response, members: &[Message], request: &Sent) ->
     assert!(!response.is_batch() || !messages.is_empty(), "an empty array");
     let has_answer = |position: &usize| members[*position].kind != Kind::Silent;
     let mut open: Vec<usize> = (0..members.len()).filter(has_answer).collect();
+    assert!(!open.is_empty(), "a batch in which nobody waits for an answer has one");
     let mut endings = Vec::new();
     let mut progress = BTreeMap::new();
     let mut questions = Vec::new();

@@ -259,6 +259,17 @@ fn pages_are_told_apart_as_the_guard_does() {
     }
 }
 
+/// A batch without requests was answered by an event stream with nothing in it.
+#[test]
+fn notifications_alone_are_accepted_whatever_form_answers_have() {
+    for (mode, accept) in [(Mode::Auto, "text/event-stream"), (Mode::Stream, "*/*")] {
+        let body = r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#;
+        let stream = peer::post(&format!("Accept: {accept}\r\n"), body);
+        let setup = Setup { mode, ..SETUP };
+        wellformed::check(&Script { setup, stream, steps: vec![Feed(1000)] });
+    }
+}
+
 /// The law of memory took it for a pile that a shutdown passes on all that has waited.
 #[test]
 fn a_shutdown_passes_on_what_has_waited() {

@@ -164,7 +164,8 @@ impl InFlight {
     /// Has the hub take what was reported. Returns whether there is a question or a wish for it as well,
     /// which come after that, and whether there was anything.
     ///
-    /// A client that reads too slowly makes its handler wait, but never the final reply.
+    /// A client that reads too slowly makes its handler wait, but neither what comes after its reports nor
+    /// the final reply.
     fn say(&self, now: Instant, is_done: bool) -> (bool, bool) {
         let (Some(session), Some(context)) = (&self.session, &self.context) else {
             return (false, false);
@@ -173,7 +174,7 @@ impl InFlight {
         let has_asked = context.has_for_session();
         let mut has_said = false;
         while context.has_said()
-            && (is_done || session.can_notify())
+            && (is_done || has_asked || session.can_notify())
             && let Some(notification) = context.take()
         {
             session.notify(now, &notification);

@@ -149,6 +149,8 @@ pub enum Refusal {
     InitializeInBatch,
     /// A GET or DELETE without `Mcp-Session-Id`.
     MissingSessionId,
+    /// A GET or DELETE with an `MCP-Protocol-Version` that is not served.
+    UnknownRevision,
     /// An `Mcp-Session-Id` that names no session, or one of somebody else.
     UnknownSession,
     /// An `initialize` within a session.
@@ -286,6 +288,9 @@ impl fmt::Display for Refusal {
             Self::MissingSessionId => {
                 f.write_str("the Mcp-Session-Id field is missing: send what `initialize` gave you")
             }
+            Self::UnknownRevision => f.write_str(
+                "unknown MCP-Protocol-Version: send the one that `initialize` has settled",
+            ),
             Self::UnknownSession => f.write_str(
                 "unknown session: it has ended, or never was; send `initialize` for a new one",
             ),

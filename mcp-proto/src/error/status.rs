@@ -91,6 +91,7 @@ impl Refusal {
             | Self::EmptyBatch
             | Self::InitializeInBatch
             | Self::MissingSessionId
+            | Self::UnknownRevision
             | Self::SessionExists
             | Self::UnknownEvent => Status::BadRequest,
             Self::Denied(denial) => denial.status(),

@@ -261,8 +261,11 @@ pub(crate) fn no_message(body: &str, malformed: Malformed, depth_limit: usize) -
 
 /// Checks a GET or DELETE, which the 2025 revisions have for sessions.
 fn check_session_method(head: &Head, method: Method, endpoint: &Endpoint) -> Result<(), Refusal> {
-    let is_legacy = VersionField::parse(head.protocol_version()).era(None) == Era::Legacy;
-    if !endpoint.keeps_sessions || !is_legacy {
+    let version = VersionField::parse(head.protocol_version());
+    if endpoint.keeps_sessions && matches!(version, VersionField::Unknown(_)) {
+        return Err(Refusal::UnknownRevision);
+    }
+    if !endpoint.keeps_sessions || version.era(None) == Era::Modern {
         return Err(Refusal::MethodNotAllowed { allow: "POST" });
     }
     // To come back to the stream of a call is possible where there is nothing else to hear.

@@ -111,15 +111,18 @@ impl Hub {
             | McpMethod::Unsubscribe
             | McpMethod::ClientMessage => {
                 let reply = self.serve(now, id, &mut call.request, caller);
-                let is_in_stream = call.form.is_batch && call.form.takes_events;
-                if is_in_stream && call.request.id().is_some() {
-                    self.reply_in_stream(now, id, call, reader, &reply)
-                } else {
-                    Admission::Reply(key, reply)
-                }
+                self.answer_member(now, id, call, reader, reply)
             }
             _ if self.has_all_calls(id) => {
-                refused(Refusal::TooManyRequests { limit: self.limits.calls })
+                let refusal = Refusal::TooManyRequests { limit: self.limits.calls };
+                // What others in its batch have done by now cannot be taken back.
+                match call.form.is_batch {
+                    true => {
+                        let reply = Reply::Error(RpcError::from(&refusal));
+                        self.answer_member(now, id, call, reader, reply)
+                    }
+                    false => refused(refusal),
+                }
             }
             _ => self.begin_call(now, id, call, reader),
         };
@@ -290,6 +293,22 @@ impl Hub {
             _ => {}
         }
         Reply::Done
+    }
+
+    /// Answers a message that needs no work, and may be one of a batch.
+    fn answer_member(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        call: Call,
+        reader: Option<ReaderKey>,
+        reply: Reply,
+    ) -> Admission {
+        if call.form.is_batch && call.form.takes_events && call.request.id().is_some() {
+            self.reply_in_stream(now, id, call, reader, &reply)
+        } else {
+            Admission::Reply(call.key(), reply)
+        }
     }
 
     /// Answers a message of a batch on the stream that the others are answered on.

@@ -18,7 +18,6 @@ use crate::error::RpcError;
 use crate::exchange::{write_cancelled, write_question};
 use crate::input::{InputRequest, NotInRevision};
 use crate::jsonrpc::Id;
-use crate::revision::Revision;
 use crate::time::Instant;
 
 /// How much longer than [`HubDeadlines::answer`](crate::HubDeadlines::answer) a client that reports
@@ -143,11 +142,13 @@ impl Hub {
         session.questions.push((question, key));
         let answer = self.deadlines.answer;
         let latest = now + answer.checked_mul(MOST_EXTENSION).unwrap_or(Duration::MAX);
-        call.questions.push(Question { key: question, deadline: now + answer, latest });
         let (session, stream) = (call.session, call.stream);
         let mut message = Vec::new();
         write_question(&mut message, number, method, params.as_deref());
-        self.push(now, session, stream, message);
+        let event = self.push(now, session, stream, message);
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.questions.push(Question { key: question, deadline: now + answer, latest, event });
+        }
         Ok(question)
     }
 
@@ -191,12 +192,14 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&call.session) else {
             return;
         };
-        if session.client.revision < Revision::V2025_11_25 || session.is_by_line {
+        if !session.client.revision.primes_streams() || session.is_by_line {
             return;
         }
         let stream = session.streams.get_mut(&call.stream);
-        if let Some(stream) = stream.filter(|stream| stream.form.takes_events) {
+        let stream = stream.filter(|stream| stream.form.takes_events && stream.reader.is_some());
+        if let Some(stream) = stream {
             stream.is_begun = true;
+            stream.is_streaming = true;
             self.news.extend(stream.end());
         }
     }
@@ -219,7 +222,7 @@ impl Hub {
         let form = stream.form;
         let is_error = matches!(reply, Reply::Error(_) | Reply::Refused(_));
         // An error has a status of its own, which a stream could not carry.
-        let is_event = stream.is_begun
+        let is_event = stream.is_streaming
             || !form.takes_json
             || (form.takes_events && (form.is_batch || (form.wants_events && !is_error)));
         let is_read = stream.reader.is_some();
@@ -249,10 +252,11 @@ impl Hub {
         };
         self.news.insert(News::Call(key));
         self.end_call(now, key, &call);
-        // It gets no response, so there is nothing to come back for.
+        // It gets no response, so there is nothing to come back for, but those of others in its batch.
         let session = self.sessions.get_mut(&id);
         if let Some(stream) = session.and_then(|session| session.streams.get_mut(&call.stream))
             && stream.has_ended()
+            && !stream.form.is_batch
         {
             stream.is_begun = false;
         }

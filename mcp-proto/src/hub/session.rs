@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::calls::QuestionFailure;
 use super::names::{QuestionKey, ReaderKey, SessionCallKey, StreamKey};
-use super::streams::Stream;
+use super::streams::{Stream, StreamEvent};
 use super::subscriptions::SubscriptionKey;
 use crate::exchange::Messages;
 use crate::jsonrpc::Id;
@@ -73,6 +73,8 @@ pub(super) struct Question {
     /// When the time for an answer is over, and when it is however much progress there is.
     pub(super) deadline: Instant,
     pub(super) latest: Instant,
+    /// What its client is to get to read.
+    pub(super) event: Option<StreamEvent>,
 }
 
 impl Session {

@@ -25,6 +25,8 @@ pub(super) struct Stream {
     pub(super) calls: Vec<SessionCallKey>,
     /// Whether the client may know the id of one of its events. If not, it cannot come back.
     pub(super) is_begun: bool,
+    /// Whether it is an event stream by now, and no other form of response.
+    pub(super) is_streaming: bool,
     pub(super) last_event: u64,
     pub(super) reader: Option<Reader>,
     /// Where it stands in `Hub::left`, if it does.
@@ -74,6 +76,7 @@ impl Stream {
             form,
             calls: Vec::new(),
             is_begun: is_opened,
+            is_streaming: is_opened,
             last_event: 0,
             reader: None,
             left_since: None,
@@ -98,8 +101,7 @@ impl Session {
     /// event without data for a broken one.
     pub(super) fn start_of(&self, stream: u32, retry: Duration) -> StreamStart {
         let revision = self.client.revision;
-        let is_primed = revision >= Revision::V2025_11_25;
-        let event_id = is_primed.then_some(EventId { stream, number: 0 });
+        let event_id = revision.primes_streams().then_some(EventId { stream, number: 0 });
         StreamStart { revision, event_id, retry }
     }
 
@@ -114,6 +116,7 @@ impl Session {
         let key = self.stream_key(at);
         let stream = self.streams.get_mut(&at)?;
         stream.is_begun = true;
+        stream.is_streaming = true;
         stream.last_event += 1;
         let message = message.into();
         if !self.is_by_line {
@@ -152,15 +155,17 @@ impl Hub {
         session.append(&mut *self.log, now, at, text(message)).map(FromStream::Event)
     }
 
-    /// The response that a reader sends has become an event stream, though no event was taken: so
-    /// its client may know how to come back.
+    /// The response that a reader sends has become an event stream, though no event was taken. Its client
+    /// may know how to come back, if that has been told how it begins.
     pub fn begin_stream(&mut self, reader: ReaderKey) {
-        let stream = self
-            .readers
-            .get(&reader)
-            .and_then(|(id, at)| self.sessions.get_mut(id)?.streams.get_mut(at));
-        if let Some(stream) = stream {
-            stream.is_begun = true;
+        let Some((id, at)) = self.readers.get(&reader) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(id)
+            && let Some(stream) = session.streams.get_mut(at)
+        {
+            stream.is_streaming = true;
+            stream.is_begun |= session.client.revision.primes_streams();
         }
     }
 
@@ -256,12 +261,20 @@ impl Hub {
         if !stream.is_begun || number > stream.last_event {
             return Err(Refusal::UnknownEvent);
         }
-        let mut queue = VecDeque::new();
+        // Who has not answered must hear of the question, whatever the log has forgotten.
+        let calls = stream.calls.iter().filter_map(|call| self.calls.get(call));
+        let open = calls.flat_map(|call| &call.questions).filter_map(|it| it.event.as_ref());
+        let mut missed: BTreeMap<u64, Arc<str>> = open
+            .filter(|event| event.id.number > number)
+            .map(|event| (event.id.number, event.message.clone()))
+            .collect();
         let mut last = number;
         while let Some((number, message)) = self.log.next(key, last) {
             last = number;
-            queue.push_back(StreamEvent { id: EventId { stream: at, number }, message });
+            missed.insert(number, message);
         }
+        let event = |(number, message)| StreamEvent { id: EventId { stream: at, number }, message };
+        let queue = missed.into_iter().map(event).collect();
         // Without its end, a stream is no use.
         let ends = stream.has_ended();
         if ends && last != stream.last_event {
@@ -280,23 +293,28 @@ impl Hub {
         Ok((reader, StreamStart { event_id: None, ..start }))
     }
 
-    /// Sends a message on a stream, if its client could ever get it.
-    pub(super) fn push(&mut self, now: Instant, id: SessionId, at: u32, message: Vec<u8>) {
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
+    /// Sends a message on a stream, if its client could ever get it. Returns what was sent.
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        at: u32,
+        message: Vec<u8>,
+    ) -> Option<StreamEvent> {
+        let session = self.sessions.get_mut(&id)?;
         let can_arrive = session.streams.get(&at).is_some_and(|stream| {
             stream.form.takes_events && (stream.is_begun || stream.reader.is_some())
         });
         if !can_arrive {
-            return;
+            return None;
         }
-        let event = session.append(&mut *self.log, now, at, text(message));
+        let event = session.append(&mut *self.log, now, at, text(message))?;
         let reader = session.streams.get_mut(&at).and_then(|stream| stream.reader.as_mut());
-        if let (Some(event), Some(reader)) = (event, reader) {
-            reader.queue.push_back(event);
+        if let Some(reader) = reader {
+            reader.queue.push_back(event.clone());
             self.news.insert(News::Reader(reader.key));
         }
+        Some(event)
     }
 }
 

@@ -63,6 +63,12 @@ impl Revision {
         Self::ALL.into_iter().find(|revision| revision.as_str() == name)
     }
 
+    /// Whether streams begin with an event without data, by whose id a client can come back to them
+    /// (2025-11-25, basic/transports, "Sending Messages to the Server"). To older clients that is broken.
+    pub(crate) fn primes_streams(self) -> bool {
+        self >= Self::V2025_11_25
+    }
+
     /// Which era it belongs to.
     #[must_use]
     pub const fn era(self) -> Era {

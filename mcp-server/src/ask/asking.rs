@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcp_proto::{ClientCapabilities, Era, InputRequest, QuestionFailure, RpcError};
+use mcp_proto::{ClientCapabilities, Era, InputRequest, McpMethod, QuestionFailure, RpcError};
 use serde_json::value::RawValue;
 
 use super::AskError;
@@ -56,7 +56,13 @@ impl Asking {
             self.asked.push((key.to_owned(), request));
             return Ok(None);
         }
-        if context.revision().era() == Era::Legacy {
+        // Only these can be called again with an answer (2026-07-28, basic/patterns/mrtr, "Supported
+        // Requests").
+        let has_rounds = matches!(
+            context.request().method(),
+            McpMethod::CallTool | McpMethod::GetPrompt | McpMethod::ReadResource
+        );
+        if context.revision().era() == Era::Legacy || !has_rounds {
             return Err(AskError::NobodyToAsk);
         }
         if let Some(answer) = self.remembered.answers.get(key) {
@@ -96,11 +102,11 @@ impl Asking {
         }
     }
 
-    /// Takes back a question of a session.
+    /// Takes back a question. In a session, its client may have heard of it.
     pub(super) fn withdraw(&mut self, key: String) {
         let asked = self.asked.len();
         self.asked.retain(|(other, _)| *other != key);
-        if self.asked.len() == asked {
+        if self.is_in_session && self.asked.len() == asked {
             self.withdrawn.push(key);
         }
     }

@@ -14,7 +14,7 @@ pub enum AskError {
     /// The client has not declared that it can be asked this.
     Missing(MissingCapability),
     /// There is no way to ask: the 2025 revisions need a session for that, and a response that can be
-    /// an event stream.
+    /// an event stream; on 2026-07-28 only tools, prompts and resources can ask.
     NobodyToAsk,
     /// The revision of the client does not know such a question.
     NotInRevision(NotInRevision),
@@ -69,8 +69,8 @@ impl fmt::Display for AskError {
         match self {
             Self::Missing(missing) => missing.fmt(f),
             Self::NobodyToAsk => f.write_str(
-                "the client cannot be asked: its revision needs a session and an event stream for \
-                 that; 2026-07-28 needs neither",
+                "the client cannot be asked: on the 2025 revisions that takes a session and an event \
+                 stream, and on 2026-07-28 a tool, prompt or resource",
             ),
             Self::NotInRevision(error) => error.fmt(f),
             Self::Refused { key, error } => {

@@ -274,7 +274,7 @@ pub struct Ask<'a, T> {
     key: String,
     /// Gone when it has been asked.
     request: Option<Result<Option<InputRequest>, AskError>>,
-    /// Whether it was asked in a session and has no answer yet.
+    /// Whether it was asked and has no answer yet.
     is_open: bool,
     read: fn(&RawValue) -> Result<T, String>,
     answer: PhantomData<fn() -> T>,
@@ -290,7 +290,7 @@ impl<T> Future for Ask<'_, T> {
             match context.asking(|asking| asking.ask(&this.key, request, context)) {
                 Ok(Some(answer)) => return Poll::Ready(this.read(&answer)),
                 Ok(None) => {
-                    this.is_open = context.asking(|asking| asking.is_in_session);
+                    this.is_open = true;
                     context.wake_driver();
                 }
                 Err(error) => return Poll::Ready(Err(error)),

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use mcp_proto::{CallToolResult, Reply, RpcError, Tool};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::handler::Started;
 use crate::offered::{HandlerFn, OfferError};
@@ -114,12 +114,16 @@ impl Schema {
     }
 }
 
+const NOTHING: &str = "nothing is allowed here";
+
 /// Says what is wrong to whoever sent it, and so without the value: it may be long, and is known.
 fn for_its_sender(mistake: &ValidationError<'_>) -> String {
     // A JSON Pointer. Argument names seldom hold slashes, and models know dots.
     let place = mistake.instance_path().as_str().trim_start_matches('/').replace('/', ".");
     let what = match mistake.kind() {
-        ValidationErrorKind::FalseSchema => "nothing is allowed here".to_owned(),
+        ValidationErrorKind::FalseSchema => NOTHING.to_owned(),
+        // The same, as it is told to clients.
+        ValidationErrorKind::Not { schema } if *schema == json!({}) => NOTHING.to_owned(),
         _ => mistake.masked().to_string(),
     };
     if place.is_empty() { what } else { format!("`{place}`: {what}") }

@@ -43,6 +43,29 @@ fn what_is_not_allowed_says_what_is() {
     }
 }
 
+/// 2025-11-25, basic/transports, "Protocol Version Header".
+#[test]
+fn streams_and_sessions_are_of_a_version_that_is_served() {
+    for (version, expected) in
+        [("2024-11-05", [400, 400]), ("2026-07-28", [405, 405]), ("2025-06-18", [200, 204])]
+    {
+        let mut host = host_of(|_| {});
+        let id = host.session(Revision::V2025_06_18);
+        for (method, status) in ["GET", "DELETE"].into_iter().zip(expected) {
+            let mut visit = host.visit(
+                format!(
+                    "{method} /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: {id}\r\n\
+                     MCP-Protocol-Version: {version}\r\nAccept: */*\r\n\r\n"
+                )
+                .as_bytes(),
+            );
+            let responses = visit.peer.responses_on(Revision::V2025_06_18, "").finals;
+            let answers: Vec<_> = responses.iter().map(|response| response.status).collect();
+            assert_eq!(answers, [status], "{method} {version}");
+        }
+    }
+}
+
 /// 2025-11-25, basic/transports, "Listening for Messages from the Server".
 #[test]
 fn a_stream_is_for_who_takes_events() {

@@ -81,6 +81,11 @@ async fn ping(ctx: Context) -> Result<String, AskError> {
     told(ctx.ping().await.map(|()| "there".to_owned()))
 }
 
+/// Not at once.
+async fn later() {
+    mcp_smol::async_io::Timer::after(Duration::from_millis(1)).await;
+}
+
 fn server(gate: &Gate) -> Server {
     let [impatient, leaving] = [gate.clone(), gate.clone()];
     Server::new("questions", "1.0.0")
@@ -91,6 +96,17 @@ fn server(gate: &Gate) -> Server {
         .tool("all_at_once", "Asks three things", all_at_once)
         .tool("one_by_one", "Asks two things", one_by_one)
         .tool("ping", "Asks whether the client is there", ping)
+        .tool("report", "Reports, and then asks", async |ctx: Context| {
+            ctx.progress(1.0).await;
+            ctx.progress(2.0).await;
+            ctx.progress(3.0).await;
+            greet(ctx).await
+        })
+        .tool("give_up", "Gives up a question at once, and goes on", async |ctx: Context| {
+            let name = or(greet(ctx.clone()), async { Ok("nobody".into()) }).await;
+            later().await;
+            name
+        })
         .tool("impatient", "Asks until the gate is open", move |ctx: Context| {
             let gate = impatient.clone();
             async move {
@@ -206,6 +222,29 @@ fn one_handler_asks_clients_of_either_kind() {
             assert_eq!(answer.text(), text, "{tool}");
             assert_eq!(call_modern(&client, tool).text(), text, "{tool}");
         }
+    });
+}
+
+#[test]
+fn what_was_reported_comes_before_the_question() {
+    on_all_runtimes(|fixture| {
+        let client = fixture.client();
+        let mut answer = client.call("report", json!({}));
+        for progress in [1.0, 2.0, 3.0] {
+            assert_eq!(answer.message()["params"]["progress"], json!(progress));
+        }
+        let asked = question(&mut answer);
+        client.respond(&asked, named("Ann"));
+        assert_eq!(answer.text(), "Ann");
+    });
+}
+
+#[test]
+fn a_question_that_is_given_up_at_once_stops_nobody() {
+    on_all_runtimes(|fixture| {
+        let client = fixture.client();
+        assert_eq!(client.call("give_up", json!({})).text(), "nobody");
+        assert_eq!(call_modern(&client, "give_up").text(), "nobody");
     });
 }
 

@@ -97,6 +97,50 @@ fn a_client_may_answer_with_an_error() {
 }
 
 #[test]
+fn an_open_question_waits_for_a_client_that_comes_back_whatever_the_log_keeps() {
+    let mut world = World::new(HubLimits { replay_bytes: 0, ..HubLimits::default() });
+    let id = world.session(0);
+    let (key, reader) = world.call(0, id);
+    world.hub.begin_stream(reader);
+    world.hub.detach(at(0), reader);
+    for _ in 0..2 {
+        world.hub.ask(at(0), key, ServerRequest::Ping).unwrap();
+        world.progress(0, key, 1.0);
+    }
+    for _ in 0..2 {
+        let reader = world.come_back(1, id, "1-0").unwrap();
+        assert_eq!(world.read(1, reader), ["1-1 ping", "1-3 ping"]);
+        world.hub.detach(at(1), reader);
+    }
+    let reader = world.come_back(1, id, "1-1").unwrap();
+    assert_eq!(world.read(1, reader), ["1-3 ping"]);
+    world.hub.detach(at(1), reader);
+    world.post(1, id, r#"{"jsonrpc":"2.0","id":2,"result":{}}"#);
+    let reader = world.come_back(1, id, "1-0").unwrap();
+    assert_eq!(world.read(1, reader), ["1-1 ping"]);
+}
+
+#[test]
+fn nobody_is_asked_who_has_left_and_knows_no_way_back() {
+    let ask = |world: &mut World, key| world.hub.ask(at(0), key, ServerRequest::Ping).is_ok();
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let mut world = World::new(HubLimits::default());
+        let id = world.session_of(0, revision);
+        // Its response has become a stream, of which older clients know no id.
+        let (key, reader) = world.call(0, id);
+        world.hub.begin_stream(reader);
+        world.hub.detach(at(0), reader);
+        assert_eq!(ask(&mut world, key), revision == "2025-11-25", "{revision}");
+        // It has not, and nobody is there to be let go.
+        let (key, reader) = world.call(0, id);
+        world.hub.detach(at(0), reader);
+        world.hub.release(key);
+        assert!(!ask(&mut world, key), "{revision}");
+        assert!(world.reply(0, key).is_none());
+    }
+}
+
+#[test]
 fn nobody_is_asked_who_cannot_hear_it() {
     let mut world = World::new(HubLimits::default());
     let id = world.session(0);

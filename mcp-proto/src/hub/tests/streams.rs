@@ -101,6 +101,58 @@ fn a_batch_is_of_its_revision_and_has_one_stream() {
     }
 }
 
+/// A session of 2025-03-26, and the calls of a batch of two in it.
+fn batch_of_two(world: &mut World, fields: &str) -> (SessionId, Vec<Call>) {
+    let id = world.session_of(0, "2025-03-26");
+    let batch = format!(r#"[{CALL},{}]"#, CALL.replace(":7", ":8"));
+    (id, world.calls("POST", &format!("Mcp-Session-Id: {id}\r\n{fields}"), &batch))
+}
+
+#[test]
+fn one_call_too_many_of_a_batch_is_refused_by_itself() {
+    for fields in ["", "Accept: application/json\r\n"] {
+        let mut world = World::new(HubLimits { calls: 1, ..HubLimits::default() });
+        let (_, calls) = batch_of_two(&mut world, fields);
+        let mut calls = calls.into_iter();
+        let first = world.admit(0, Caller::default(), calls.next().unwrap());
+        let Admission::Call { key, reader, .. } = first else { panic!("{first:?}") };
+        let second = calls.next().unwrap();
+        match world.hub.admit(at(0), second, Some(reader), Caller::default()) {
+            Admission::Stream { reader: of, .. } => assert_eq!(of, reader),
+            Admission::Reply(_, Reply::Error(error)) => {
+                assert!(!fields.is_empty() && error.message.contains("requests"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(world.reply(0, key).is_some(), !fields.is_empty());
+        let expected: &[&str] =
+            if fields.is_empty() { &["1-1 response", "1-2 response", "end"] } else { &["end"] };
+        assert_eq!(world.read(0, reader), expected);
+    }
+}
+
+#[test]
+fn a_cancelled_call_leaves_the_responses_to_others_in_its_batch() {
+    let mut world = World::new(HubLimits::default());
+    let (id, calls) = batch_of_two(&mut world, "");
+    let (mut reader, mut keys) = (None, Vec::new());
+    for call in calls {
+        let admission = world.hub.admit(at(0), call, reader, Caller::default());
+        let Admission::Call { key, reader: of, .. } = admission else { panic!("{admission:?}") };
+        reader = Some(of);
+        keys.push(key);
+    }
+    world.progress(0, keys[1], 1.0);
+    assert!(world.reply(0, keys[0]).is_none());
+    world.hub.detach(at(0), reader.unwrap());
+    let cancelled =
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":8}}"#;
+    world.post(0, id, cancelled);
+    assert!(!world.hub.is_open(keys[1]));
+    let reader = world.come_back(0, id, "1-1").unwrap();
+    assert_eq!(world.read(0, reader), ["1-2 response", "end"]);
+}
+
 #[test]
 fn the_first_thing_said_decides_and_pinning_beats_it() {
     for (mode, is_direct) in

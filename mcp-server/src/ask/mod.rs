@@ -181,6 +181,9 @@ impl Context {
     /// the call: the client comes back for the rest after a while. For work that takes longer than
     /// connections last. Does nothing where the client would not come back, which is before
     /// 2025-11-25, on 2026-07-28, and without a session.
+    ///
+    /// What is said until then has to be kept: a result of more than
+    /// [`HubLimits::replay_bytes`](crate::HubLimits::replay_bytes) is lost if nobody reads when it comes.
     pub fn release_connection(&self) {
         self.asking(|asking| asking.is_released = asking.is_in_session);
         self.wake_driver();

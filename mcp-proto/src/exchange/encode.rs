@@ -437,6 +437,7 @@ fn write_meta(
 
 /// Appends what the application says in `_meta`, without what the protocol says there: who passes results
 /// on has that of another server.
+#[cold]
 fn write_more_meta(out: &mut Vec<u8>, more: &RawValue) {
     let text = more.get();
     if !text.contains("io.modelcontextprotocol") {

@@ -6,7 +6,7 @@ use mcp_tests::laws::{
 use mcp_tests::oracles::lines;
 use mcp_tests::peer;
 use mcp_tests::script::{
-    Changed, Elsewhere, Gate, Mode, Pace, Script, Setup, Size, Step, To, Verdict, With,
+    Asked, Changed, Elsewhere, Gate, Mode, News, Pace, Script, Setup, Size, Step, To, Verdict, With,
 };
 
 use Step::{Authorize, Deadline, Feed, Fin, Reply, Stall, Wait};
@@ -257,6 +257,28 @@ fn pages_are_told_apart_as_the_guard_does() {
         let steps = vec![Feed(300)];
         wellformed::check(&Script { setup: SETUP, stream: stream.into_bytes(), steps });
     }
+}
+
+/// The law of memory did not know that an open question outlives what the log keeps.
+#[test]
+fn an_open_question_comes_before_what_the_log_has_kept() {
+    memory::check(&Script {
+        setup: Setup { size: Size::Tiny, keeps_sessions: true, ..SETUP },
+        stream: b"POST /mcp HTTP/1.1\r\n\
+            Host: localhost\r\n\
+            Content-Type: application/json\r\n\
+            Mcp-Session-Id: 00000000000000000000000000000002\r\n\
+            Content-Length: 126\r\n\
+            \r\n\
+            {\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/call\",\"params\":{\"_meta\":{\"progressToken\": 0,\"x\":1},\"name\":\"echo\",\"arguments\":{\"n\":0}}}".to_vec(),
+        steps: vec![
+            Feed(65535),
+            Step::Ask(To::Newest, Asked::Ping),
+            Step::Notify(To::Newest, News::More),
+            Step::Notify(To::Newest, News::More),
+            Step::Elsewhere(Elsewhere::Resume),
+        ],
+    });
 }
 
 /// A batch without requests was answered by an event stream with nothing in it.

@@ -58,18 +58,23 @@ impl ExtensionResult {
     ///
     /// # Errors
     ///
-    /// As for [`complete`](Self::complete).
+    /// As for [`complete`](Self::complete), and if the type is `input_required`, which is the protocol's:
+    /// handlers ask by their context.
     pub fn new(
         result_type: impl Into<Cow<'static, str>>,
         members: &impl Serialize,
     ) -> Result<Self, InvalidExtensionResult> {
+        let result_type = result_type.into();
+        if result_type == "input_required" {
+            return Err(InvalidExtensionResult);
+        }
         let members = to_raw_value(members).map_err(|_| InvalidExtensionResult)?;
         let found: BTreeMap<String, &RawValue> =
             serde_json::from_str(members.get()).map_err(|_| InvalidExtensionResult)?;
         if found.contains_key("resultType") || found.contains_key("_meta") {
             return Err(InvalidExtensionResult);
         }
-        Ok(Self { result_type: result_type.into(), members })
+        Ok(Self { result_type, members })
     }
 
     pub(crate) fn result_type(&self) -> &str {
@@ -92,7 +97,7 @@ impl fmt::Display for InvalidExtensionResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "the result of an extension must be a JSON object without `resultType` and `_meta`, \
-             which the protocol adds",
+             which the protocol adds, and of another type than `input_required`",
         )
     }
 }
@@ -115,6 +120,10 @@ mod tests {
         assert_eq!(members(json!({"a": {}})), ok(r#""a":{}"#));
         let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
         assert!(members(json!({"a": deep})).is_ok(), "limits are for what peers send");
+        assert!(
+            ExtensionResult::new("input_required", &json!({})).is_err(),
+            "it is the protocol's"
+        );
         for value in [json!([]), json!("{"), json!({"resultType": null}), json!({"_meta": {}})] {
             let error = members(value).unwrap_err();
             assert!(error.to_string().contains("a JSON object without `resultType`"), "{error}");

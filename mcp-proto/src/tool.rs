@@ -269,6 +269,12 @@ impl CallToolResult {
         Self { extension: Some(Box::new(result)), ..Self::default() }
     }
 
+    /// Whether it is of a type that an extension defines.
+    #[must_use]
+    pub const fn is_extension(&self) -> bool {
+        self.extension.is_some()
+    }
+
     /// A structured result, with its JSON as text for clients that look at content only.
     #[must_use]
     pub fn structured(value: Box<RawValue>) -> Self {

@@ -29,12 +29,19 @@ impl JsonSchema for NoArguments {
     }
 }
 
-/// The JSON Schema (2020-12) of a type.
+/// The JSON Schema (2020-12) of what a type is read from.
 pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        // The dialect is the default one, and clients need not read it in every tool.
-        settings.meta_schema = None;
-    });
+    root_schema_of::<T>(SchemaSettings::draft2020_12())
+}
+
+/// The JSON Schema (2020-12) of what a type is written as: what may be left out there differs.
+pub(crate) fn output_schema_of<T: JsonSchema>() -> Schema {
+    root_schema_of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn root_schema_of<T: JsonSchema>(mut settings: SchemaSettings) -> Schema {
+    // The dialect is the default one, and clients need not read it in every tool.
+    settings.meta_schema = None;
     settings.into_generator().into_root_schema_for::<T>()
 }
 

@@ -51,6 +51,8 @@ pub struct JwtAuthorizer {
     audience: String,
     keys: JwtKeys,
     scopes: Vec<String>,
+    /// Broader scopes, and what each of them includes.
+    implied: Vec<(String, Vec<String>)>,
     leeway: Duration,
 }
 
@@ -65,6 +67,7 @@ impl JwtAuthorizer {
             audience: audience.into(),
             keys,
             scopes: Vec::new(),
+            implied: Vec::new(),
             leeway: Duration::from_secs(30),
         }
     }
@@ -74,6 +77,19 @@ impl JwtAuthorizer {
     #[must_use]
     pub fn require_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Says that whoever was granted `scope` was granted these, too, as the issuer has it: `files` may
+    /// include `files:read` (2026-07-28, basic/authorization, "Step-Up Authorization Flow"), and those what
+    /// is said of them. Default: no scope includes another.
+    #[must_use]
+    pub fn implies<S: Into<String>>(
+        mut self,
+        scope: impl Into<String>,
+        narrower: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.implied.push((scope.into(), narrower.into_iter().map(Into::into).collect()));
         self
     }
 
@@ -116,11 +132,26 @@ impl JwtAuthorizer {
         let granted = said.scope.iter().chain(&said.scp);
         let granted = granted.flat_map(Strings::iter).flat_map(|scopes| scopes.split(' '));
         let granted = granted.filter(|scope| !scope.is_empty()).map(ToOwned::to_owned);
-        let principal = Principal::new(subject).scopes(granted.collect::<Vec<_>>());
+        let principal = Principal::new(subject).scopes(self.with_implied(granted.collect()));
         match self.scopes.iter().all(|scope| principal.has_scope(scope)) {
             true => Ok(principal.with_claims(claims)),
             false => Err(Denial::insufficient_scope([""; 0])),
         }
+    }
+}
+
+impl JwtAuthorizer {
+    /// Adds the scopes that others include.
+    fn with_implied(&self, mut granted: Vec<String>) -> Vec<String> {
+        let mut at = 0;
+        while let Some(scope) = granted.get(at) {
+            let implied = self.implied.iter().filter(|(broader, _)| broader == scope);
+            let narrower = implied.flat_map(|(_, narrower)| narrower);
+            let new: Vec<_> = narrower.filter(|it| !granted.contains(it)).cloned().collect();
+            granted.extend(new);
+            at += 1;
+        }
+        granted
     }
 }
 

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::arguments::{self, Described, schema_of};
+use crate::arguments::{self, Described, output_schema_of};
 use crate::failure::rpc_error;
 use crate::handler::{Arguments, IntoReply, Kind};
 
@@ -98,7 +98,7 @@ impl<T: Serialize + JsonSchema> IntoToolResult for Structured<T> {
     }
 
     fn output_schema() -> Option<Schema> {
-        Some(schema_of::<T>())
+        Some(output_schema_of::<T>())
     }
 }
 

@@ -54,9 +54,12 @@ impl Meta {
         Ok(())
     }
 
-    /// Whether it has what only 2026-07-28 asks for.
+    /// Whether it has what only requests of 2026-07-28 have.
     pub(crate) const fn is_modern(&self) -> bool {
-        self.protocol_version.is_some() || self.client_capabilities.is_some()
+        self.protocol_version.is_some()
+            || self.client_capabilities.is_some()
+            || self.client_info.is_some()
+            || self.log_level.is_some()
     }
 
     /// An object that has each key once.

@@ -95,7 +95,10 @@ impl Schema {
     /// A result that is not what was promised is a failure of the server.
     fn check_result(&self, reply: Reply) -> Reply {
         let structured = match &reply {
-            Reply::Tool(result) if !result.is_error => result.structured.as_deref(),
+            // What an extension says in place of a result has no schema here.
+            Reply::Tool(result) if !result.is_error && !result.is_extension() => {
+                result.structured.as_deref()
+            }
             _ => return reply,
         };
         let checked = match structured {

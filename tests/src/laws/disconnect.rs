@@ -56,10 +56,10 @@ fn check_trace(trace: &Trace, script: &Script) {
             }
             // A peer that does not read counts as gone.
             Given::Timeout | Given::FalseAlarm
-                if !reported.is_empty() && deferred_fin(trace, number).is_none() =>
+                if (!reported.is_empty() || is_given_up(trace, number))
+                    && deferred_fin(trace, number).is_none() =>
             {
-                let unsent = number.checked_sub(1).map_or(0, |last| trace.turns[last].unsent);
-                assert_ne!(unsent, 0, "lost without a disconnect");
+                assert_ne!(unsent_before(trace, number), 0, "lost without a disconnect");
                 assert_eq!(reported, expect(trace, number, script).1, "lost, by a stalled reader");
             }
             _ => match deferred_fin(trace, number) {
@@ -166,6 +166,17 @@ fn has_open_call(turns: &[Turn]) -> bool {
         }
     }
     !open.is_empty()
+}
+
+fn unsent_before(trace: &Trace, number: usize) -> usize {
+    number.checked_sub(1).map_or(0, |last| trace.turns[last].unsent)
+}
+
+/// Whether this turn ends a connection because its peer does not read.
+fn is_given_up(trace: &Trace, number: usize) -> bool {
+    let is_shut_down = trace.turns[..number].iter().any(|turn| turn.given == Given::Shutdown);
+    let is_end = trace.turns[number].outputs.contains(&Seen::Close);
+    is_end && !is_shut_down && unsent_before(trace, number) > 0
 }
 
 fn report(output: &Seen) -> Option<Report> {

@@ -100,6 +100,9 @@ struct Run {
     sent: Vec<u8>,
     checked: usize,
     seen: Vec<String>,
+    /// What calls were answered with and their ids, as far as the client has not read it.
+    answers: BTreeMap<String, Option<String>>,
+    answered: usize,
     keys: BTreeSet<CallKey>,
     has_left: bool,
     is_reset: bool,
@@ -109,7 +112,8 @@ struct Run {
 /// A call that the application has not answered.
 struct Task {
     method: McpMethod,
-    has_id: bool,
+    /// As JSON.
+    id: Option<String>,
     in_session: Option<SessionCallKey>,
     subscription: Option<SubscriptionKey>,
     progress: f64,
@@ -128,6 +132,8 @@ impl Run {
             sent: Vec::new(),
             checked: 0,
             seen: Vec::new(),
+            answers: BTreeMap::new(),
+            answered: 0,
             keys: BTreeSet::new(),
             has_left: false,
             is_reset: false,
@@ -184,13 +190,9 @@ impl Run {
 
     fn act(&mut self, act: Act) {
         match act {
-            Act::Reply(nth) => {
-                let text = CallToolResult::text("done\n");
-                self.reply(nth, Reply::Tool(text));
-            }
+            Act::Reply(nth) => self.reply(nth, None),
             Act::Fail(nth) => {
-                let error = RpcError::new(mcp_proto::ErrorCode(-7), "failed");
-                self.reply(nth, Reply::Error(error));
+                self.reply(nth, Some(RpcError::new(mcp_proto::ErrorCode(-7), "failed")));
             }
             Act::Progress(nth) => {
                 let Some((key, task)) = self.nth(nth) else {
@@ -259,15 +261,22 @@ impl Run {
     }
 
     /// Answers a call, if there is one that does not end by itself.
-    fn reply(&mut self, nth: usize, reply: Reply) {
+    fn reply(&mut self, nth: usize, error: Option<RpcError>) {
         let waiting = self.tasks.iter().filter(|(_, task)| !task.is_endless());
         let keys: Vec<CallKey> = waiting.map(|(key, _)| *key).collect();
         let Some(key) = keys.get(nth % keys.len().max(1)).copied() else {
             return;
         };
         let task = self.tasks.remove(&key).expect("one of them");
-        let reply = match task.method {
-            McpMethod::CallTool => reply,
+        let reply = match (task.method, error) {
+            (McpMethod::CallTool, None) => {
+                // No two are alike, so that each can be told from the others.
+                self.answered += 1;
+                let text = format!("done {}\n", self.answered);
+                self.answers.insert(text.clone(), task.id.clone());
+                Reply::Tool(CallToolResult::text(text))
+            }
+            (McpMethod::CallTool, Some(error)) => Reply::Error(error),
             _ => Reply::Error(RpcError::new(mcp_proto::ErrorCode(-8), "nothing of the kind")),
         };
         let direct = match task.in_session {
@@ -279,7 +288,7 @@ impl Run {
             let before = self.session.transmit().len();
             self.handle(Input::Reply(key, reply));
             let is_answered = self.session.transmit().len() > before || self.is_reset;
-            assert!(is_answered || !task.has_id, "an answer that is not sent");
+            assert!(is_answered || task.id.is_none(), "an answer that is not sent");
         }
     }
 
@@ -386,7 +395,7 @@ impl Run {
         let key = call.key();
         let mut task = Task {
             method: call.request().method(),
-            has_id: call.request().id().is_some(),
+            id: call.request().id().map(ToString::to_string),
             in_session: None,
             subscription: None,
             progress: 0.0,
@@ -422,13 +431,19 @@ impl Run {
         }
     }
 
-    /// Every line that has come is a message.
+    /// Every line that has come is a message, and every result is that of the call whose id it has, once.
     fn check_lines(&mut self) {
         while let Some(length) = super::find(&self.sent[self.checked..], b'\n') {
             let line = &self.sent[self.checked..self.checked + length];
             let message: Value = serde_json::from_slice(line)
                 .unwrap_or_else(|error| panic!("{error}: {}", line.escape_ascii()));
             assert_eq!(message["jsonrpc"], "2.0", "{message}");
+            if let Some(text) = message["result"]["content"][0]["text"].as_str() {
+                let id = self.answers.remove(text).flatten();
+                let id = id.unwrap_or_else(|| panic!("nobody waits for {message}"));
+                let id: Value = serde_json::from_str(&id).expect("JSON");
+                assert_eq!(message["id"], id, "{message}");
+            }
             self.checked += length + 1;
         }
     }

@@ -315,8 +315,9 @@ impl<'a> Fields<'a> {
         let declared = meta
             .filter(|meta| is_meta(meta))
             .and_then(|meta| meta.get("io.modelcontextprotocol/protocolVersion"));
-        // With either of these and no version in the field, a request is not of 2025, whatever it lacks.
-        let is_modern = ["protocolVersion", "clientCapabilities"].iter().any(|key| {
+        // With any of these and no version in the field, a request is not of 2025, whatever it lacks.
+        let keys = ["protocolVersion", "clientCapabilities", "clientInfo", "logLevel"];
+        let is_modern = keys.iter().any(|key| {
             meta.is_some_and(|meta| meta.get(&format!("io.modelcontextprotocol/{key}")).is_some())
         });
         let era = match (self.version(), declared.and_then(Json::as_str)) {

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::client::{Request, ToolCall, Wire};
 use crate::common::log::Log;
-use crate::common::tokens::{authorizer, keys, tokens};
+use crate::common::tokens::{AUDIENCE, ISSUER, authorizer, keys, token, tokens};
 use crate::common::{On, listen};
-use mcp_smol::{Context, Denial, Endpoints, Head, Principal, Server};
+use mcp_smol::{Context, Denial, Endpoints, Head, JwtAuthorizer, Principal, Server};
+use mcp_testing::Client;
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -102,6 +103,23 @@ fn no_token_is_logged_at_any_level() {
             text.contains(token.text) || (signature.len() > 8 && text.contains(signature));
         assert!(!is_there, "{} is logged", token.name);
     }
+}
+
+#[test]
+fn broader_scopes_include_narrower_ones() {
+    // The good token has `files:read` and `files:write`.
+    let statuses = |authorizer: JwtAuthorizer| {
+        let server = Server::new("scopes", "1.0.0").tool("any", "", || ()).authorizer(authorizer);
+        let client = Client::new(server).unwrap();
+        let client = client.header("Authorization", format!("Bearer {}", token("good")));
+        client.list_tools().err().and_then(|error| error.status())
+    };
+    let requires = |scope| JwtAuthorizer::new(ISSUER, AUDIENCE, keys()).require_scopes([scope]);
+    assert_eq!(statuses(requires("files:read")), None);
+    assert_eq!(statuses(requires("names:read")), Some(403));
+    let chain = requires("names:read").implies("files:write", ["names", "files:write"]);
+    assert_eq!(statuses(chain.clone()), Some(403));
+    assert_eq!(statuses(chain.implies("names", ["names:read", "files:write"])), None);
 }
 
 /// What a handler may print.

@@ -1,12 +1,18 @@
 //! Calls held to schemas written by hand (feature `validation`).
 
+use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::common::client::{ToolCall, Wire};
+use crate::common::client::{Request, ToolCall, Wire, connect, field, read_head};
 use crate::common::log::Log;
 use crate::common::{On, Running};
-use mcp_smol::{CallToolResult, Endpoints, Offered, Server, Structured, Tool, tool};
+use mcp_smol::{
+    CallToolResult, Endpoints, ExtensionResult, InvalidExtensionResult, Offered, Server,
+    Structured, Tool, tool,
+};
 use mcp_tests::meter;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -277,6 +283,47 @@ fn mistakes_without_number_take_no_memory_without_bound() {
         let text = answer.pointer("/result/content/0/text").unwrap().as_str().unwrap();
         assert_eq!(text.contains("`a.0`: nothing is allowed here"), is_told, "{text}");
     }
+}
+
+#[test]
+fn what_an_extension_says_in_place_of_a_result_passes() {
+    let item = tool("later", "", || {
+        let task = ExtensionResult::new("task", &json!({"taskId": "7"}))?;
+        Ok::<_, InvalidExtensionResult>(CallToolResult::extension(task))
+    })
+    .output_schema(json!({"type": "object", "required": ["sum"]}));
+    let running = serve(item);
+    // Of an extension, the official schemas know nothing.
+    let mut stream = connect(running.address);
+    stream.write_all(&ToolCall::new(Wire::Modern, "later", json!({})).sized()).unwrap();
+    let mut stream = BufReader::new(stream);
+    let length = field(&read_head(&mut stream), "content-length").unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["result"]["resultType"], json!("task"), "{answer}");
+    running.stop().unwrap();
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all(serialize = "camelCase"))]
+struct Found {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    all_hits: Vec<String>,
+    of_them: u32,
+}
+
+#[test]
+fn a_structured_result_fits_the_schema_that_is_told() {
+    let item = tool("find", "", || Structured(Found { all_hits: Vec::new(), of_them: 0 }));
+    let running = serve(item);
+    let answer = ToolCall::new(Wire::Modern, "find", json!({})).send(running.address).answer();
+    assert_eq!(answer["result"]["structuredContent"], json!({"ofThem": 0}), "{answer}");
+    let listed = Request::new(Wire::Modern, "tools/list", json!({})).send(running.address).answer();
+    let schema = &listed["result"]["tools"][0]["outputSchema"];
+    assert_eq!(schema["required"], json!(["ofThem"]), "{schema}");
+    assert!(schema["properties"]["allHits"].is_object(), "{schema}");
+    running.stop().unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A client of the 2025 revisions, and what it makes sure of.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use mcp_proto::{PeerClosed, Revision};
 use serde_json::{Value, json};
@@ -23,9 +24,30 @@ pub(super) struct Client {
     /// Questions of the server that were not answered yet.
     questions: Vec<Value>,
     next_id: u64,
-    /// Whether a stream to listen on is open, and the last event on it.
+    /// On which connection a stream to listen on is open.
     listens: Option<usize>,
     changes: usize,
+    /// Whether its session has ended without it.
+    is_put_out: bool,
+}
+
+/// What has come of the calls of clients that have lost nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls with a result.
+    pub results: usize,
+    /// Those of them whose client has come back for it.
+    pub come_back_for: usize,
+    /// Changes that were heard of.
+    pub changes: usize,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.results += other.results;
+        self.come_back_for += other.come_back_for;
+        self.changes += other.changes;
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +86,9 @@ struct Call {
     /// Whether it may remain without an answer.
     is_cancelled: bool,
     is_lost: bool,
+    /// Whether its client has come back for it, and was sent away.
+    was_left: bool,
+    is_refused: bool,
 }
 
 const TOOLS: [&str; 10] = ["", "p", "ppp", "a", "pap", "r", "pr", "rp", "prpap", "pppppppppp"];
@@ -82,6 +107,7 @@ impl Client {
             next_id: 0,
             listens: None,
             changes: 0,
+            is_put_out: false,
         }
     }
 
@@ -143,6 +169,8 @@ impl Client {
             place: Some(at),
             is_cancelled: false,
             is_lost: false,
+            was_left: false,
+            is_refused: false,
         });
     }
 
@@ -208,7 +236,8 @@ impl Client {
             };
             let asked = Asked::Call(nth);
             let at = self.request(server, asked, "GET", "", &[("Last-Event-ID", &last)]);
-            self.calls[nth].place = Some(at);
+            let call = &mut self.calls[nth];
+            (call.place, call.was_left) = (Some(at), true);
         }
         let questions = std::mem::take(&mut self.questions);
         for id in questions {
@@ -314,7 +343,7 @@ impl Client {
             return;
         }
         if response.status == 404 {
-            // The session has ended without us.
+            self.is_put_out |= self.session != State::Ended;
             self.session = State::Ended;
         }
         match asked {
@@ -338,6 +367,7 @@ impl Client {
                         // What it wanted to come back to is not kept any more.
                         assert!(matches!(status, 400 | 404), "{status} for {call:?}");
                         call.is_lost = true;
+                        call.is_refused = true;
                         call.last_event = None;
                     }
                 }
@@ -378,13 +408,19 @@ impl Client {
     }
 
     /// With all that is over, makes sure that nothing is missing.
-    pub(super) fn check(&self) {
+    pub(super) fn check(&self) -> Totals {
+        assert!(!self.is_put_out, "the session of {} has ended", self.number);
+        let mut totals = Totals { changes: self.changes, ..Totals::default() };
         for call in &self.calls {
+            let is_over = call.is_cancelled || self.session == State::Ended;
+            assert!(is_over || !call.is_refused, "{call:?} is not kept");
             let numbers = call.events.keys().map(|(_, number)| *number);
             assert!(numbers.eq(1..=call.events.len() as u64), "an event is missing in {call:?}");
             let may_miss = call.is_cancelled || call.is_lost || self.session == State::Ended;
             assert!(may_miss || call.result.is_some(), "{call:?} has no result");
             if let Some(result) = &call.result {
+                totals.results += 1;
+                totals.come_back_for += usize::from(call.was_left);
                 let expected = format!("{} {{\\\"n\\\":{}}}", call.tool, call.number);
                 assert!(result.contains(&expected), "{result} for {call:?}");
                 if !call.events.is_empty() {
@@ -393,6 +429,7 @@ impl Client {
                 }
             }
         }
+        totals
     }
 
     /// Ends everything.

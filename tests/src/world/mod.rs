@@ -12,6 +12,8 @@ mod wire;
 
 use std::time::Duration;
 
+pub use client::Totals;
+
 use client::Client;
 use server::Server;
 
@@ -44,7 +46,8 @@ impl Random {
 }
 
 /// Goes through the schedule of a seed. Whatever goes wrong is a panic that says so.
-pub fn check(seed: u64) {
+#[must_use]
+pub fn check(seed: u64) -> Totals {
     let mut random = Random(seed);
     // In some schedules time makes leaps in which sessions and what was kept expire: there, clients
     // may lose what in others they must get.
@@ -75,14 +78,16 @@ pub fn check(seed: u64) {
         server.shut_down(Duration::from_secs(5));
     }
     finish(&mut server, &mut clients, shuts_down);
+    let mut totals = Totals::default();
     if !leaps && !shuts_down {
-        clients.iter().for_each(Client::check);
+        clients.iter().for_each(|client| totals += client.check());
     }
     for client in &mut clients {
         client.leave(&mut server);
     }
     server.finish_all();
     server.check_nothing_left();
+    totals
 }
 
 /// Lets everybody do what they have begun, and clients come back for what they miss.

@@ -8,8 +8,8 @@ use mcp_proto::{
     Admission, Call, CallKey, CallToolResult, Caller, Change, Config, ElicitProperty,
     ElicitRequest, ElicitSchema, Endpoint, FromStream, Hub, HubDeadlines, HubLimits, Input,
     InputRequest, Instant, MemoryLog, News, Notification, Now, Output, PeerClosed, Progress,
-    QuestionKey, ReaderKey, ReplayLog, Reply, ServerInfo, ServerRequest, Session, SessionCallKey,
-    SessionId, Spare, StreamKey,
+    QuestionFailure, QuestionKey, ReaderKey, ReplayLog, Reply, ServerInfo, ServerRequest, Session,
+    SessionCallKey, SessionId, Spare, StreamKey,
 };
 
 use super::Random;
@@ -54,6 +54,8 @@ struct Work {
     to_do: VecDeque<Act>,
     progress: f64,
     waits_for: Option<QuestionKey>,
+    /// Whether there was nothing that it could do, and the hub has not named it since.
+    sleeps: bool,
     text: String,
 }
 
@@ -108,8 +110,11 @@ impl Server {
             ..HubDeadlines::default()
         };
         let log = SharedLog(Arc::new(Mutex::new(MemoryLog::new(&limits, deadlines.replay))));
+        let mut config = Config::new([endpoint]);
+        // Handlers have to wait for clients that stall.
+        config.limits.unsent = 300;
         Self {
-            config: Arc::new(Config::new([endpoint])),
+            config: Arc::new(config),
             hub: Hub::with(limits, deadlines, Box::new(log.clone())),
             log,
             clock: Instant::from_micros(1_000_000),
@@ -189,6 +194,8 @@ impl Server {
     }
 
     fn move_at(&mut self, at: usize, most: usize) {
+        // A driver asks for what its client is to hear of when it is woken, and that it has to be.
+        let mut happened = false;
         let connection = &mut self.connections[at];
         if connection.is_gone {
             return;
@@ -205,19 +212,23 @@ impl Server {
             let bytes: Vec<u8> = connection.to_server.drain(..count).collect();
             if !bytes.is_empty() {
                 self.handle(at, Input::Bytes(&bytes));
+                happened = true;
             }
         }
         // What the system takes off the server's hands; a client that stalls leaves little room.
         let connection = &self.connections[at];
-        let room = if connection.is_stalled { 2000 } else { 100_000 };
+        let room = if connection.is_stalled { 200 } else { 100_000 };
         let unsent = connection.session.transmit();
         let count = unsent.len().min(room - connection.to_client.len().min(room)).min(most);
         if count > 0 {
             let bytes = unsent[..count].to_vec();
             self.connections[at].to_client.extend(bytes);
             self.handle(at, Input::Written(count));
+            happened = true;
         }
-        self.settle(at);
+        if happened {
+            self.settle(at);
+        }
     }
 
     /// A handler does the next thing.
@@ -261,8 +272,9 @@ impl Server {
                 }
             }
             self.hub.handle_timeout(self.clock);
+            self.wake();
             for number in self.works.keys().copied().collect::<Vec<_>>() {
-                self.take_answers(number);
+                self.time_out(number);
             }
             self.wake();
         }
@@ -458,6 +470,9 @@ impl Server {
                     let number = self.works.iter().find(|(_, work)| work.session == key);
                     if let Some((&number, _)) = number {
                         self.take_answers(number);
+                        if let Some(work) = self.works.get_mut(&number) {
+                            work.sleeps = false;
+                        }
                     }
                 }
                 News::Subscription(_) => {}
@@ -481,9 +496,28 @@ impl Server {
         true
     }
 
+    /// Gives up the questions of a call whose time is over. Answers have been taken when they came.
+    fn time_out(&mut self, number: u64) {
+        let Some(work) = self.works.get_mut(&number) else {
+            return;
+        };
+        if self.hub.question_deadline(work.session).is_none_or(|deadline| deadline > self.clock) {
+            return;
+        }
+        while let Some((question, answer)) = self.hub.take_answer(self.clock, work.session) {
+            assert!(
+                matches!(answer, Err(QuestionFailure::TimedOut)),
+                "nobody was told of {answer:?}"
+            );
+            assert_eq!(work.waits_for.take(), Some(question), "an answer that nobody waits for");
+            work.text.push_str(" unanswered");
+            work.sleeps = false;
+        }
+    }
+
     /// Whether a handler could do something.
     fn work_on(&mut self, number: u64) -> bool {
-        if !self.take_answers(number) {
+        if self.works.get(&number).is_none_or(|work| work.sleeps) || !self.take_answers(number) {
             return false;
         }
         let Some(work) = self.works.get_mut(&number) else {
@@ -493,6 +527,7 @@ impl Server {
             || matches!(work.to_do.front(), Some(Act::Report))
                 && !self.hub.can_notify(work.session);
         if waits {
+            work.sleeps = true;
             return false;
         }
         let act = work.to_do.pop_front().expect("the last act is to reply");
@@ -545,6 +580,7 @@ impl Work {
             to_do: acts.chain([Act::Reply]).collect(),
             progress: 0.0,
             waits_for: None,
+            sleeps: false,
             text: format!("{} {}", call.request().name(), call.request().arguments()),
         }
     }

@@ -52,9 +52,12 @@ fn check_listeners(trace: &Trace) {
 /// What the hub may need at most, with one more connection to it.
 fn of_hub(setup: Setup) -> usize {
     let limits = setup.size.hub_limits();
+    let subscriptions = limits.filter_bytes * 3;
+    if !setup.keeps_sessions {
+        return subscriptions + OTHER;
+    }
     let sessions =
         limits.sessions.saturating_mul(limits.client_bytes + 3 * limits.filter_bytes + SESSION);
-    let subscriptions = limits.filter_bytes * 3;
     // What is kept is also in the queue of whoever has come back to it, and what was kept elsewhere
     // was on its way.
     let replay = 3 * limits.total_replay_bytes + STREAM * ANSWER;

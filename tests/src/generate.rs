@@ -9,7 +9,7 @@ use crate::hub_model::Operation;
 use crate::script::{
     Asked, Changed, Elsewhere, Gate, Mode, News, Pace, Script, Setup, Size, Step, To, Verdict, With,
 };
-use crate::traffic::{any_request, bodyless, listen, valid, visit};
+use crate::traffic::{any_request, bodyless, call, listen, valid, visit};
 
 /// 1000 cases, which take a second or so, or as many as `PROPTEST_CASES` says. A failure prints a
 /// script to be pasted into `tests/protocol/regressions.rs`, and takes minutes to be made short:
@@ -71,6 +71,20 @@ pub fn valid_scripts() -> impl Strategy<Value = Script> {
     // Enough room for all of them.
     let setup = setup().prop_map(|setup| Setup { size: Size::Usual, ..setup });
     assemble(setup, requests, vec(step(), 0..24))
+}
+
+/// Calls and nothing else, each of which is served.
+pub fn calls() -> impl Strategy<Value = Script> {
+    let setup = setup().prop_map(|setup| Setup { size: Size::Usual, gate: Gate::Open, ..setup });
+    let step = prop_oneof![
+        3 => (1..2000_u16).prop_map(Step::Feed),
+        1 => to().prop_map(|to| Step::Reply(to, With::Text)),
+    ];
+    let steps = vec(step, 0..24).prop_map(|mut steps| {
+        steps.push(Step::Feed(u16::MAX));
+        steps
+    });
+    assemble(setup, vec(call(), 1..8).prop_map(|calls| calls.concat()), steps)
 }
 
 /// The same few requests again and again, far more than the limits have room for.

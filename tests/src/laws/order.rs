@@ -40,6 +40,25 @@ fn check_with(script: &Script, manners: Manners) {
     }
 }
 
+/// Checks law 7 on calls that nothing stands in the way of: each has a result.
+pub fn check_calls(script: &Script) {
+    for manners in [Manners::PUSHY, Manners::POLITE] {
+        let mut simulation = Simulation::new(script, manners, |_| {});
+        simulation.play();
+        simulation.reply_to_all();
+        let trace = simulation.into_trace();
+        let fed = trace.turns.last().map_or(0, |turn| turn.fed);
+        assert_eq!(fed, script.stream.len(), "it reads no more");
+        let exchanges = Exchanges::read(&trace.turns, &trace.emitted, script, fed);
+        assert_eq!(exchanges.responses.finals.len(), exchanges.requests.len());
+        for (response, request) in exchanges.pairs() {
+            let ending = messages::check(response, request);
+            assert!(matches!(ending, Ending::Result(_)), "{ending:?} for {request:?}");
+            check_pair(response, request);
+        }
+    }
+}
+
 /// Checks that a response is the answer to that request and to no other.
 fn check_pair(response: &Response, request: &Sent) {
     let message = request.message().unwrap_or_default();

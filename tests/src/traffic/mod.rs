@@ -24,6 +24,28 @@ pub fn valid() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(message, http, session)| Http { session, ..http }.request(&message))
 }
 
+/// A call that nothing stands in the way of, on a connection that goes on.
+pub fn call() -> impl Strategy<Value = Vec<u8>> {
+    let versions = [None, Some("2025-03-26"), Some("2025-06-18"), Some("2025-11-25")];
+    let legacy = (select(versions.to_vec()), arguments()).prop_map(|(version, arguments)| {
+        let json = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"method\":\"tools/call\",\"params\":\
+             {{\"_meta\":{{$TOKEN\"x\":1}},\"name\":\"echo\"{arguments}}}}}"
+        );
+        Message { version, method: "", name: None, json }
+    });
+    let modern = arguments()
+        .prop_map(|arguments| ModernAsk::CallTool("echo", arguments).message("$ID", "$TOKEN"));
+    (prop_oneof![legacy, modern], id(), token(), http()).prop_map(|(message, id, token, http)| {
+        let json = message.json.replace("$ID", &id).replace("$TOKEN", &token);
+        let stands_in_the_way = http.extra.contains("close") || http.extra.contains("app.example");
+        let extra = if stands_in_the_way { "" } else { http.extra };
+        // What is pinned to one form is refused to who takes the other.
+        let accept = if http.accept.contains("*/*") { http.accept } else { "" };
+        Http { is_http10: false, accept, extra, ..http }.request(&Message { json, ..message })
+    })
+}
+
 /// A request to listen to all there is.
 pub fn listen() -> impl Strategy<Value = Vec<u8>> {
     (id(), http()).prop_map(|(id, http)| {

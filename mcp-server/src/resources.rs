@@ -66,9 +66,27 @@ impl<A: DeserializeOwned> Arguments<Resources> for A {
             None => Vec::new(),
         };
         arguments::from_texts(&captures).map_err(|error| {
-            Reply::Error(RpcError::invalid_params(format!("invalid resource URI: {error}")))
+            Reply::Error(match mistake(info.template.as_ref(), &error) {
+                Some(mistake) => {
+                    tracing::warn!("no URI fits a handler: {mistake}");
+                    RpcError::internal(format!("internal error: {mistake}"))
+                }
+                None => RpcError::invalid_params(format!("invalid resource URI: {error}")),
+            })
         })
     }
+}
+
+/// What is wrong with a handler that can be called for no URI at all: no client could do better.
+fn mistake(template: Option<&UriTemplate>, error: &str) -> Option<String> {
+    let Some(template) = template else {
+        return Some("the handler of a resource takes no arguments but a `Context`".into());
+    };
+    let field = error.strip_prefix("missing field `")?.strip_suffix('`')?;
+    let is_unknown = template.variables().all(|name| name != field);
+    is_unknown.then(|| {
+        format!("the handler takes `{field}`, which is no variable of {:?}", template.as_str())
+    })
 }
 
 /// A value that a resource may return.

@@ -358,6 +358,32 @@ fn what_never_comes_is_said() {
 }
 
 #[test]
+fn a_handler_that_fits_no_uri_is_not_blamed_on_the_client() {
+    let file = |args: Name| args.name;
+    let files = |template: &str| {
+        let template = template.parse().unwrap();
+        let server = Server::new("files", "1.0.0");
+        Client::new(server.add(resource_template(template, "files", |it| it, file))).unwrap()
+    };
+    assert_eq!(files("a:{name}").read_resource("a:b").unwrap().text(), "b");
+    for (client, says) in [
+        (files("a:{path}"), "takes `name`, which is no variable of \"a:{path}\""),
+        (
+            Client::new(Server::new("file", "1.0.0").resource(Resource::new("a:b", "b"), file))
+                .unwrap(),
+            "the handler of a resource takes no arguments",
+        ),
+    ] {
+        let error = client.read_resource("a:b").unwrap_err();
+        assert_eq!(error.code(), Some(-32603), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    // What is left out of a query is the client's.
+    let error = files("a:b{?name}").read_resource("a:b").unwrap_err();
+    assert_eq!(error.code(), Some(-32602), "{error}");
+}
+
+#[test]
 fn what_is_attached_to_connections_is_found() {
     struct Tenant(&'static str);
 

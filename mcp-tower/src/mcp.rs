@@ -10,7 +10,8 @@ use crate::service::McpService;
 
 /// Servers that have been started, for an application to route requests to.
 ///
-/// Must be [stopped](Mcp::stop) for the shut-down hooks to run.
+/// Must be [stopped](Mcp::stop) for the shut-down hooks to run. Keep it: if it is dropped, its services go on
+/// for as long as the runtime does.
 #[must_use = "stop the servers, or their shut-down hooks do not run"]
 pub struct Mcp<R> {
     running: Service,

@@ -19,6 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two of its calls.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Those that wait for what they have asked for, which hardly one in a hundred may miss.
+const SERVED: [&str; 8] = [
+    "answers",
+    "batches",
+    "calls",
+    "half-closes",
+    "listens",
+    "pipelines",
+    "sessions",
+    "slow bytes",
+];
+
 /// How many problems are told.
 const KEPT: usize = 20;
 
@@ -90,12 +102,17 @@ impl Storm {
             totals.resets.load(Ordering::Relaxed),
             totals.fins.load(Ordering::Relaxed),
         );
-        for (kind, Tally { begun, cut, time }) in tallies {
+        for (kind, Tally { begun, cut, time }) in &tallies {
             summary += &format!("{kind:>12}: {begun:>7}, of which cut: {cut}, in {time:.1?}\n");
         }
+        let unserved = tallies
+            .iter()
+            .filter(|(kind, tally)| SERVED.contains(kind) && tally.cut > tally.begun / 100);
+        let unserved: Vec<_> = unserved.map(|(kind, _)| format!("{kind}: many were cut")).collect();
         let Calm { calls, longest, .. } = calm;
         summary += &format!("well-behaved: {calls:>7}, longest wait: {longest:.1?}");
         let problems = seen.into_iter().flat_map(|seen| seen.problems).chain(calm.problems);
+        let problems = unserved.into_iter().chain(problems);
         Self { problems: problems.take(KEPT).collect(), summary }
     }
 }

@@ -59,8 +59,8 @@ fn out_of_descriptors_is_a_pause_and_not_the_end() {
     let serve = Serve::new(Smol::new(), listener, endpoints).until(async move {
         let _ = stopped.recv().await;
     });
-    let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
     let begun = std::time::Instant::now();
+    let thread = std::thread::spawn(|| mcp_smol::block_on(serve));
     assert_eq!(call().send(address).text(), "hello");
     // 10, 20 and 40 ms.
     assert!(begun.elapsed() >= Duration::from_millis(70), "{:?}", begun.elapsed());

@@ -287,7 +287,7 @@ impl Inner {
             return Some((&self.resources.items[position], ResourceMatch::Listed));
         }
         // The handler of a template sees its values decoded, and so would take another spelling of a URI
-        // for that one (RFC 3986 section 6.2.2.2). Nothing is found by such one of what is restricted.
+        // for that one (RFC 3986 section 6.2.2.2). Under such a spelling, nothing restricted is found.
         let decoded = LazyCell::new(|| percent_decode(uri));
         if !self.restricted.is_empty()
             && let Some(decoded) = &*decoded

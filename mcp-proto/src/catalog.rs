@@ -275,6 +275,8 @@ impl Catalog {
     }
 
     /// Finds what a URI means: the resource of that URI, or else the first template that fits.
+    ///
+    /// Another spelling of a [restricted](Offer::restricted) one, such as `%61` for `a`, means nothing.
     #[must_use]
     pub fn find_resource(&self, uri: &str) -> Option<ResourceMatch> {
         self.inner.find_resource(uri).map(|(_, found)| found)

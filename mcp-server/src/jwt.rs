@@ -245,11 +245,11 @@ impl JwtKeys {
         let header = decode_header(token).map_err(|_| malformed())?;
         let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
         let signature = decoded(signature).ok_or_else(malformed)?;
-        // RFC 7515 section 4.1.11: what has to be understood, and is not.
         // RFC 9068 section 4, RFC 8725 section 3.11: it may be meant for something else.
         if !header.typ.as_deref().is_none_or(is_access_token) {
             return Err(Denial::invalid_token("the token is no access token"));
         }
+        // RFC 7515 section 4.1.11: what has to be understood, and is not.
         if header.crit.is_some() {
             return Err(Denial::invalid_token("the token needs an extension that is not known"));
         }

@@ -25,7 +25,7 @@ pub struct HubLimits {
     /// that.
     pub sessions: usize,
     /// Calls of one session at the same time, those that their client has left among them. Past it:
-    /// 503.
+    /// 503, and for one of a batch an error in its place.
     ///
     /// Default 100, as [`Limits::in_flight`](crate::Limits::in_flight).
     pub calls: usize,

@@ -30,8 +30,8 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 #[cfg(feature = "metrics")]
                 crate::meters::lost(lost, self.server_name(lost.endpoint));
                 // Still there: what becomes of the call is said after this.
-                let calls = self.work.iter().flat_map(|work| work.calls.iter());
-                let call = lost.call.and_then(|key| calls.into_iter().find(|call| call.key == key));
+                let mut calls = self.work.iter().flat_map(|work| work.calls.iter());
+                let call = lost.call.and_then(|key| calls.find(|call| call.key == key));
                 tracing::warn!(
                     peer,
                     endpoint = path(lost.endpoint),

@@ -86,8 +86,9 @@ struct Call {
     /// Whether it may remain without an answer.
     is_cancelled: bool,
     is_lost: bool,
-    /// Whether its client has come back for it, and was sent away.
+    /// Whether its client has come back for it.
     was_left: bool,
+    /// Whether its client was sent away when it came back.
     is_refused: bool,
 }
 

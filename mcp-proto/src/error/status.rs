@@ -117,8 +117,13 @@ impl Refusal {
 
     /// The JSON-RPC code in the body of the answer.
     #[must_use]
-    pub const fn code(&self) -> ErrorCode {
+    pub fn code(&self) -> ErrorCode {
         match self {
+            // What they say twice cannot be what the body says (2026-07-28,
+            // basic/transports/streamable-http, "Server Validation").
+            Self::RepeatedField { name: "MCP-Protocol-Version" | "Mcp-Method" | "Mcp-Name" } => {
+                ErrorCode::HEADER_MISMATCH
+            }
             Self::NotUtf8 | Self::NotJson { .. } => ErrorCode::PARSE_ERROR,
             Self::Denied(denial) => denial.code(),
             Self::SlowAuthorization => ErrorCode::INTERNAL_ERROR,

@@ -4,8 +4,8 @@ use mcp_proto::Limits;
 use serde_json::Value;
 
 use super::bodies::{
-    INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, answer, answer_in, call, check,
-    with, with_id, with_member,
+    HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, answer,
+    answer_in, call, check, with, with_id, with_member,
 };
 use super::{PING, Peer, config_with, post};
 
@@ -258,6 +258,26 @@ fn the_modern_revision() {
         let body = body.replacen(from, to, 1).replace('@', "");
         let answer = answer_in(&config, fields, body.as_bytes());
         assert_eq!((answer.status, answer.code()), (400, Some(code)), "{body}: {}", answer.body);
+    }
+}
+
+/// 2026-07-28, basic/transports/streamable-http, "Server Validation": what is said twice is malformed.
+#[test]
+fn repeated_fields() {
+    for (name, code) in [
+        ("MCP-Protocol-Version", HEADER_MISMATCH),
+        ("mcp-method", HEADER_MISMATCH),
+        ("Mcp-Name", HEADER_MISMATCH),
+        ("Mcp-Session-Id", INVALID_REQUEST),
+        ("Origin", INVALID_REQUEST),
+    ] {
+        let twice = format!("{name}: a\r\n{name}: a\r\n\r\n");
+        let request = post(PING).replacen("\r\n\r\n", &format!("\r\n{twice}"), 1);
+        let mut peer = Peer::new(config_with(Limits::default()));
+        peer.send(request.as_bytes());
+        let response = String::from_utf8_lossy(&peer.received);
+        assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+        assert!(response.contains(&format!("\"code\":{code},")), "{response}");
     }
 }
 

@@ -21,13 +21,7 @@ pub fn check(script: &Script) {
 }
 
 fn check_with(script: &Script, manners: Manners) {
-    let mut simulation = Simulation::new(script, manners, |_| {});
-    simulation.play();
-    simulation.reply_to_all();
-    let trace = simulation.into_trace();
-
-    let fed = trace.turns.last().map_or(0, |turn| turn.fed);
-    let exchanges = Exchanges::read(&trace.turns, &trace.emitted, script, fed);
+    let exchanges = play(script, manners).0;
     for (response, request) in exchanges.pairs() {
         check_pair(response, request);
     }
@@ -43,13 +37,8 @@ fn check_with(script: &Script, manners: Manners) {
 /// Checks law 7 on calls that nothing stands in the way of: each has a result.
 pub fn check_calls(script: &Script) {
     for manners in [Manners::PUSHY, Manners::POLITE] {
-        let mut simulation = Simulation::new(script, manners, |_| {});
-        simulation.play();
-        simulation.reply_to_all();
-        let trace = simulation.into_trace();
-        let fed = trace.turns.last().map_or(0, |turn| turn.fed);
+        let (exchanges, fed) = play(script, manners);
         assert_eq!(fed, script.stream.len(), "it reads no more");
-        let exchanges = Exchanges::read(&trace.turns, &trace.emitted, script, fed);
         assert_eq!(exchanges.responses.finals.len(), exchanges.requests.len());
         for (response, request) in exchanges.pairs() {
             let ending = messages::check(response, request);
@@ -57,6 +46,16 @@ pub fn check_calls(script: &Script) {
             check_pair(response, request);
         }
     }
+}
+
+/// Plays a script, replies to all, and says how many bytes were read.
+fn play(script: &Script, manners: Manners) -> (Exchanges, usize) {
+    let mut simulation = Simulation::new(script, manners, |_| {});
+    simulation.play();
+    simulation.reply_to_all();
+    let trace = simulation.into_trace();
+    let fed = trace.turns.last().map_or(0, |turn| turn.fed);
+    (Exchanges::read(&trace.turns, &trace.emitted, script, fed), fed)
 }
 
 /// Checks that a response is the answer to that request and to no other.

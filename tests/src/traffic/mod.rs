@@ -28,11 +28,7 @@ pub fn valid() -> impl Strategy<Value = Vec<u8>> {
 pub fn call() -> impl Strategy<Value = Vec<u8>> {
     let versions = [None, Some("2025-03-26"), Some("2025-06-18"), Some("2025-11-25")];
     let legacy = (select(versions.to_vec()), arguments()).prop_map(|(version, arguments)| {
-        let json = format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"method\":\"tools/call\",\"params\":\
-             {{\"_meta\":{{$TOKEN\"x\":1}},\"name\":\"echo\"{arguments}}}}}"
-        );
-        Message { version, method: "", name: None, json }
+        Message { version, method: "", name: None, json: legacy_call("$TOKEN", &arguments) }
     });
     let modern = arguments()
         .prop_map(|arguments| ModernAsk::CallTool("echo", arguments).message("$ID", "$TOKEN"));
@@ -213,13 +209,15 @@ fn legacy_ask() -> impl Strategy<Value = String> {
     ];
     prop_oneof![
         2 => select(fixed.to_vec()).prop_map(String::from),
-        3 => (token(), arguments()).prop_map(|(token, arguments)| {
-            format!(
-                "{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"method\":\"tools/call\",\"params\":\
-                 {{\"_meta\":{{{token}\"x\":1}},\"name\":\"echo\"{arguments}}}}}"
-            )
-        }),
+        3 => (token(), arguments()).prop_map(|(token, arguments)| legacy_call(&token, &arguments)),
     ]
+}
+
+fn legacy_call(token: &str, arguments: &str) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"method\":\"tools/call\",\"params\":\
+         {{\"_meta\":{{{token}\"x\":1}},\"name\":\"echo\"{arguments}}}}}"
+    )
 }
 
 #[derive(Clone, Debug)]

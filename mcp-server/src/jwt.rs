@@ -138,9 +138,7 @@ impl JwtAuthorizer {
             false => Err(Denial::insufficient_scope([""; 0])),
         }
     }
-}
 
-impl JwtAuthorizer {
     /// Adds the scopes that others include.
     fn with_implied(&self, mut granted: Vec<String>) -> Vec<String> {
         let mut at = 0;

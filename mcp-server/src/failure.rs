@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt::Display;
+use std::iter;
 
 use mcp_proto::{Denial, MissingCapability, RpcError};
 
@@ -13,23 +14,34 @@ use crate::server::BoxError;
 /// box. All others are up to the kind of handler.
 pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
     let error: &dyn Any = error;
+    let Some(boxed) = in_box(error) else {
+        return known(
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+        );
+    };
+    iter::successors(Some(boxed), |&error| error.source()).find_map(|error| {
+        known(
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+        )
+    })
+}
+
+/// What is in a box for any error.
+fn in_box(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(boxed) = error.downcast_ref::<BoxError>() {
-        let mut next: Option<&(dyn Error + 'static)> = Some(&**boxed);
-        while let Some(error) = next {
-            let known = known(
-                error.downcast_ref(),
-                error.downcast_ref(),
-                error.downcast_ref(),
-                error.downcast_ref(),
-            );
-            if known.is_some() {
-                return known;
-            }
-            next = error.source();
-        }
-        return None;
+        return Some(&**boxed);
     }
-    known(error.downcast_ref(), error.downcast_ref(), error.downcast_ref(), error.downcast_ref())
+    #[cfg(feature = "anyhow")]
+    if let Some(boxed) = error.downcast_ref::<anyhow::Error>() {
+        return Some(&**boxed);
+    }
+    None
 }
 
 fn known(
@@ -82,5 +94,22 @@ mod tests {
         assert_eq!(message(&BoxError::from(Ours(error.clone()))), expected);
         assert_eq!(message(&Ours(error)), None);
         assert_eq!(message(&BoxError::from("no such day")), None);
+    }
+
+    #[cfg(feature = "anyhow")]
+    #[test]
+    fn what_is_of_the_protocol_is_found_in_anyhow() {
+        use anyhow::{Context, anyhow};
+
+        fn is_found(error: anyhow::Error) -> bool {
+            rpc_error(&error).is_some_and(|error| error.message == "no such day")
+        }
+
+        let error = RpcError::invalid_params("no such day");
+        assert!(is_found(error.clone().into()));
+        assert!(is_found(Ours(error.clone()).into()));
+        let in_context = Err::<(), _>(error).context("on Monday").context("at noon");
+        assert!(in_context.is_err_and(is_found));
+        assert!(!is_found(anyhow!("no such day")));
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn describe<A: Described, R: IntoToolResult>(name: String, descriptio
 /// Text and numbers become one piece of text, [`Structured`] a structured result with a schema. An
 /// `Err` becomes a failure of the tool (`isError`), whose text the model gets to read: say what it
 /// could do better, and keep secrets out of it. An [`RpcError`] or [`AskError`](crate::AskError), also
-/// in a [`BoxError`](crate::BoxError), is none of the tool and is answered as what it is.
+/// in a [`BoxError`](crate::BoxError) or, with the feature `anyhow`, an `anyhow::Error`, is none of the
+/// tool and is answered as what it is.
 #[diagnostic::on_unimplemented(
     message = "a tool cannot return `{Self}`",
     note = "return text, a number, `Content`, `Vec<Content>`, `Structured<T>`, `CallToolResult`, \

@@ -22,9 +22,9 @@
 //!
 //! # Features
 //!
-//! None is on by default: `jwt` (an authorizer for JSON Web Tokens), `metrics` (the `metrics` facade),
-//! `tls` (listeners that speak TLS, by rustls), `validation` (arguments and results are held to their
-//! JSON Schemas).
+//! None is on by default: `anyhow` (errors of the protocol are found in those of anyhow), `jwt` (an
+//! authorizer for JSON Web Tokens), `metrics` (the `metrics` facade), `tls` (listeners that speak TLS, by
+//! rustls), `validation` (arguments and results are held to their JSON Schemas).
 #![forbid(unsafe_code)]
 
 mod listener;

@@ -80,17 +80,19 @@ fn nothing_is_done_before_it_is_let_in() {
 
 #[test]
 fn who_is_to_be_let_in_is_asked_for_one_endpoint() {
-    let mut peer = gated(|config| {
-        let mut other = Endpoint::new("/other", config.endpoints[0].info().clone()).unwrap();
-        other.requires_authorization = true;
-        config.endpoints.push(other);
-    });
-    let request = String::from_utf8(post("", CALL)).unwrap().replacen("/mcp", "/other", 1);
-    peer.send(request.as_bytes());
-    assert_eq!(peer.waiting[0].endpoint(), 1);
-    let key = waiting(&mut peer);
-    let_in(&mut peer, key);
-    assert_eq!(peer.calls[0].endpoint(), 1);
+    for (at, path) in ["/mcp", "/other"].into_iter().enumerate() {
+        let mut peer = gated(|config| {
+            let mut other = Endpoint::new("/other", config.endpoints[0].info().clone()).unwrap();
+            other.requires_authorization = true;
+            config.endpoints.push(other);
+        });
+        let request = String::from_utf8(post("", CALL)).unwrap().replacen("/mcp", path, 1);
+        peer.send(request.as_bytes());
+        assert_eq!(peer.waiting[0].endpoint(), at);
+        let key = waiting(&mut peer);
+        let_in(&mut peer, key);
+        assert_eq!(peer.calls[0].endpoint(), at);
+    }
 }
 
 #[test]

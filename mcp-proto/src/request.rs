@@ -1,4 +1,4 @@
-//! A request that has passed every check, with the bytes it came in.
+//! A request: the bytes it came in, and what they have turned out to say.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -15,7 +15,7 @@ use crate::runtime::BoxFuture;
 ///
 /// It sees the head of each request, also of those that open a stream or end a session. By then its
 /// body has not been read, and nothing is kept for it but the head. It has
-/// [as long as a client waits](crate::Deadlines::authorization); its future is dropped if the client
+/// [10 seconds by default](crate::Deadlines::authorization); its future is dropped if the client
 /// leaves. If it panics, that request is answered with 500.
 ///
 /// A function of the head that returns a future is one:

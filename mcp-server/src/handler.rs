@@ -23,7 +23,7 @@ use crate::runtime::BoxFuture;
 /// A function that is not async runs to its end at once and keeps its thread busy that long; that
 /// is right for a computation, and wrong for waiting: whoever else is served by the thread waits,
 /// too, and on tokio that may be everybody. What blocks belongs on a thread of its own
-/// (`smol::unblock`, `tokio::task::spawn_blocking`).
+/// (`unblock` of the crate `blocking`, `tokio::task::spawn_blocking`).
 ///
 /// `Form` tells the shapes apart and is always inferred.
 #[diagnostic::on_unimplemented(
@@ -33,7 +33,8 @@ use crate::runtime::BoxFuture;
     note = "a tool returns text, a number, `()`, `Content`, `Vec<Content>`, `Structured<T>` or \
             `CallToolResult`",
     note = "a prompt returns text, `PromptMessage`, `Vec<PromptMessage>` or `GetPromptResult`",
-    note = "a resource returns text, bytes, `ResourceContents` or a `Vec` of these",
+    note = "a resource returns text, bytes, `ResourceContents`, `Vec<ResourceContents>` or \
+            `ReadResourceResult`",
     note = "completion returns a `Vec` of text, and a method of an extension `ExtensionResult`",
     note = "each can be in a `Result` whose error implements `Display`, and in a `Send` future"
 )]

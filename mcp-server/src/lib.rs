@@ -79,11 +79,11 @@
 //! # Metrics
 //!
 //! With the feature `metrics`, through the facade of that name: `mcp.server.operation.duration` (a
-//! histogram in seconds, by method, tool or prompt, revision and `error.type`, as in those
-//! conventions), the gauges `mcp.server.active_connections`, `mcp.server.active_calls`,
+//! histogram in seconds, by method, tool or prompt, revision, `network.transport` and `error.type`, as in
+//! those conventions), the gauges `mcp.server.active_connections`, `mcp.server.active_calls`,
 //! `mcp.server.active_sessions`, `mcp.server.active_streams` and `mcp.server.active_subscriptions`, and
-//! the counters `mcp.server.requests.lost` (by how far the request had come) and
-//! `mcp.server.refusals` (by reason). All have `mcp.server.name`, as far as it is known. No label is
+//! the counters `mcp.server.requests.lost` (`mcp.server.stage` says how far the request had come) and
+//! `mcp.server.refusals` (`mcp.server.reason` says why). All have `mcp.server.name`, as far as it is known. No label is
 //! what a client says, so that there are never more series than the server offers.
 #![forbid(unsafe_code)]
 

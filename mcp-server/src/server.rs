@@ -163,7 +163,8 @@ impl Server {
         self.add(offered::tool(name, description, handler))
     }
 
-    /// Offers a function as a prompt. Its arguments are text, each a field of the type it takes.
+    /// Offers a function as a prompt. Its arguments are the fields of the type it takes: text, or what is
+    /// read from it, such as numbers.
     ///
     /// ```
     /// # use mcp_server::Server;
@@ -438,7 +439,8 @@ impl Server {
     }
 
     /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
-    /// session. An error refuses the session. Other clients are served while it runs.
+    /// session. An error refuses the session. Other clients are served while it runs. Over HTTP it is not
+    /// run with [`stateless`](Self::stateless), where there is no session to refuse.
     ///
     /// It keeps nobody out: requests that belong to no session never come by here, such as all of
     /// 2026-07-28. Who is let in, an [authorizer](Self::authorizer) says.

@@ -63,8 +63,8 @@ pub fn serve(listener: Listener, endpoints: Endpoints) -> Serve<Tokio, Listener>
     Serve::new(Tokio::default(), listener, endpoints)
 }
 
-/// Serves `server` on stdin and stdout, with the defaults of [`ServeStdio`], in the task that awaits
-/// it.
+/// Serves `server` on stdin and stdout, with the defaults of [`ServeStdio`], in tasks of the runtime that
+/// awaits it.
 ///
 /// ```no_run
 /// use mcp_tokio::{BoxError, Server};

@@ -40,7 +40,8 @@
 //! a client that has hung up.
 //!
 //! What the HTTP server in front decides stays its own: how heads are read, how long they may take,
-//! how long connections are kept. hyper sees a client leave once it has read all of the request.
+//! how many connections there are and how long they are kept. What is bounded here is how many requests
+//! are in flight: [`McpService::max_requests`]. hyper sees a client leave once it has read all of the request.
 //!
 //! # Paths
 //!
@@ -56,8 +57,8 @@
 //!
 //! # Hosts
 //!
-//! As everywhere, only loopback names are served, unless `Endpoints::hosts` says otherwise. On
-//! HTTP/2 the host is that of `:authority`.
+//! Only loopback names are served, unless `Endpoints::hosts` says otherwise: there is no listener whose
+//! address could be let in by itself. On HTTP/2 the host is that of `:authority`.
 //!
 //! # Stopping
 //!

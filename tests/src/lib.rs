@@ -35,7 +35,7 @@ pub mod schema {
     pub fn check(_: mcp_proto::Revision, _: &str, _: Option<&str>) {}
 }
 
-/// The code in the README compiles.
+/// The code in the README compiles. What it shows of files is compared with these (`tests/readme.rs`).
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

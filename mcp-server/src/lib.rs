@@ -49,6 +49,16 @@
 //! The guides in `docs` of the repository lead through all of it, beginning with
 //! `docs/writing-a-server.md`.
 //!
+//! # Features
+//!
+//! None is on by default, and the crates of runtimes have the same:
+//!
+//! - `anyhow`: errors of the protocol are found in those of anyhow;
+//! - `jwt`: an authorizer for JSON Web Tokens;
+//! - `metrics`: the `metrics` facade, [see below](#metrics);
+//! - `tls`: listeners that speak TLS, by rustls;
+//! - `validation`: arguments and results are held to their JSON Schemas.
+//!
 //! # Cancellation
 //!
 //! A handler's future belongs to the connection that its request came by. On 2026-07-28, the
@@ -59,9 +69,9 @@
 //! # The log
 //!
 //! Through `tracing`: a warning for each request whose client left before its answer was out, and
-//! for each handler or authorizer that panics; at info level, what is served, which hosts and origins are let in,
-//! and which were refused, with the setting that would let them in; other refusals at debug level.
-//! What clients do is never an error.
+//! for each handler or authorizer that panics; at info level, what is served, which hosts and origins
+//! are let in, and which were refused, with the setting that would let them in; other refusals at
+//! debug level. What clients do is never an error.
 //!
 //! # Spans
 //!

@@ -22,9 +22,8 @@
 //!
 //! # Features
 //!
-//! None is on by default: `anyhow` (errors of the protocol are found in those of anyhow), `jwt` (an
-//! authorizer for JSON Web Tokens), `metrics` (the `metrics` facade), `tls` (listeners that speak TLS, by
-//! rustls), `validation` (arguments and results are held to their JSON Schemas).
+//! `anyhow`, `jwt`, `metrics`, `tls` and `validation`, none of them on by default, are those of
+//! `mcp-server`, which says what they do.
 #![forbid(unsafe_code)]
 
 mod fairly;

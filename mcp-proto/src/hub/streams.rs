@@ -274,6 +274,7 @@ impl Hub {
             missed.insert(number, message);
         }
         let event = |(number, message)| StreamEvent { id: EventId { stream: at, number }, message };
+        let keeps_up = missed.is_empty();
         let queue = missed.into_iter().map(event).collect();
         // Without its end, a stream is no use.
         let ends = stream.has_ended();
@@ -283,6 +284,9 @@ impl Hub {
         if let Some(other) = stream.reader.replace(Reader { key: reader, queue, ends }) {
             self.readers.remove(&other.key);
             self.news.insert(News::Reader(other.key));
+        }
+        if keeps_up {
+            wake_waiting(&stream.calls, &mut self.calls, &mut self.news);
         }
         self.readers.insert(reader, (id, at));
         session.left.retain(|left| *left != at);

@@ -46,6 +46,26 @@ fn a_handler_waits_for_a_reader_and_for_nobody_else() {
     assert!(world.hub.can_notify(key), "it is not there to be waited for");
 }
 
+/// Its client comes back, and there is nothing for it to read first.
+#[test]
+fn a_handler_is_told_of_another_reader_that_keeps_up() {
+    let mut world = World::new(HubLimits { replay_bytes: 0, ..HubLimits::default() });
+    let id = world.session(0);
+    let (key, reader) = world.call(0, id);
+    world.progress(0, key, 1.0);
+    assert_eq!(world.read(0, reader).len(), 1);
+    world.hub.detach(at(0), reader);
+    world.come_back(0, id, "1-1").unwrap();
+    world.progress(0, key, 2.0);
+    assert!(!world.hub.can_notify(key));
+    while world.hub.poll_news().is_some() {}
+    let other = world.come_back(0, id, "1-1").unwrap();
+    let news: Vec<_> = core::iter::from_fn(|| world.hub.poll_news()).collect();
+    assert!(news.contains(&News::Call(key)), "{news:?}");
+    assert!(world.hub.can_notify(key));
+    assert!(world.read(0, other).is_empty());
+}
+
 #[test]
 fn a_batch_is_of_its_revision_and_has_one_stream() {
     let batch = format!(r#"[{CALL},{}]"#, CALL.replace(":7", ":8"));

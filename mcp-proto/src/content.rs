@@ -132,7 +132,7 @@ impl Content {
     }
 
     /// The object as `revision` defines it.
-    pub fn to_json(&self, revision: Revision) -> impl Serialize {
+    pub(crate) fn to_json(&self, revision: Revision) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(untagged)]
         enum Object<T, M, L, R> {

@@ -173,13 +173,18 @@ pub fn decode_header_value(value: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// Appends an event with that JSON text.
-pub fn write_event(out: &mut Vec<u8>, id: Option<EventId>, json: &[u8]) {
-    sse::write_event(out, id, |out| out.extend_from_slice(json));
+pub fn write_event(out: &mut Vec<u8>, id: Option<(u32, u64)>, json: &[u8]) {
+    sse::write_event(out, id.map(event_id), |out| out.extend_from_slice(json));
 }
 
 /// Appends an event that says how to come back.
-pub fn write_priming_event(out: &mut Vec<u8>, id: EventId, retry: Duration) {
-    sse::write_priming_event(out, id, retry);
+pub fn write_priming_event(out: &mut Vec<u8>, id: (u32, u64), retry: Duration) {
+    sse::write_priming_event(out, event_id(id), retry);
+}
+
+/// Stream and number of an event.
+fn event_id((stream, number): (u32, u64)) -> EventId {
+    EventId { stream, number }
 }
 
 /// Appends a comment.
@@ -187,10 +192,10 @@ pub fn write_keep_alive(out: &mut Vec<u8>) {
     sse::write_keep_alive(out);
 }
 
-/// The id of an event as it was handed out.
+/// The id of an event as it was handed out: its stream and its number.
 #[must_use]
-pub fn parse_event_id(text: &str) -> Option<EventId> {
-    EventId::parse(text)
+pub fn parse_event_id(text: &str) -> Option<(u32, u64)> {
+    EventId::parse(text).map(|id| (id.stream, id.number))
 }
 
 /// The id of a session as it was handed out.

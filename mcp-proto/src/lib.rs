@@ -105,9 +105,9 @@ pub use http::{Head, Method};
 
 mod hub;
 pub use hub::{
-    Admission, AskRefused, Caller, EventId, FromStream, Hub, HubDeadlines, HubLimits, MemoryLog,
-    News, QuestionFailure, QuestionKey, ReaderKey, ReplayLog, ServerRequest, SessionCallKey,
-    SessionId, StreamEvent, StreamKey, StreamStart, SubscribeError, SubscriptionKey,
+    Admission, AskRefused, Caller, FromStream, Hub, HubDeadlines, HubLimits, MemoryLog, News,
+    QuestionFailure, QuestionKey, ReaderKey, ReplayLog, ServerRequest, SessionCallKey, SessionId,
+    StreamEvent, StreamKey, StreamStart, SubscribeError, SubscriptionKey,
 };
 
 mod icon;

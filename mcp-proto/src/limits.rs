@@ -17,7 +17,7 @@ pub struct Limits {
     /// Bytes of a request's head, from the request line to the empty line. Past it: 431, or 414
     /// within the request line.
     ///
-    /// Default 16 KiB, as in Node.js and nginx (4 x 8 KiB in all): room for a bearer token and
+    /// Default 16 KiB, as in Node.js: room for a bearer token and
     /// cookies. Values above 65,535 count as 65,535.
     pub head: usize,
     /// Field lines in a head. Past it: 431.
@@ -57,8 +57,8 @@ pub struct Limits {
     ///
     /// Default 256 KiB.
     pub unsent: usize,
-    /// Bytes read and thrown away after a refusal, so that the peer gets to read the answer
-    /// before the connection is reset (RFC 9112 section 9.6).
+    /// Bytes read and thrown away after a refusal, and after any other response that is the last, so
+    /// that the peer gets to read it before the connection is reset (RFC 9112 section 9.6).
     ///
     /// Default 1 MiB.
     pub drain: usize,
@@ -119,7 +119,9 @@ pub struct Deadlines {
     /// Default 10 s: what comes through a pipe gets its answer, and no process outlives its client
     /// for long.
     pub input_end: Duration,
-    /// After a refusal: from our FIN to the peer's, before the connection is closed anyway.
+    /// After the last response, such as a refusal: from our FIN to the peer's, before the connection is
+    /// closed anyway. Also what a client is left to read its last response once a shutdown waits no
+    /// longer.
     ///
     /// Default 2 s, as Apache's lingering close.
     pub drain: Duration,

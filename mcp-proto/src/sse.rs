@@ -4,9 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use memchr::memchr2;
-
 use crate::hub::EventId;
+use crate::json::flatten;
 
 /// Appends one event whose data is the JSON text that `json` appends.
 pub(crate) fn write_event(out: &mut Vec<u8>, id: Option<EventId>, json: impl FnOnce(&mut Vec<u8>)) {
@@ -17,6 +16,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, id: Option<EventId>, json: impl FnO
     out.extend_from_slice(b"data: ");
     let start = out.len();
     json(out);
+    // A line end would cut the data in two.
     flatten(&mut out[start..]);
     out.extend_from_slice(b"\n\n");
 }
@@ -39,16 +39,6 @@ fn write_id(out: &mut Vec<u8>, id: EventId) {
 /// Appends a comment, which clients skip and which keeps proxies from closing a silent stream.
 pub(crate) fn write_keep_alive(out: &mut Vec<u8>) {
     out.extend_from_slice(b": keep-alive\n\n");
-}
-
-/// Puts JSON on one line. A line end would cut the event's data in two; in JSON it can only be
-/// white space between tokens, so a blank does as well.
-fn flatten(json: &mut [u8]) {
-    let mut at = 0;
-    while let Some(found) = memchr2(b'\n', b'\r', &json[at..]) {
-        at += found;
-        json[at] = b' ';
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub enum Refusal {
     MalformedField,
     /// An HTTP version other than 1.0 and 1.1.
     UnsupportedVersion,
-    /// The target alone is longer than [`Limits::head`](crate::Limits::head), in bytes.
+    /// The request line is longer than [`Limits::head`](crate::Limits::head), in bytes.
     TargetTooLong {
         /// The limit.
         limit: usize,
@@ -183,7 +183,7 @@ impl fmt::Display for Refusal {
             ),
             Self::UnsupportedVersion => f.write_str("unsupported HTTP version: send HTTP/1.1"),
             Self::TargetTooLong { limit } => {
-                write!(f, "the request target is longer than {limit} bytes")
+                write!(f, "the request line is longer than {limit} bytes")
             }
             Self::HeadTooLarge { limit } => {
                 write!(f, "the request head is larger than {limit} bytes")

@@ -162,7 +162,7 @@ impl Answer {
         if let Notification::Event(event) = notification {
             return self.send_stream_event(writer, now, event);
         }
-        if self.messages(key).is_some_and(|messages| messages.admit(notification)) {
+        if self.messages(key).is_some_and(|messages| messages.let_through(notification)) {
             let encoding = self.stream(writer, now);
             if let Some(messages) = self.messages(key) {
                 writer.write_piece(encoding, |out| {
@@ -223,11 +223,8 @@ impl Answer {
             // Without a stream to end, something has to be said.
             *reply = Reply::Error(RpcError::internal("the request was cancelled"));
         }
-        // An error has a status of its own, which a stream could not carry. It goes before what the
-        // client accepts, as that of a refusal does.
-        let is_error = matches!(reply, Reply::Error(_));
-        let has_status = is_error && messages.status(reply) != Status::Ok;
-        let is_pinned = self.form.wants_events && !is_error;
+        let has_status = messages.has_status(reply);
+        let is_pinned = self.form.wants_events && !matches!(reply, Reply::Error(_));
         let is_silent = matches!(reply, Reply::NoResponse)
             || (matches!(reply, Reply::Done) && messages.id().is_none());
         if let Reply::Initialized(session) = &*reply {

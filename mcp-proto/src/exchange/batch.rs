@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Failure;
 use super::incoming::no_message;
-use super::interpret::{Immediate, Meaning, Settled, interpret};
+use super::interpret::{Immediate, Invalid, Meaning, Settled, interpret};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
@@ -96,7 +96,6 @@ fn read_member(
             return Err(Refusal::InitializeInBatch.into());
         }
         Ok(Meaning::Nothing) => BatchMember::Accepted,
-        Err(Failure::Rpc { id, error, .. }) => failed(id, error),
-        Err(Failure::Refused { id, refusal }) => failed(id, RpcError::from(&refusal)),
+        Err(Invalid { id, error, .. }) => failed(id, error),
     })
 }

@@ -1,13 +1,15 @@
 //! The JSON-RPC messages that go out, and the HTTP responses around those that stand alone.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Failure, Immediate};
+use super::{Immediate, Invalid};
 use crate::authorization::ProtectedResource;
 use crate::caching::Caching;
 use crate::call::{LogMessage, Progress, Reply};
@@ -67,15 +69,9 @@ pub(crate) fn write_refusal(
 }
 
 /// Answers a request that could be read but not served.
-pub(crate) fn write_failure(writer: &mut ResponseWriter<'_>, failure: &Failure) {
-    match failure {
-        Failure::Refused { id, refusal } => write_refusal(writer, None, id.as_ref(), refusal),
-        Failure::Rpc { id, era, error } => {
-            writer.write_whole(json_head(error.status(*era)), |out| {
-                write_error(out, id.as_ref(), error);
-            });
-        }
-    }
+pub(crate) fn write_invalid(writer: &mut ResponseWriter<'_>, invalid: &Invalid) {
+    let Invalid { id, era, error } = invalid;
+    writer.write_whole(json_head(error.status(*era)), |out| write_error(out, id.as_ref(), error));
 }
 
 /// Tells where tokens for an endpoint come from (RFC 9728 section 3.2).
@@ -314,12 +310,12 @@ pub(crate) fn write_question(out: &mut Vec<u8>, id: u64, method: &str, params: O
     out.extend_from_slice(b"}}}");
 }
 
-/// Appends `notifications/cancelled`, of a question.
-pub(crate) fn write_cancelled(out: &mut Vec<u8>, id: u64, reason: &str) {
+/// Appends `notifications/cancelled`, of the request whose id is shown as JSON.
+pub(crate) fn write_cancelled(out: &mut Vec<u8>, id: &impl fmt::Display, reason: &str) {
     out.extend_from_slice(
         b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":",
     );
-    out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
+    out.extend_from_slice(format!("{id}").as_bytes());
     out.extend_from_slice(b",\"reason\":");
     write_string(out, reason);
     out.extend_from_slice(b"}}");

@@ -13,12 +13,12 @@ use alloc::vec::Vec;
 use serde::de::IgnoredAny;
 
 use super::batch::{self, BatchMember};
-use super::interpret::{Immediate, Meaning, interpret};
+use super::interpret::{Immediate, Invalid, Meaning, interpret};
 use crate::authorization::Principal;
 use crate::config::Config;
 use crate::cors;
 use crate::endpoint::{self, Endpoint, Found};
-use crate::error::{Refusal, RpcError};
+use crate::error::Refusal;
 use crate::guard;
 use crate::http::{Framing, Head, Method};
 use crate::json::{MOST_LEVELS, Malformed, is_object};
@@ -96,12 +96,13 @@ pub(crate) enum Failure {
         id: Option<Id>,
         refusal: Refusal,
     },
-    Rpc {
-        /// Of the request, as far as it could be read.
-        id: Option<Id>,
-        era: Era,
-        error: RpcError,
-    },
+    Invalid(Invalid),
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
 }
 
 impl From<Refusal> for Failure {

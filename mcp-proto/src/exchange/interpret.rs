@@ -6,7 +6,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 
-use super::Failure;
 use crate::completion::Completion;
 use crate::endpoint::Endpoint;
 use crate::error::RpcError;
@@ -37,6 +36,14 @@ pub(crate) enum Immediate {
     Ping { id: Id },
 }
 
+/// A message that is none of MCP's, or none that can be served.
+pub(crate) struct Invalid {
+    /// Of the request, as far as it could be read.
+    pub(crate) id: Option<Id>,
+    pub(crate) era: Era,
+    pub(crate) error: RpcError,
+}
+
 /// What the client of a connection has settled with `initialize`, for all that comes by it.
 #[derive(Clone, Copy)]
 pub(crate) struct Settled {
@@ -52,7 +59,7 @@ pub(crate) fn interpret(
     message: &Message,
     settled: Option<&Settled>,
     endpoint: &Endpoint,
-) -> Result<Meaning, Failure> {
+) -> Result<Meaning, Invalid> {
     let Request { head, body, parts } = request;
     let field = VersionField::parse(head.protocol_version());
     let meta = message.members().and_then(|members| members.meta.as_ref());
@@ -65,7 +72,7 @@ pub(crate) fn interpret(
         era = Era::Modern;
     }
     let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
-    received.interpret(parts).map_err(|error| Failure::Rpc { id: parts.id.take(), era, error })
+    received.interpret(parts).map_err(|error| Invalid { id: parts.id.take(), era, error })
 }
 
 /// A message and what came with it.
@@ -108,8 +115,14 @@ impl<'a> Received<'a> {
     fn read_id(&self) -> Result<Option<Id>, RpcError> {
         let wrong =
             || RpcError::invalid_request("invalid request: `id` must be a string or an integer");
-        let id = self.message.id;
+        // JSON-RPC 2.0 section 5: an error answers null where a message of ours could not be read.
+        let id = self.message.id.filter(|id| !self.is_lost_error() || self.text(*id) != NULL);
         id.map(|id| Id::from_json(self.text(id)).ok_or_else(wrong)).transpose()
+    }
+
+    /// Whether it is an error that may not know what it answers.
+    const fn is_lost_error(&self) -> bool {
+        self.message.error.is_some() && self.message.method.is_none()
     }
 
     /// The method of a request or notification, or nothing for a response that is let pass.
@@ -119,9 +132,7 @@ impl<'a> Received<'a> {
             return Err(RpcError::invalid_request("invalid request: `jsonrpc` must be \"2.0\""));
         }
         if let Some(key) = message.duplicate() {
-            return Err(RpcError::invalid_request(format!(
-                "invalid request: the key {key:?} comes twice"
-            )));
+            return Err(repeated(key));
         }
         match (message.method, message.is_response()) {
             (None, true) if self.era == Era::Legacy => Ok(None),
@@ -162,7 +173,7 @@ impl<'a> Received<'a> {
             return Ok(Meaning::Nothing);
         }
         // A notification gets no answer, so one that is malformed means nothing.
-        let id_in = |member| Id::from_json(self.read_member(member)?);
+        let id_in = |member| Id::from_json(self.read_member(member).ok()??);
         let message = match method {
             "notifications/initialized" => Some(ClientMessage::Initialized),
             "notifications/cancelled" => {
@@ -173,6 +184,9 @@ impl<'a> Received<'a> {
             }
             _ => None,
         };
+        if message.is_none() && !self.is_in_session() {
+            return Ok(Meaning::Nothing);
+        }
         Ok(self.take_client_message(message.unwrap_or(ClientMessage::Other), parts))
     }
 
@@ -289,28 +303,34 @@ impl<'a> Received<'a> {
             _ => {}
         }
         let log_level = match method {
-            McpMethod::SetLogLevel => Some(self.read_member("level").ok_or_else(|| {
+            McpMethod::SetLogLevel => Some(self.read_member("level")?.ok_or_else(|| {
                 RpcError::invalid_params("invalid params: `level` must be a string")
             })?),
             _ => meta
                 .log_level
                 .filter(|_| self.capabilities().logging.is_some())
-                .map(|level| self.text(level)),
+                .map(|level| self.text(level))
+                .filter(|level| *level != NULL),
         };
         parts.name = self.read_subject(method, members)?;
+        let (cursor, arguments) = match method {
+            // All that it asks with is for the extension to say.
+            McpMethod::Extension(_) => (None, None),
+            _ => (members.cursor, members.arguments),
+        };
         parts.cursor = self.optional(
-            members.cursor,
+            cursor,
             |cursor| self.read_text(cursor),
             "invalid params: `cursor` must be a string",
         )?;
-        parts.arguments = self
-            .optional_object(members.arguments, "invalid params: `arguments` must be an object")?;
+        parts.arguments =
+            self.optional_object(arguments, "invalid params: `arguments` must be an object")?;
         parts.progress_token = self.optional(
             meta.progress_token,
             |token| Id::from_json(self.text(token)),
             "invalid params: `_meta.progressToken` must be a string or an integer",
         )?;
-        if let Some(level) = log_level.filter(|level| *level != NULL) {
+        if let Some(level) = log_level {
             parts.log_level = Some(serde_json::from_str(level).map_err(|_| {
                 RpcError::invalid_params(
                     "invalid params: a log level must be one of syslog, such as \"info\"",
@@ -344,30 +364,36 @@ impl<'a> Received<'a> {
             "invalid params: `clientInfo` must be an object",
         )?;
         parts.client_capabilities = self.optional_object(
-            self.find_member("capabilities"),
+            self.find_member("capabilities")?,
             "invalid params: `capabilities` must be an object",
         )?;
         Ok(())
     }
 
     /// A member of `params` that few methods have.
-    fn find_member(&self, name: &str) -> Option<Part> {
-        let mut found = None;
-        let params = self.message.params?;
+    fn find_member(&self, name: &str) -> Result<Option<Part>, RpcError> {
+        let Some(params) = self.message.params else {
+            return Ok(None);
+        };
+        let (mut found, mut is_repeated) = (None, false);
         // It has been walked over before, so this can fail only for what is no object.
         let mut scanner = Scanner::at(self.body, params);
         let walk = scanner.object(|scanner, key| {
             let value = scanner.value()?;
             if key == name.as_bytes() {
-                found = Some(value);
+                is_repeated |= found.replace(value).is_some();
             }
             Ok(())
         });
-        walk.ok().and(found)
+        match walk {
+            Ok(_) if is_repeated => Err(repeated(name)),
+            Ok(_) => Ok(found),
+            Err(_) => Ok(None),
+        }
     }
 
-    fn read_member(&self, name: &str) -> Option<&'a str> {
-        self.find_member(name).map(|member| self.text(member))
+    fn read_member(&self, name: &str) -> Result<Option<&'a str>, RpcError> {
+        Ok(self.find_member(name)?.map(|member| self.text(member)))
     }
 
     /// What a client wants to hear of, as far as it is offered: that much is acknowledged.
@@ -385,7 +411,7 @@ impl<'a> Received<'a> {
                 let Some(member) = &self.endpoint.methods[position].subject else {
                     return Ok(Text::Nothing);
                 };
-                (member.as_str(), self.find_member(member))
+                (member.as_str(), self.find_member(member)?)
             }
             (_, Subject::Nothing) => return Ok(Text::Nothing),
             (_, Subject::Name) => ("name", members.name),
@@ -422,6 +448,11 @@ impl<'a> Received<'a> {
     ) -> Result<Option<Part>, RpcError> {
         self.optional(member, |member| member.is_object(self.body).then_some(member), complaint)
     }
+}
+
+/// Other parsers on the way may have read the other value.
+fn repeated(key: &str) -> RpcError {
+    RpcError::invalid_request(format!("invalid request: the key {key:?} comes twice"))
 }
 
 /// How some clients say that there is nothing.

@@ -9,7 +9,7 @@ use super::encode::{
 };
 use crate::call::{Notification, Reply};
 use crate::endpoint::Endpoint;
-use crate::error::Status;
+use crate::error::{RpcError, Status};
 use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
@@ -71,8 +71,9 @@ impl Messages {
         self.method
     }
 
-    /// Whether the client wants to hear that, as far as it can be told by anybody.
-    pub(crate) fn admit(&mut self, notification: &Notification) -> bool {
+    /// Whether the client wants to hear that, as far as it can be told by anybody. What is let through is
+    /// taken note of, as an acknowledgment goes out once, and progress only increases.
+    pub(crate) fn let_through(&mut self, notification: &Notification) -> bool {
         match (notification, &mut self.subscription) {
             (Notification::Subscribed, Some(subscription)) => {
                 !replace(&mut subscription.is_acknowledged, true)
@@ -97,7 +98,7 @@ impl Messages {
         }
     }
 
-    /// Appends a notification that was [admitted](Self::admit).
+    /// Appends a notification that was [let through](Self::let_through).
     pub(crate) fn write(&self, out: &mut Vec<u8>, notification: &Notification) {
         let subscription = self.id.as_ref().zip(self.subscription.as_ref());
         match (notification, &self.progress_token, subscription) {
@@ -109,7 +110,7 @@ impl Messages {
             (Notification::Subscribed, _, Some((id, subscription))) => {
                 write_acknowledged(out, id, &subscription.filter);
             }
-            _ => debug_assert!(false, "{notification:?} was not admitted"),
+            _ => debug_assert!(false, "{notification:?} was not let through"),
         }
     }
 
@@ -143,6 +144,15 @@ impl Messages {
         };
         if !fits {
             *reply = Reply::Error(wrong_kind_of_reply());
+        }
+    }
+
+    /// Whether the reply has a status to tell, which an event stream could not carry. That goes before what
+    /// the client accepts, as that of a refusal does.
+    pub(crate) fn has_status(&self, reply: &Reply) -> bool {
+        match reply {
+            Reply::Refused(_) | Reply::Error(RpcError { denial: Some(_), .. }) => true,
+            reply => self.status(reply) != Status::Ok,
         }
     }
 

@@ -18,9 +18,9 @@ pub(crate) use answer::Answer;
 pub(crate) use batch::{BatchMember, read as read_batch};
 pub(crate) use encode::{
     write_accepted, write_cancelled, write_changed_in_session, write_done, write_error,
-    write_failure, write_immediate, write_immediate_message, write_metadata, write_preflight,
+    write_immediate, write_immediate_message, write_invalid, write_metadata, write_preflight,
     write_question, write_refusal,
 };
 pub(crate) use incoming::{Failure, Incoming, Outcome, Received, admit, no_message};
-pub(crate) use interpret::{Immediate, Meaning, Settled, interpret};
+pub(crate) use interpret::{Immediate, Invalid, Meaning, Settled, interpret};
 pub(crate) use messages::Messages;

@@ -96,7 +96,7 @@ impl Hub {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        if call.messages.admit(notification) {
+        if call.messages.let_through(notification) {
             let mut message = Vec::new();
             call.messages.write(&mut message, notification);
             let (session, stream) = (call.session, call.stream);
@@ -220,11 +220,10 @@ impl Hub {
         let (id, at) = (call.session, call.stream);
         let stream = self.stream_of(&call)?;
         let form = stream.form;
-        let is_error = matches!(reply, Reply::Error(_) | Reply::Refused(_));
-        // An error has a status of its own, which a stream could not carry.
+        let is_pinned = form.wants_events && !matches!(reply, Reply::Error(_) | Reply::Refused(_));
         let is_event = stream.is_streaming
-            || !form.takes_json
-            || (form.takes_events && (form.is_batch || (form.wants_events && !is_error)));
+            || (form.takes_events && (form.is_batch || is_pinned))
+            || !(form.takes_json || call.messages.has_status(&reply));
         let is_read = stream.reader.is_some();
         let mut direct = None;
         if is_event {
@@ -380,7 +379,7 @@ impl Hub {
             return;
         };
         let mut message = Vec::new();
-        write_cancelled(&mut message, question.0, reason);
+        write_cancelled(&mut message, &question.0, reason);
         self.push(now, id, at, message);
     }
 

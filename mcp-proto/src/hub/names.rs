@@ -60,11 +60,11 @@ pub struct StreamKey {
 /// The id of an event, by which a client comes back to its stream: `7-3` is the third event of the
 /// seventh stream of its session. Zero stands for the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId {
+pub(crate) struct EventId {
     /// Which stream of the session.
-    pub stream: u32,
+    pub(crate) stream: u32,
     /// Which event of the stream, from 1.
-    pub number: u64,
+    pub(crate) number: u64,
 }
 
 impl EventId {

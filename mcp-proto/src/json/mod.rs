@@ -16,6 +16,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use memchr::memchr2;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,15 @@ use crate::error::Excerpt;
 /// Whether a value is an object. It has been parsed, so its first character tells.
 pub(crate) fn is_object(json: &str) -> bool {
     json.starts_with('{')
+}
+
+/// Puts JSON on one line. Line ends can only be white space between tokens, so a blank does as well.
+pub(crate) fn flatten(json: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr2(b'\n', b'\r', &json[at..]) {
+        at += found;
+        json[at] = b' ';
+    }
 }
 
 /// A member that has to be an object, and is left out if it is none.

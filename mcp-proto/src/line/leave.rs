@@ -90,7 +90,8 @@ impl LineSession {
             self.out.clear();
             return self.finish();
         }
-        if !self.is_open() {
+        if let Phase::EndSession(key) = self.phase {
+            self.outputs.push(Output::Cancelled(key));
             return self.close();
         }
         // The time that is left for calls is over, and no more of them begin.

@@ -144,7 +144,7 @@ impl LineSession {
         if self.phase == Phase::Closed {
             return;
         }
-        if self.out.is_empty() || matches!(input, Input::Written(_) | Input::PeerClosed(_)) {
+        if self.out.is_empty() || matches!(input, Input::Written(1..) | Input::PeerClosed(_)) {
             self.last_write = now.instant;
         }
         match input {
@@ -228,11 +228,17 @@ impl LineSession {
     fn can_advance(&self) -> bool {
         let is_settling = |open: &Open| open.messages.method() == McpMethod::Initialize;
         self.can_notify()
-            && self.open.len() - self.requests() < self.config.limits.in_flight
+            && self.told() < self.config.limits.in_flight.max(1)
             && !self.open.values().any(is_settling)
     }
 
-    /// How many requests of the client are open. What else is, are messages without an id.
+    /// How many messages of the client without an id the session has not taken note of yet.
+    fn told(&self) -> usize {
+        let is_told = |open: &&Open| !open.is_request() && !open.is_endless();
+        self.open.values().filter(is_told).count()
+    }
+
+    /// How many requests of the client are open.
     fn requests(&self) -> usize {
         self.open.values().filter(|open| open.is_request()).count()
     }

@@ -9,8 +9,8 @@ use super::{LineSession, Phase};
 use crate::call::{Call, ResponseForm};
 use crate::error::{Refusal, RpcError};
 use crate::exchange::{
-    BatchMember, Failure, Immediate, Meaning, interpret, no_message, read_batch, write_error,
-    write_immediate_message,
+    BatchMember, Failure, Immediate, Invalid, Meaning, interpret, no_message, read_batch,
+    write_error, write_immediate_message,
 };
 use crate::http::Head;
 use crate::jsonrpc::{Id, Message};
@@ -81,7 +81,7 @@ impl LineSession {
             Ok(Meaning::Call) => self.begin(request, received),
             Ok(Meaning::Immediate(immediate)) => self.answer_immediate(&immediate),
             Ok(Meaning::Nothing) => {}
-            Err(failure) => self.fail(failure),
+            Err(invalid) => self.fail(invalid.into()),
         }
     }
 
@@ -181,7 +181,7 @@ impl LineSession {
     fn fail(&mut self, failure: Failure) {
         match failure {
             Failure::Refused { id, refusal } => self.refuse_request(id.as_ref(), refusal),
-            Failure::Rpc { id, error, .. } => self.write_error(id.as_ref(), &error),
+            Failure::Invalid(Invalid { id, error, .. }) => self.write_error(id.as_ref(), &error),
         }
     }
 

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use super::{LineSession, Phase};
 use crate::call::{CallKey, Notification, Reply};
+use crate::exchange::write_cancelled;
+use crate::json::flatten;
 use crate::method::McpMethod;
 use crate::revision::Revision;
 use crate::session::{ByteQueue, Event, Output};
@@ -31,6 +33,14 @@ impl LineSession {
             self.write_line(|out| open.messages.write_reply(out, &config.endpoints[0], &reply));
         }
         match reply {
+            // 2026-07-28 has both: basic/patterns/subscriptions, "Graceful Closure", has the answer, and
+            // basic/patterns/cancellation has the server take back, by line, what it ends.
+            Reply::SubscriptionEnded => {
+                if let Some(id) = open.messages.id() {
+                    let reason = "the subscription has ended";
+                    self.write_line(|out| write_cancelled(out, id, reason));
+                }
+            }
             Reply::Initialized(session) => {
                 self.settle(session, open.messages.revision());
                 self.open_stream();
@@ -58,7 +68,7 @@ impl LineSession {
             let message = event.message.clone();
             return self.write_line(|out| out.extend_from_slice(message.as_bytes()));
         }
-        if open.messages.admit(notification) {
+        if open.messages.let_through(notification) {
             write_line(&mut self.out, |out| open.messages.write(out, notification));
         }
     }
@@ -84,12 +94,7 @@ fn write_line(queue: &mut ByteQueue, message: impl FnOnce(&mut Vec<u8>)) {
     queue.append(|out| {
         let start = out.len();
         message(out);
-        // In JSON, these stand between tokens only, where a space is as good.
-        for byte in &mut out[start..] {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
+        flatten(&mut out[start..]);
         out.push(b'\n');
     });
 }

@@ -282,7 +282,7 @@ impl Awake<'_> {
             Ok(Outcome::Preflight(fields)) => self.answer_preflight(now, &fields),
             Ok(Outcome::Immediate(immediate)) => self.answer_immediate(now, endpoint, &immediate),
             Ok(Outcome::Accepted) => self.answer_accepted(now),
-            Err(failure) => self.answer_failure(now, &failure),
+            Err(failure) => self.answer_failure(now, failure),
         }
     }
 

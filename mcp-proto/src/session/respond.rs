@@ -6,7 +6,7 @@ use crate::call::{CallKey, Notification, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::{Refusal, RpcError};
 use crate::exchange::{
-    Answer, Failure, Immediate, write_accepted, write_failure, write_immediate, write_metadata,
+    Answer, Failure, Immediate, write_accepted, write_immediate, write_invalid, write_metadata,
     write_preflight, write_refusal,
 };
 use crate::http::ResponseWriter;
@@ -83,13 +83,15 @@ impl Awake<'_> {
         self.room.out.write(now, |writer| write_preflight(writer, fields));
     }
 
-    pub(super) fn answer_failure(&mut self, now: Now, failure: &Failure) {
-        if let Failure::Refused { id, refusal } = failure {
-            return self.refuse_with_id(now, id.as_ref(), refusal.clone());
+    pub(super) fn answer_failure(&mut self, now: Now, failure: Failure) {
+        match failure {
+            Failure::Refused { id, refusal } => self.refuse_with_id(now, id.as_ref(), refusal),
+            Failure::Invalid(invalid) => {
+                // It was answered, if with an error: to lose that is to lose a request.
+                self.begin_flush(false);
+                self.room.out.write(now, |writer| write_invalid(writer, &invalid));
+            }
         }
-        // It was answered, if with an error: to lose that is to lose a request.
-        self.begin_flush(false);
-        self.room.out.write(now, |writer| write_failure(writer, failure));
     }
 
     pub(super) fn refuse(&mut self, now: Now, refusal: Refusal) {

@@ -327,7 +327,9 @@ impl<'a> Fields<'a> {
             (Some(Ok(revision)), Some(name)) if revision.as_str() == name => revision.era(),
             _ => Era::Modern,
         };
-        let id = message.get("id");
+        // An error may say by null that it does not know what it answers.
+        let is_error = message.get("error").is_some() && message.get("method").is_none();
+        let id = message.get("id").filter(|id| !is_error || id.text != "null");
         if id.is_some_and(|id| !id.is_id()) {
             return Meaning::Failed { id: None, era, code: ErrorCode::INVALID_REQUEST };
         }
@@ -460,6 +462,10 @@ impl<'a> Fields<'a> {
         let name = match subject {
             None => "",
             Some(member) => {
+                // Others are looked for in all messages.
+                if params.repeats(&[member]) {
+                    return Err(ErrorCode::INVALID_REQUEST);
+                }
                 let subject = params.get(member).and_then(Json::as_str);
                 subject.ok_or(ErrorCode::INVALID_PARAMS)?
             }
@@ -471,7 +477,9 @@ impl<'a> Fields<'a> {
             optional(value, |value| value.as_str().is_some())?;
             Ok(value.and_then(Json::as_str).map(ToOwned::to_owned))
         };
-        let arguments = optional(params.get("arguments"), Json::is_object)?;
+        // What an extension asks with is the extension's.
+        let is_mcp = method != EXTENSION.0;
+        let arguments = optional(params.get("arguments").filter(|_| is_mcp), Json::is_object)?;
         let arguments = arguments.unwrap_or_else(|| "{}".into());
         let meta = params.get("_meta");
         let may_ask = may_ask && is_modern;
@@ -484,7 +492,7 @@ impl<'a> Fields<'a> {
                 || (method, name) != ("tools/call", "echo")
                 || self.says(&arguments),
             arguments,
-            cursor: text(params.get("cursor"))?,
+            cursor: text(params.get("cursor").filter(|_| is_mcp))?,
             progress_token: optional(meta.and_then(|it| it.get("progressToken")), Json::is_id)?,
             meta: meta.map(|meta| meta.text.to_owned()),
             completion,

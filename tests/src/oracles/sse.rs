@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mcp_proto::internals::{write_event, write_keep_alive, write_priming_event};
 use mcp_proto::{
-    CallToolResult, Config, Endpoint, EventId, Input, Notification, Output, Progress, Reply,
-    ResponseMode, ServerInfo, Session,
+    CallToolResult, Config, Endpoint, Input, Notification, Output, Progress, Reply, ResponseMode,
+    ServerInfo, Session,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn check_events(input: &[u8]) {
             continue;
         };
         let number = u64::from(*number).saturating_pow(u32::from(kind >> 4));
-        let id = EventId { stream: number as u32, number };
+        let id = (number as u32, number);
         match kind % 4 {
             0 => {
                 write_keep_alive(&mut out);
@@ -45,7 +45,7 @@ fn check_events(input: &[u8]) {
             1 => {
                 write_priming_event(&mut out, id, Duration::from_millis(number));
                 retry = Some(number);
-                last_id = format!("{}-{}", id.stream, id.number);
+                last_id = format!("{}-{}", id.0, id.1);
                 expected.push(Event {
                     kind: "message".into(),
                     data: String::new(),
@@ -56,7 +56,7 @@ fn check_events(input: &[u8]) {
             2 => write_event(&mut out, None, data),
             _ => {
                 write_event(&mut out, Some(id), data);
-                last_id = format!("{}-{}", id.stream, id.number);
+                last_id = format!("{}-{}", id.0, id.1);
             }
         }
         // Line ends are white space of JSON, and blanks are as good.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mcp_proto::{
     Admission, CallKey, CallToolResult, Caller, Config, Deadlines, Denial, Event, Hub, HubLimits,
-    Input, Instant, Limits, LineSession, Lost, McpMethod, Output, PeerClosed, QuestionFailure,
-    Refusal, Reply, ServerRequest, SessionId,
+    Input, Instant, Limits, LineSession, Lost, McpMethod, Notification, Output, PeerClosed,
+    QuestionFailure, Refusal, Reply, ServerRequest, SessionId,
 };
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
 use serde_json::value::RawValue;
@@ -112,6 +112,37 @@ fn a_request_can_be_taken_back() {
     for key in keys {
         client.handle(Input::Reply(key, Reply::Tool(CallToolResult::text("done"))));
         assert!(client.read().contains("done"));
+    }
+}
+
+/// 2026-07-28, basic/patterns/cancellation, "Error Handling": what names no request is ignored.
+#[test]
+fn what_takes_back_nothing_means_nothing() {
+    for keeps_sessions in [false, true] {
+        let mut client = Client::new(keeps_sessions);
+        for params in ["{}", r#"{"requestId":null}"#, r#"{"requestId":[]}"#, "null"] {
+            let cancel = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#
+            );
+            let outputs = client.send(&cancel);
+            assert!(outputs.is_empty() && client.read().is_empty(), "{params}: {outputs:?}");
+        }
+    }
+}
+
+/// JSON-RPC 2.0 section 5: who could not read a message of ours cannot say which. To answer that, with
+/// an error without an id, could go on for ever.
+#[test]
+fn an_error_that_answers_nothing_is_not_answered() {
+    for id in ["", r#""id":null,"#] {
+        let error =
+            format!(r#"{{"jsonrpc":"2.0",{id}"error":{{"code":-32700,"message":"parse error"}}}}"#);
+        let mut client = Client::new(false);
+        assert!(client.send(&error).is_empty());
+        assert_eq!(client.read(), "");
+        let mut client = listening().0;
+        assert!(client.send(&error).is_empty());
+        assert_eq!(client.read(), "");
     }
 }
 
@@ -270,17 +301,20 @@ fn a_session_ends_before_its_connection_closes() {
 
 #[test]
 fn a_shutdown_does_not_wait_for_the_end_of_a_session_for_ever() {
-    let (mut client, _) = ending();
+    let (mut client, end) = ending();
     let until = client.now + Duration::from_secs(1);
     client.handle(Input::Shutdown(until));
     let last = client.session.poll_timeout().expect("a deadline");
     assert!(last < until + Deadlines::default().drain, "nobody waits for calls any more");
     assert_eq!(last, client.now + Deadlines::default().drain);
-    for (before, is_closed) in [(1, false), (0, true)] {
-        client.now = Instant::from_micros(last.as_micros() - before);
-        client.handle(Input::Timeout);
-        assert_eq!(client.session.is_closed(), is_closed, "{before} before");
-    }
+    client.now = Instant::from_micros(last.as_micros() - 1);
+    assert!(client.handle(Input::Timeout).is_empty());
+    client.now = last;
+    let outputs = client.handle(Input::Timeout);
+    assert!(
+        matches!(outputs[..], [Output::Cancelled(ended), Output::Close] if ended == end),
+        "{outputs:?}"
+    );
 }
 
 #[test]
@@ -334,6 +368,30 @@ fn what_goes_on_for_ever_ends_with_the_time_for_calls() {
     assert!(answers.contains("has closed its input"), "{answers}");
 }
 
+/// 2026-07-28, basic/patterns/subscriptions, "Graceful Closure", and basic/patterns/cancellation, which has
+/// the server take the request back as well.
+#[test]
+fn a_subscription_that_the_server_ends_is_answered_and_taken_back() {
+    for id in ["7", "\"seven\""] {
+        let mut client = Client::new(false);
+        let listen = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        );
+        let key = client.call(&listen);
+        client.handle(Input::Notify(key, Notification::Subscribed));
+        assert!(client.read().contains("notifications/subscriptions/acknowledged"));
+        client.handle(Input::Shutdown(client.now + Duration::from_secs(1)));
+        let lines = client.read();
+        let lines: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let [result, cancelled] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(result["result"]["resultType"], "complete", "{result}");
+        assert_eq!(cancelled["method"], "notifications/cancelled");
+        assert_eq!(cancelled["params"]["requestId"], result["id"]);
+        assert!(client.session.is_closed());
+    }
+}
+
 /// Who has closed its input and reads nothing has a write stall's time for each byte.
 #[test]
 fn who_leaves_its_answer_unread_is_gone() {
@@ -345,7 +403,11 @@ fn who_leaves_its_answer_unread_is_gone() {
     client.now = client.now + stall / 2;
     client.handle(Input::Written(1));
     assert_eq!(client.session.poll_timeout(), Some(client.now + stall));
-    client.now = client.now + stall;
+    let until = client.now + stall;
+    client.now = client.now + stall / 2;
+    client.handle(Input::Written(0));
+    assert_eq!(client.session.poll_timeout(), Some(until), "nothing was written");
+    client.now = until;
     match &client.handle(Input::Timeout)[..] {
         [Output::Event(Event::RequestLost(lost)), Output::Close] => {
             assert_eq!(lost.stage, Lost::InResponse);

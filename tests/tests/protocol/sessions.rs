@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use mcp_proto::{
-    Config, Endpoint, Hub, HubLimits, LogLevel, LogMessage, Notification, Refusal, Revision,
-    ServerInfo,
+    Config, Denial, Endpoint, Hub, HubLimits, LogLevel, LogMessage, Notification, Refusal, Reply,
+    Revision, RpcError, ServerInfo,
 };
 use mcp_tests::peer::{CALL, Host, config, post};
 use serde_json::value::to_raw_value;
@@ -116,6 +116,31 @@ fn a_server_may_say_how_it_is_used() {
     }
 }
 
+/// As without a session: an event stream has no status of its own.
+#[test]
+fn who_is_denied_in_a_session_is_told_so_by_the_status() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    for accept in ["application/json", "text/event-stream", "*/*"] {
+        let fields = format!(
+            "Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: {REVISION}\r\nAccept: {accept}\r\n"
+        );
+        let denial = || Reply::Error(RpcError::from(Denial::insufficient_scope(["a"])));
+        let mut visit = host.visit(&post(&fields, CALL));
+        host.reply(&mut visit, denial());
+        let responses = visit.peer.responses_on(REVISION, "tools/call").finals;
+        assert_eq!(responses[0].status, 403, "{accept}");
+        let challenge = responses[0].field("www-authenticate").unwrap_or_default();
+        assert!(challenge.contains("insufficient_scope"), "{challenge}");
+        // Other errors have no status on the 2025 revisions, and go by what is accepted.
+        let mut visit = host.visit(&post(&fields, CALL));
+        host.reply(&mut visit, Reply::Error(RpcError::internal("failed")));
+        let responses = visit.peer.responses_on(REVISION, "tools/call").finals;
+        let media = if accept == "text/event-stream" { accept } else { "application/json" };
+        assert_eq!((responses[0].status, responses[0].field("content-type")), (200, Some(media)));
+    }
+}
+
 #[test]
 fn what_is_asked_for_by_half_is_invalid() {
     let mut host = host_of(|_| {});
@@ -123,6 +148,7 @@ fn what_is_asked_for_by_half_is_invalid() {
     for (method, params, says) in [
         ("logging/setLevel", "{}", "`level` must be a string"),
         ("logging/setLevel", r#"{"level":"loud"}"#, "must be one of syslog"),
+        ("logging/setLevel", r#"{"level":null}"#, "must be one of syslog"),
         ("tools/list", r#"{"cursor":7}"#, "`cursor` must be a string"),
         ("tools/call", r#"{"name":"t","arguments":[]}"#, "`arguments` must be an object"),
         (

@@ -1,6 +1,8 @@
 //! What a session makes of JSON that is no message, or a strange one.
 
-use mcp_proto::Limits;
+use std::sync::Arc;
+
+use mcp_proto::{ExtensionMethod, Limits, Output};
 use serde_json::Value;
 
 use super::bodies::{
@@ -258,6 +260,38 @@ fn the_modern_revision() {
         let body = body.replacen(from, to, 1).replace('@', "");
         let answer = answer_in(&config, fields, body.as_bytes());
         assert_eq!((answer.status, answer.code()), (400, Some(code)), "{body}: {}", answer.body);
+    }
+}
+
+/// What an extension asks with is the extension's: it gets its parameters as they came, but for the one
+/// that stands in the head as well.
+#[test]
+fn parameters_of_an_extension() {
+    let mut config = config_with(Limits::default());
+    let endpoint = &mut Arc::make_mut(&mut config).endpoints[0];
+    endpoint.methods = vec![ExtensionMethod::new("laws/get").subject("law")];
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: laws/get\r\nMcp-Name: b\r\n";
+    let body = |params: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"laws/get","params":{{{params},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+        )
+    };
+    for params in [r#""cursor":5"#, r#""arguments":[1]"#, r#""arguments":"x","cursor":{}"#] {
+        let request = body(&format!(r#""law":"b",{params}"#));
+        let mut peer = Peer::new(config.clone());
+        peer.send(post(&request).replacen("Host:", &format!("{fields}Host:"), 1).as_bytes());
+        let params_of = |output: &Output| match output {
+            Output::Call(call) => Some(call.request().params().to_owned()),
+            _ => None,
+        };
+        let found = peer.outputs.iter().find_map(params_of).expect("a call");
+        assert!(request.contains(&found) && found.contains(params), "{found}");
+    }
+    // Whoever is on the way may look at the first.
+    for twice in [r#""law":"a","law":"b""#, r#""law":"b","\u006caw":"b""#] {
+        let answer = answer_in(&config, fields, body(twice).as_bytes());
+        assert_eq!((answer.status, answer.code()), (400, Some(INVALID_REQUEST)), "{twice}");
+        assert!(answer.body.contains("comes twice"), "{}", answer.body);
     }
 }
 

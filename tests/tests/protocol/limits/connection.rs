@@ -1,8 +1,10 @@
 //! The limits of one connection.
 
+use std::sync::Arc;
+
 use mcp_proto::{
     CallKey, CallToolResult, Input, Instant, Limits, LineSession, Notification, Output, Progress,
-    Refusal, Reply, ResponseMode,
+    Refusal, Reply, ResponseMode, SessionId,
 };
 use mcp_tests::peer::{CALL, PING, Peer, begin_chunks, config, post, post_in_chunks, push_chunk};
 
@@ -169,6 +171,42 @@ fn in_flight() {
     // One that is over makes room for another.
     session.handle(now, Input::Reply(open[1], done()));
     assert_eq!(call(&mut session).len(), 4);
+}
+
+/// The call by which a connection listens to its session is none of the client's.
+#[test]
+fn in_flight_beside_a_session() {
+    let mut config = config(true);
+    config.limits.in_flight = 1;
+    let mut session = LineSession::new(Arc::new(config));
+    let now = Instant::from_micros(0).into();
+    let send = |session: &mut LineSession, input: Input<'_>| {
+        session.handle(now, input);
+        let outputs = std::iter::from_fn(|| session.poll_output());
+        let calls = outputs.filter_map(|output| match output {
+            Output::Call(call) => Some(call.key()),
+            _ => None,
+        });
+        calls.collect::<Vec<_>>()
+    };
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{}}}"#;
+    let begun = send(&mut session, Input::Bytes(format!("{initialize}\n").as_bytes()));
+    let reply = Reply::Initialized(Some(SessionId::new([1; 16])));
+    assert_eq!(send(&mut session, Input::Reply(begun[0], reply)).len(), 1, "it listens");
+    assert!(session.wants_read());
+    let line = format!("{CALL}\n");
+    assert_eq!(send(&mut session, Input::Bytes(line.as_bytes())).len(), 1);
+    assert!(session.wants_read());
+    assert!(send(&mut session, Input::Bytes(line.as_bytes())).is_empty(), "it is one too many");
+    let refused = String::from_utf8_lossy(session.transmit());
+    assert!(refused.contains("1 requests are being served already"), "{refused}");
+    // Messages without an id are waited for, as nobody can be told that they were refused.
+    let told = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
+    let keys = send(&mut session, Input::Bytes(told));
+    assert_eq!(keys.len(), 1);
+    assert!(!session.wants_read());
+    send(&mut session, Input::Reply(keys[0], Reply::Done));
+    assert!(session.wants_read());
 }
 
 #[test]

@@ -10,6 +10,8 @@ use core::fmt;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::method::McpMethod;
+
 /// A method that an extension adds to a server, on 2026-07-28.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,6 +28,12 @@ impl ExtensionMethod {
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), subject: None }
+    }
+
+    /// Whether MCP itself has a method of that name, which goes before this one.
+    #[must_use]
+    pub fn is_of_mcp(&self) -> bool {
+        McpMethod::is_known(&self.name)
     }
 
     /// Names the parameter that clients mirror in `Mcp-Name`.

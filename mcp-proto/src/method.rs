@@ -76,6 +76,11 @@ impl McpMethod {
         Self::Unsubscribe,
     ];
 
+    /// Whether MCP itself has a method of that name. `server/discover` never gets beyond the protocol.
+    pub(crate) fn is_known(name: &str) -> bool {
+        name == "server/discover" || Self::ALL.iter().any(|method| method.as_str() == name)
+    }
+
     /// The name on the wire. Empty for what has none, and for that of an extension, which is known to
     /// its endpoint alone.
     #[must_use]

@@ -72,7 +72,7 @@ pub(crate) fn authorize_fn(authorizer: impl Authorizer) -> AuthorizeFn {
 /// A request that waits to be let in.
 pub(crate) struct Authorizing {
     pub(crate) key: AuthorizationKey,
-    /// Gone when it has panicked.
+    /// None if its function has panicked before there was one.
     future: Option<BoxFuture<'static, Authorized>>,
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use mcp_proto::{
     Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
-    LineSession, MemoryLog, Now, Origins,
+    LineSession, MemoryLog, Now, Origins, ReplayLog,
 };
 
 use crate::authorizer::AuthorizeFn;
+use crate::caught_log::CaughtLog;
 use crate::clock::{Clock, ManualClock};
 use crate::connection::Connection;
 use crate::counters::Counters;
@@ -156,6 +157,9 @@ impl Endpoints {
     ///
     /// If something is mounted wrong, or a start-up hook fails. The error names the mount; the
     /// servers that had been started by then have been stopped again.
+    ///
+    /// Not cancel-safe: if it is dropped while a start-up hook runs, the shut-down hooks of the servers
+    /// that have been started by then do not run.
     pub async fn start(self) -> Result<Service, StartError> {
         let mut config = Config::new([]);
         config.hosts = self.hosts;
@@ -185,9 +189,10 @@ impl Endpoints {
             let started = server.live.start();
             started.map_err(|error| wrong(Reason::Offer(error.into())))?;
             let (limits, deadlines) = (self.hub_limits.clone(), self.hub_deadlines.clone());
-            let log = server
-                .replay_log
-                .unwrap_or_else(|| Box::new(MemoryLog::new(&limits, deadlines.replay)));
+            let log: Box<dyn ReplayLog> = match server.replay_log {
+                Some(log) => Box::new(CaughtLog::new(log)),
+                None => Box::new(MemoryLog::new(&limits, deadlines.replay)),
+            };
             server.live.hub.start(Hub::with(limits, deadlines, log), server.counters.clone());
             let keys = match server.state_keys {
                 Some(keys) => keys,
@@ -248,6 +253,8 @@ impl Endpoints {
     /// # Errors
     ///
     /// As [`Endpoints::start`], and if there are several servers, or none.
+    ///
+    /// Not cancel-safe, likewise.
     pub async fn start_by_line(mut self) -> Result<Service, StartError> {
         self.by_line = true;
         self.start().await
@@ -355,13 +362,21 @@ impl Service {
     }
 
     /// Ends sessions that have been idle for too long, though nobody comes, until the service is
-    /// stopped. Run it beside the connections; [`Serve`](crate::Serve) does so by itself.
+    /// stopped. Run it beside the connections, in a task of its own; [`Serve`](crate::Serve) does so by
+    /// itself. [`stop`](Self::stop) waits for its end, or for it to be dropped.
     pub fn housekeeping<T: Timer>(&self, timer: T) -> impl Future<Output = ()> + Send + use<T> {
-        let mut entry = Entry::new(self.shared.clone());
+        let mut entry = Some(Entry::new(self.shared.clone()));
         let mut housekeeping = Housekeeping::new(timer);
         poll_fn(move |cx| {
-            housekeeping.poll(cx, &entry.shared);
-            entry.poll_shutdown(cx).map_or(Poll::Pending, |_| Poll::Ready(()))
+            if let Some(present) = &mut entry {
+                housekeeping.poll(cx, &present.shared);
+                if present.poll_shutdown(cx).is_none() {
+                    return Poll::Pending;
+                }
+            }
+            // It leaves now, though somebody may keep the future.
+            entry = None;
+            Poll::Ready(())
         })
     }
 
@@ -377,17 +392,21 @@ impl Service {
         &self,
         stream: S,
         timer: T,
+        peer: Option<SocketAddr>,
     ) -> Connection<S, T, LineSession> {
-        Connection::by_line(self.shared.clone(), stream, timer, None)
+        self.acceptor().line_connection(stream, timer, peer)
     }
 
     /// Ends every connection: idle ones at once, the others when what is in flight is done, or
-    /// after `drain`, when it is cancelled. Then runs the shut-down hooks.
+    /// after `drain`, when it is cancelled. Then ends all sessions, and runs the shut-down hooks.
     ///
-    /// The connections are ended by those who drive them; this only waits.
+    /// The connections are ended by those who drive them; this only waits for them, and for
+    /// [housekeeping](Self::housekeeping). Not cancel-safe: if it is dropped, connections end all the same,
+    /// but the shut-down hooks do not run.
     pub async fn stop(self, drain: Duration) -> Report {
         self.shared.begin_shutdown(drain);
         self.shared.registry.below(1).await;
+        self.shared.mounts.iter().for_each(|mount| mount.live.hub.stop());
         run_stop_hooks(self.on_stop).await;
         self.shared.registry.report()
     }
@@ -420,6 +439,16 @@ impl Acceptor {
         peer: Option<SocketAddr>,
     ) -> Connection<S, T> {
         Connection::new(self.shared.clone(), stream, timer, peer)
+    }
+
+    /// Serves one connection, as [`Service::line_connection`] does.
+    pub fn line_connection<S, T: Timer>(
+        &self,
+        stream: S,
+        timer: T,
+        peer: Option<SocketAddr>,
+    ) -> Connection<S, T, LineSession> {
+        Connection::by_line(self.shared.clone(), stream, timer, peer)
     }
 }
 

@@ -14,7 +14,18 @@ use crate::server::BoxError;
 /// box. All others are up to the kind of handler.
 pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
     let error: &dyn Any = error;
-    let Some(boxed) = in_box(error) else {
+    #[cfg(feature = "anyhow")]
+    if let Some(error) = error.downcast_ref::<anyhow::Error>() {
+        // It looks into what is attached to errors as well, which `source` does not.
+        let attached = known(
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+            error.downcast_ref(),
+        );
+        return attached.or_else(|| in_sources(&**error));
+    }
+    let Some(boxed) = error.downcast_ref::<BoxError>() else {
         return known(
             error.downcast_ref(),
             error.downcast_ref(),
@@ -22,7 +33,12 @@ pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
             error.downcast_ref(),
         );
     };
-    iter::successors(Some(boxed), |&error| error.source()).find_map(|error| {
+    in_sources(&**boxed)
+}
+
+/// Looks at an error, and at those that it comes from.
+fn in_sources(error: &(dyn Error + 'static)) -> Option<RpcError> {
+    iter::successors(Some(error), |&error| error.source()).find_map(|error| {
         known(
             error.downcast_ref(),
             error.downcast_ref(),
@@ -30,18 +46,6 @@ pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
             error.downcast_ref(),
         )
     })
-}
-
-/// What is in a box for any error.
-fn in_box(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    if let Some(boxed) = error.downcast_ref::<BoxError>() {
-        return Some(&**boxed);
-    }
-    #[cfg(feature = "anyhow")]
-    if let Some(boxed) = error.downcast_ref::<anyhow::Error>() {
-        return Some(&**boxed);
-    }
-    None
 }
 
 fn known(
@@ -108,8 +112,10 @@ mod tests {
         let error = RpcError::invalid_params("no such day");
         assert!(is_found(error.clone().into()));
         assert!(is_found(Ours(error.clone()).into()));
-        let in_context = Err::<(), _>(error).context("on Monday").context("at noon");
+        let in_context = Err::<(), _>(error.clone()).context("on Monday").context("at noon");
         assert!(in_context.is_err_and(is_found));
+        let as_context = Err::<(), _>(fmt::Error).context(error).context("at noon");
+        assert!(as_context.is_err_and(is_found));
         assert!(!is_found(anyhow!("no such day")));
     }
 }

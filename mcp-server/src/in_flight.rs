@@ -18,7 +18,7 @@ pub(crate) struct InFlight {
     /// The position of its endpoint.
     pub(crate) endpoint: usize,
     name: String,
-    /// Gone when it has panicked.
+    /// None if its function has panicked before there was one.
     future: Option<BoxFuture<'static, Reply>>,
     context: Option<Context>,
     /// What stands for it in its session, if it is in one.
@@ -31,8 +31,10 @@ pub(crate) struct InFlight {
 pub(crate) enum InSession {
     /// It goes on; and whether it has said something.
     Pending(bool),
-    /// It is over. What is left to say, if anything is, is for the connection that the call came by.
+    /// It was answered. What is left to say, if anything is, is for the connection that the call came by.
     Ready(Option<Reply>),
+    /// Its client has cancelled it, or its session has ended.
+    Over,
 }
 
 /// The calls of one connection: mostly none or one, and several only for a batch.
@@ -129,7 +131,10 @@ impl InFlight {
                 Reply::Error(RpcError::internal(error))
             }
         };
-        self.sight.end(&reply);
+        // Whether there is a session is still to be seen.
+        if !matches!(reply, Reply::Initialized(_)) {
+            self.sight.end(&reply);
+        }
         Poll::Ready(reply)
     }
 
@@ -144,13 +149,13 @@ impl InFlight {
         let (session, context) = (self.session.as_mut(), self.context.as_ref());
         if !session.is_some_and(|session| session.carry(cx, now, context)) {
             // What is left of its stream says so to its client.
-            return InSession::Ready(None);
+            return InSession::Over;
         }
         let polled = self.poll(cx);
         let (has_asked, has_said) = self.say(now, polled.is_ready());
         happened |= has_asked | has_said;
         let Some(session) = &mut self.session else {
-            return InSession::Ready(None);
+            return InSession::Over;
         };
         if has_asked {
             session.carry(cx, now, self.context.as_ref());

@@ -107,6 +107,8 @@ pub use arguments::Described;
 mod authorizer;
 pub use authorizer::Authorizer;
 
+mod caught_log;
+
 mod clock;
 pub use clock::ManualClock;
 

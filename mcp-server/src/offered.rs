@@ -283,6 +283,12 @@ pub enum OfferError {
         /// What it has.
         arguments: Vec<String>,
     },
+    /// A method of an extension has the name of one of MCP itself, or of another.
+    #[non_exhaustive]
+    Method {
+        /// The name.
+        name: String,
+    },
 }
 
 impl fmt::Display for OfferError {
@@ -296,6 +302,10 @@ impl fmt::Display for OfferError {
             Self::Completion { of, argument, arguments } => {
                 write!(f, "{of:?} has no {argument:?} to complete, but {arguments:?}")
             }
+            Self::Method { name } => write!(
+                f,
+                "MCP or another extension has a method {name:?} already, choose another name"
+            ),
         }
     }
 }

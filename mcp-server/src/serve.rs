@@ -37,6 +37,12 @@ pub struct Serve<R, L> {
     by_line: bool,
 }
 
+impl<R, L> fmt::Debug for Serve<R, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
 impl<R: Runtime, L: Listener> Serve<R, L> {
     /// Serves for ever, with the defaults for all else.
     pub fn new(runtime: R, listener: L, endpoints: Endpoints) -> Self {

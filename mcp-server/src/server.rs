@@ -370,7 +370,8 @@ impl Server {
         self
     }
 
-    /// Answers a method that an extension adds, on 2026-07-28. The function takes the parameters of
+    /// Answers a method that an extension adds, on 2026-07-28. A name that MCP or another extension of the
+    /// server has is an error at the start. The function takes the parameters of
     /// the method, as a type that has those it needs, and returns an
     /// [`ExtensionResult`](crate::ExtensionResult).
     ///
@@ -393,6 +394,11 @@ impl Server {
         method: ExtensionMethod,
         handler: H,
     ) -> Self {
+        let is_taken = self.methods.iter().any(|other| other.name == method.name);
+        if is_taken || method.is_of_mcp() {
+            let name = method.name.clone();
+            self.problem.get_or_insert(OfferError::Method { name });
+        }
         self.methods.push(method);
         let handler = offered::handler_fn::<Methods, _, _>(handler, ());
         self.live.describe(|offering| offering.methods.push(handler));
@@ -432,6 +438,9 @@ impl Server {
 
     /// Keeps what was sent in sessions in a log of your own, for clients that come back to it. By
     /// default in memory, within [`HubLimits`](crate::HubLimits).
+    ///
+    /// It is called while all sessions of the server wait: it must not block, nor use a
+    /// [`ServerHandle`]. If it panics, there is a warning in the log, and the event is forgotten.
     #[must_use]
     pub fn replay_log(mut self, log: impl ReplayLog + 'static) -> Self {
         self.replay_log = Some(Box::new(log));
@@ -439,7 +448,7 @@ impl Server {
     }
 
     /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
-    /// session. An error refuses the session. Other clients are served while it runs. Over HTTP it is not
+    /// session. The last hook that is set is the one that runs. An error refuses the session. Other clients are served while it runs. Over HTTP it is not
     /// run with [`stateless`](Self::stateless), where there is no session to refuse.
     ///
     /// It keeps nobody out: requests that belong to no session never come by here, such as all of
@@ -475,8 +484,8 @@ impl Server {
         self
     }
 
-    /// Runs `hook` once, before the first request. An error stops the start of all that is mounted
-    /// beside it.
+    /// Runs `hook` once, before the first request. Several hooks run one after the other, in the order in
+    /// which they were set. An error stops the start of all that is mounted beside it.
     #[must_use]
     pub fn on_start<F, Fut, E>(mut self, hook: F) -> Self
     where
@@ -491,7 +500,8 @@ impl Server {
         self
     }
 
-    /// Runs `hook` once after the last request, if the server was started.
+    /// Runs `hook` once after the last request, if the server was started. Several hooks run in the reverse
+    /// of the order in which they were set.
     #[must_use]
     pub fn on_stop<F, Fut>(mut self, hook: F) -> Self
     where

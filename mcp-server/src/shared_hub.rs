@@ -42,6 +42,14 @@ impl SharedHub {
         inner.counters = counters;
     }
 
+    /// Forgets all there is, when nobody uses it any more: sessions do not end with their connections.
+    pub(crate) fn stop(&self) {
+        let fresh = Hub::new(HubLimits::default());
+        let old = self.with_inner(|inner| std::mem::replace(&mut inner.hub, fresh));
+        // Its log is somebody else's, who may call back when it is dropped.
+        drop(old);
+    }
+
     /// Tells all who asked for it that something has changed.
     pub(crate) fn publish(&self, change: &Change) {
         self.with(|hub| hub.publish(change));
@@ -137,7 +145,7 @@ impl SharedHub {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // No code that could panic runs under the lock, but that of a replay log.
+        // No code that could panic runs under the lock: replay logs are caught.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -68,7 +68,7 @@ impl<R: Runtime> ServeStdio<R> {
             }
             let shared = service.shared().clone();
             let _guard = EndsConnections(shared.clone());
-            let connection = service.line_connection(Stdio::open(), runtime.timer());
+            let connection = service.line_connection(Stdio::open(), runtime.timer(), None);
             runtime.spawn(Box::pin(connection));
             let mut is_stopping = false;
             poll_fn(|cx| {

@@ -26,6 +26,9 @@ impl<R: Runtime> Mcp<R> {
     ///
     /// If something is mounted wrong, or a start-up hook fails. The error names the mount; the
     /// servers that had been started by then have been stopped again.
+    ///
+    /// Not cancel-safe: if it is dropped while a start-up hook runs, the shut-down hooks of the servers
+    /// that have been started by then do not run.
     pub async fn start(runtime: R, endpoints: Endpoints) -> Result<Self, StartError> {
         let running = endpoints.start().await?;
         for (path, name) in running.mounts() {
@@ -43,6 +46,9 @@ impl<R: Runtime> Mcp<R> {
 
     /// Ends streams at once, waits for what is in flight, cancels what is left after `drain`, and
     /// runs the shut-down hooks. Requests are answered with 503 from here on.
+    ///
+    /// Not cancel-safe: if it is dropped, what is in flight ends all the same, but the shut-down hooks do
+    /// not run.
     pub async fn stop(self, drain: Duration) -> Report {
         let report = self.running.stop(drain).await;
         tracing::info!(finished = report.finished, cut = report.cut, "stopped");

@@ -290,7 +290,7 @@ impl Host {
                     let reply = self.hub.open_session(self.now, id, call.request(), endpoint, None);
                     visit.peer.reply(key, reply);
                 }
-                Admission::Stream { call, reader, start } => {
+                Admission::Stream { call, reader, start, .. } => {
                     visit.reader = Some(reader);
                     visit.reading_for.push(call);
                     visit.peer.handle(Input::Admit(call, start));

@@ -51,6 +51,8 @@ pub enum Admission {
         reader: ReaderKey,
         /// For its session.
         start: StreamStart,
+        /// What has been answered there already, for whoever takes note of it.
+        answered: Option<Reply>,
     },
     /// Work for the application. Hand `start` to its session, and then what [`Hub::next_event`]
     /// has for `reader`.
@@ -100,7 +102,9 @@ impl Hub {
                     None => self.open_stream(id, call.form).ok_or(Refusal::UnknownSession),
                 };
                 match opened {
-                    Ok((reader, start)) => Admission::Stream { call: key, reader, start },
+                    Ok((reader, start)) => {
+                        Admission::Stream { call: key, reader, start, answered: None }
+                    }
                     Err(refusal) => refused(refusal),
                 }
             }
@@ -305,7 +309,7 @@ impl Hub {
         reply: Reply,
     ) -> Admission {
         if call.form.is_batch && call.form.takes_events && call.request.id().is_some() {
-            self.reply_in_stream(now, id, call, reader, &reply)
+            self.reply_in_stream(now, id, call, reader, reply)
         } else {
             Admission::Reply(call.key(), reply)
         }
@@ -318,11 +322,11 @@ impl Hub {
         id: SessionId,
         call: Call,
         reader: Option<ReaderKey>,
-        reply: &Reply,
+        reply: Reply,
     ) -> Admission {
         let mut message = Vec::new();
         if let Some(request) = call.request.id() {
-            match reply {
+            match &reply {
                 Reply::Error(error) => write_error(&mut message, Some(request), error),
                 _ => write_done(&mut message, request),
             }
@@ -333,7 +337,7 @@ impl Hub {
                     self.push(now, id, served.stream, message);
                     self.end_call(now, key, &served);
                 }
-                Admission::Stream { call: call.key, reader, start }
+                Admission::Stream { call: call.key, reader, start, answered: Some(reply) }
             }
             other => other,
         }

@@ -133,6 +133,13 @@ impl Asking {
         take(&mut self.steps, key)?;
         Ok(self.remembered.done.get(key).cloned())
     }
+
+    /// The step was dropped, perhaps before it was done: then it can be begun again.
+    pub(super) fn leave_step(&mut self, key: &str) {
+        if !self.remembered.done.contains_key(key) {
+            self.steps.remove(key);
+        }
+    }
 }
 
 /// What has become of a question.

@@ -35,6 +35,18 @@ use crate::context::Context;
 /// Characters of what is wrong with an answer. A parser quotes what it found, however long that is.
 const LONGEST_REASON: usize = 200;
 
+/// A step that is being done.
+struct Step<'a> {
+    context: &'a Context,
+    key: &'a str,
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        self.context.asking(|asking| asking.leave_step(self.key));
+    }
+}
+
 /// # Questions to the client
 ///
 /// Each has a key, which names it among the questions of one call: the answer is found by it when the
@@ -209,8 +221,8 @@ impl Context {
     ///
     /// If the outcome cannot be kept as JSON, or the key is that of another step.
     ///
-    /// Not cancel-safe: a step that is dropped midway is begun again. So await it before a question,
-    /// and not beside one.
+    /// Not cancel-safe: a step that is dropped midway is begun anew when it comes up again, in this round
+    /// or in the next. So await it before a question, and not beside one.
     pub async fn once<T, F, Fut>(&self, key: &str, step: F) -> Result<T, AskError>
     where
         T: Serialize + DeserializeOwned,
@@ -224,6 +236,7 @@ impl Context {
         let done = match self.asking(|asking| asking.begin_step(key))? {
             Some(done) => done,
             None => {
+                let _begun = Step { context: self, key };
                 let done = serde_json::value::to_raw_value(&step().await).map_err(not_kept)?;
                 self.asking(|asking| asking.remembered.done.insert(key.to_owned(), done.clone()));
                 done

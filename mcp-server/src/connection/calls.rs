@@ -75,7 +75,7 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
     }
 
     /// Brings a call of the 2025 revisions to its session.
-    fn begin_in_session(&mut self, now: Now, call: Call, sight: Sight) {
+    fn begin_in_session(&mut self, now: Now, call: Call, mut sight: Sight) {
         let (key, endpoint) = (call.key(), call.endpoint());
         let mount = &self.entry.shared.mounts[endpoint];
         let principal = match mount.rounds.principal_of(call.request()) {
@@ -109,7 +109,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                     self.answer_at_once(now, key, reply, sight);
                 }
             },
-            Admission::Stream { call, reader, start } => {
+            Admission::Stream { call, reader, start, answered } => {
+                if let Some(reply) = answered {
+                    sight.end(&reply);
+                }
                 let counted = is_opened.then(|| mount.counters.count_stream());
                 self.read(endpoint, reader, call, counted);
                 self.handle(now, Input::Admit(call, start));
@@ -192,6 +195,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 self.reply_directly(now, key, reply);
                 true
             }
+            InSession::Over => {
+                self.take_call(key);
+                true
+            }
         }
     }
 
@@ -219,8 +226,11 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         }
         if let Poll::Ready(mut reply) = polled {
             let call = self.end_call(key);
-            if matches!(reply, Reply::Initialized(_)) {
-                reply = self.open_session(now, endpoint, call.as_ref().and_then(InFlight::request));
+            if matches!(reply, Reply::Initialized(_))
+                && let Some(mut call) = call
+            {
+                reply = self.open_session(now, endpoint, call.request());
+                call.sight.end(&reply);
             }
             self.handle(now, Input::Reply(key, reply));
             happened = true;
@@ -240,6 +250,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         if self.entry.is_shutting_down() {
             self.entry.count_finished();
         }
+        self.take_call(key)
+    }
+
+    fn take_call(&mut self, key: CallKey) -> Option<InFlight> {
         self.work.as_mut()?.calls.take(key)
     }
 
@@ -252,13 +266,14 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
         let is_shutting_down = entry.is_shutting_down();
         let mut happened = false;
         work.handed_over.retain_mut(|call| {
-            let is_done = if call.session.is_some() {
+            let is_answered = if call.session.is_some() {
                 match call.poll_in_session(cx, now.instant) {
                     InSession::Pending(has_said) => {
                         happened |= has_said;
                         false
                     }
                     InSession::Ready(_) => true,
+                    InSession::Over => return false,
                 }
             } else {
                 let polled = call.poll(cx);
@@ -267,10 +282,10 @@ impl<S, T: Timer, M: Machine> Connection<S, T, M> {
                 }
                 polled.is_ready()
             };
-            if is_done && is_shutting_down {
+            if is_answered && is_shutting_down {
                 entry.count_finished();
             }
-            !is_done
+            !is_answered
         });
         happened
     }

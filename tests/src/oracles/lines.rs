@@ -418,7 +418,7 @@ impl Run {
                 let reply = self.hub.open_session(self.now, id, call.request(), endpoint, None);
                 self.handle(Input::Reply(key, reply));
             }
-            Admission::Stream { call, reader, start } => {
+            Admission::Stream { call, reader, start, .. } => {
                 self.readers.push((reader, call));
                 self.handle(Input::Admit(call, start));
             }

@@ -187,7 +187,7 @@ impl<'a> Other<'a> {
                     assert!(matches!(reply, Reply::Initialized(_)), "{reply:?}");
                     self.session.handle(self.now, Input::Reply(call.key(), reply));
                 }
-                Admission::Stream { call, reader, start } => {
+                Admission::Stream { call, reader, start, .. } => {
                     self.session.handle(self.now, Input::Admit(call, start));
                     while let Some(next) = self.application.hub.next_event(at, reader) {
                         let FromStream::Event(event) = next else {

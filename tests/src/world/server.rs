@@ -388,7 +388,7 @@ impl Server {
                 let reply = self.hub.open_session(self.clock, id, call.request(), endpoint, None);
                 self.handle(at, Input::Reply(call.key(), reply));
             }
-            Admission::Stream { call, reader, start } => {
+            Admission::Stream { call, reader, start, .. } => {
                 self.read(at, reader, call);
                 self.handle(at, Input::Admit(call, start));
             }

@@ -96,5 +96,6 @@ impl Fixture {
         self.running.stop().unwrap();
         assert_eq!(self.counters.open_connections(), 0);
         assert_eq!(self.counters.open_streams(), 0);
+        assert_eq!(self.counters.open_sessions(), 0);
     }
 }

@@ -3,6 +3,7 @@
 //! There, a client that left in the middle of a body crashed the session, because the error was
 //! logged to the client, over a stream that was closed. Here it is one line in the server's log.
 
+use std::future::pending;
 use std::io::{BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ fn each_call_that_is_lost_line_by_line_is_named() {
     for name in tools {
         server = server.tool(name, "Begins, and never ends", |ctx: Context| async move {
             ctx.progress(1.0).await;
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         });
     }
     let counters = server.counters();
@@ -53,7 +54,7 @@ fn each_call_that_is_lost_line_by_line_is_named() {
         let service = Endpoints::new().mount("/mcp", server).start_by_line().await.unwrap();
         let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
         let stream = mcp_smol::async_io::Async::new(stream).unwrap();
-        service.line_connection(stream, timer).await;
+        service.line_connection(stream, timer, None).await;
         service.stop(Duration::ZERO).await;
     });
     client.join().unwrap();
@@ -62,6 +63,59 @@ fn each_call_that_is_lost_line_by_line_is_named() {
     assert_eq!(lost.len(), tools.len(), "{log:#?}");
     for (line, name) in lost.iter().zip(tools) {
         assert!(line.contains(&format!("call=\"{name}\"")), "{log:#?}");
+    }
+}
+
+/// What its client has taken back was not answered, on any revision.
+#[test]
+fn a_shutdown_counts_what_was_answered() {
+    let session = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "c", "version": "1"},
+        }}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+    ];
+    let modern = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    for (before, meta) in [(&session[..], json!({})), (&[], modern)] {
+        let server = Server::new("s", "1").tool("hang", "Never ends", pending::<String>);
+        let counters = server.counters();
+        let (client, stream) = UnixStream::pair().unwrap();
+        let (stop, stopped) = async_channel::bounded::<()>(1);
+        let before = before.to_vec();
+        let client = std::thread::spawn(move || {
+            let mut client = client;
+            let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+                "name": "hang", "arguments": {}, "_meta": meta,
+            }});
+            for message in before.iter().chain([&call]) {
+                writeln!(client, "{message}").unwrap();
+            }
+            wait_until("the call", || counters.calls_in_flight() == 1);
+            stop.send_blocking(()).unwrap();
+            let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                "params": {"requestId": 2}});
+            // Lines are read during a shutdown, too.
+            std::thread::sleep(Duration::from_millis(50));
+            writeln!(client, "{cancel}").unwrap();
+            client.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let report = mcp_smol::block_on(async {
+            let service = Endpoints::new().mount("/mcp", server).start_by_line().await.unwrap();
+            let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
+            let stream = mcp_smol::async_io::Async::new(stream).unwrap();
+            let connection = service.line_connection(stream, timer, None);
+            let stop = async {
+                stopped.recv().await.unwrap();
+                service.stop(Duration::from_secs(10)).await
+            };
+            futures_lite::future::zip(connection, stop).await.1
+        });
+        client.join().unwrap();
+        assert_eq!((report.finished, report.cut), (0, 0));
     }
 }
 

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::pending;
+use std::io::{BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use crate::common::client::{field, read_head};
 use crate::common::log::Log;
 use mcp_smol::{
-    BoxError, Context, Endpoints, ErrorCode, ExtensionMethod, ExtensionResult, Resource, Revision,
-    RpcError, Server,
+    BoxError, Context, Endpoints, ErrorCode, ExtensionMethod, ExtensionResult, HubLimits, Resource,
+    Revision, RpcError, Server,
 };
 use mcp_testing::{Change, Client, accept};
 use schemars::JsonSchema;
@@ -103,6 +107,12 @@ impl Spans {
     fn events(&self) -> Vec<Heard> {
         std::mem::take(&mut *self.events.lock().unwrap())
     }
+}
+
+/// What was asked, and how that went wrong, if it did.
+fn outcome(fields: &Fields) -> (String, String, String) {
+    let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    (get("otel.name"), get("error.type"), get("rpc.response.status_code"))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -231,10 +241,6 @@ fn a_unix_socket_is_told_apart() {
 fn what_goes_wrong_is_in_the_span() {
     Spans::of(|spans| {
         let client = Client::new(server()).unwrap();
-        let outcome = |fields: &Fields| {
-            let get = |name: &str| fields.get(name).cloned().unwrap_or_default();
-            (get("otel.name"), get("error.type"), get("rpc.response.status_code"))
-        };
         client.call("fail", ()).unwrap();
         let span = spans.one();
         assert_eq!(outcome(&span), ("tools/call fail".into(), "tool_error".into(), "".into()));
@@ -293,6 +299,69 @@ fn every_method_has_a_span() {
         let ended = std::mem::take(&mut *spans.ended.lock().unwrap());
         assert_eq!(ended.len(), 2);
         assert!(ended.iter().all(|span| !span.contains_key("error.type")), "{ended:#?}");
+    });
+}
+
+#[test]
+fn a_session_that_there_is_no_room_for_is_refused() {
+    let limits = HubLimits { sessions: 0, ..HubLimits::default() };
+    for hook in [false, true] {
+        Spans::of(|spans| {
+            let server = match hook {
+                true => server().on_initialize(|_: Context| async { Ok::<(), BoxError>(()) }),
+                false => server(),
+            };
+            let endpoints = Endpoints::new().mount("/mcp", server).hub_limits(limits.clone());
+            let client = Client::start(endpoints).unwrap();
+            client.revision(Revision::V2025_11_25).unwrap_err();
+            let refused = ("initialize".into(), "refused".into(), "".into());
+            assert_eq!(outcome(&spans.one()), refused, "{hook}");
+        });
+    }
+}
+
+/// What is answered in a batch has an answer, though no response of its own.
+#[test]
+fn a_message_of_a_batch_is_no_failure() {
+    fn post(fields: &str, body: &str) -> String {
+        format!(
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\n{fields}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    Spans::of(|spans| {
+        let (client, stream) = UnixStream::pair().unwrap();
+        let client = std::thread::spawn(move || {
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut client = client;
+            let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+            client.write_all(post("", initialize).as_bytes()).unwrap();
+            let head = read_head(&mut reader);
+            let length = field(&head, "content-length").unwrap().parse().unwrap();
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            let id = field(&head, "mcp-session-id").unwrap();
+            let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#;
+            let fields = format!("Mcp-Session-Id: {id}\r\nConnection: close\r\n");
+            client.write_all(post(&fields, batch).as_bytes()).unwrap();
+            let mut response = String::new();
+            reader.read_to_string(&mut response).unwrap();
+            response
+        });
+        mcp_smol::block_on(async {
+            let service = Endpoints::new().mount("/mcp", server()).start().await.unwrap();
+            let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
+            let stream = mcp_smol::async_io::Async::new(stream).unwrap();
+            service.connection(stream, timer, None).await;
+            service.stop(Duration::ZERO).await;
+        });
+        let response = client.join().unwrap();
+        assert!(response.contains(r#""id":1,"result":{}"#), "{response}");
+        let ended = std::mem::take(&mut *spans.ended.lock().unwrap());
+        let names: Vec<_> = ended.iter().map(outcome).collect();
+        let good = |name: &str| (name.to_owned(), String::new(), String::new());
+        assert_eq!(names, [good("initialize"), good("ping")]);
     });
 }
 

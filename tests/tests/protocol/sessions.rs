@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use mcp_proto::{
-    Config, Denial, Endpoint, Hub, HubLimits, LogLevel, LogMessage, Notification, Refusal, Reply,
-    Revision, RpcError, ServerInfo,
+    CallToolResult, Change, Config, Denial, Endpoint, FromStream, Hub, HubLimits, LogLevel,
+    LogMessage, Notification, Refusal, Reply, Revision, RpcError, ServerInfo,
 };
-use mcp_tests::peer::{CALL, Host, config, post};
+use mcp_tests::peer::{CALL, Host, Peer, config, post};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -114,6 +114,35 @@ fn a_server_may_say_how_it_is_used() {
             assert_eq!(answer["result"]["instructions"], json!(instructions), "{answer}");
         }
     }
+}
+
+/// An event of a stream that a connection does not read any more is nobody's there.
+#[test]
+fn an_event_that_comes_late_is_not_sent_to_another_call() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    let visit = host.say(REVISION, &id, CALL);
+    let pong = Reply::Tool(CallToolResult::text("done"));
+    let endpoint = &host.config.endpoints[0];
+    assert!(host.hub.reply(host.now, visit.work[0].key, endpoint, pong.clone()).is_some());
+    let reader = host.listen(REVISION, &id, None).reader.expect("it listens");
+    host.hub.publish(&Change::Tools);
+    let Some(FromStream::Event(event)) = host.hub.next_event(host.now, reader) else {
+        panic!("no event");
+    };
+
+    let mut peer = Peer::new(&host.config, host.now);
+    peer.send(&post("", CALL));
+    let first = peer.calls.pop().expect("a call").key();
+    peer.reply(first, pong.clone());
+    peer.bytes();
+    peer.send(&post("", CALL));
+    peer.notify(first, Notification::Event(event));
+    assert_eq!(peer.bytes(), b"");
+    let second = peer.calls.pop().expect("a call").key();
+    peer.reply(second, pong);
+    let responses = peer.responses("tools/call").finals;
+    assert_eq!(responses[0].field("content-type"), Some("application/json"));
 }
 
 /// As without a session: an event stream has no status of its own.

@@ -51,7 +51,7 @@ impl mcp_server::runtime::Listener for Listener {
             match self.inner.get_ref().accept() {
                 Ok((stream, peer)) => {
                     stream.set_nodelay(true).map_err(aborted)?;
-                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, Some(peer))));
+                    return Poll::Ready(Ok((stream.try_into()?, Some(peer))));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) => return Poll::Ready(Err(error)),

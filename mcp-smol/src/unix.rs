@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use mcp_server::SocketFile;
-use mcp_server::runtime::{Address, Listener, aborted};
+use mcp_server::runtime::{Address, Listener};
 
 use crate::stream::Stream;
 
@@ -52,7 +52,7 @@ impl Listener for UnixListener {
         loop {
             match self.inner.get_ref().accept() {
                 Ok((stream, _)) => {
-                    return Poll::Ready(Ok((stream.try_into().map_err(aborted)?, None)));
+                    return Poll::Ready(Ok((stream.try_into()?, None)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.inner.poll_readable(cx))?;

@@ -30,6 +30,8 @@ pub struct Call {
     what: String,
     id: u64,
     exchange: Exchange,
+    /// Of the last event that had one, on whichever connection.
+    last_event_id: Option<String>,
     progress: VecDeque<Progress>,
     logs: VecDeque<Log>,
     /// Those without an answer.
@@ -65,6 +67,7 @@ impl Call {
             what,
             id,
             exchange,
+            last_event_id: None,
             progress: VecDeque::new(),
             logs: VecDeque::new(),
             questions: VecDeque::new(),
@@ -105,14 +108,24 @@ impl Call {
         self.wait("a question", |call| call.questions.front().cloned())
     }
 
-    /// The reports of progress that have come and were not taken.
-    pub fn take_progress(&mut self) -> Vec<Progress> {
-        self.progress.drain(..).collect()
+    /// The reports of progress that come until nothing more happens by itself, and were not taken.
+    ///
+    /// # Errors
+    ///
+    /// If the server sends what is no HTTP or JSON-RPC.
+    pub fn take_progress(&mut self) -> Result<Vec<Progress>, Error> {
+        self.settle()?;
+        Ok(self.progress.drain(..).collect())
     }
 
-    /// The log messages that have come and were not taken.
-    pub fn take_logs(&mut self) -> Vec<Log> {
-        self.logs.drain(..).collect()
+    /// The log messages that come until nothing more happens by itself, and were not taken.
+    ///
+    /// # Errors
+    ///
+    /// As for [`take_progress`](Self::take_progress).
+    pub fn take_logs(&mut self) -> Result<Vec<Log>, Error> {
+        self.settle()?;
+        Ok(self.logs.drain(..).collect())
     }
 
     /// Answers the oldest question, which it waits for, with the result that a client would send.
@@ -209,8 +222,7 @@ impl Call {
     ///
     /// If the server sends what is no HTTP or JSON-RPC.
     pub fn is_waiting(&mut self) -> Result<bool, Error> {
-        self.client.settle();
-        self.update()?;
+        self.settle()?;
         Ok(!self.has_ended && self.outcome.is_none() && self.questions.is_empty())
     }
 
@@ -247,7 +259,7 @@ impl Call {
     /// [`Error::HungUp`] if there is nothing to come back to.
     pub fn lose_connection(&mut self) -> Result<(), Error> {
         self.update()?;
-        match self.exchange.response().last_event_id().map(str::to_owned) {
+        match self.last_event_id() {
             Some(id) if self.outcome.is_none() => self.resume(&id),
             _ => Err(Error::HungUp { request: self.what.clone() }),
         }
@@ -256,6 +268,14 @@ impl Call {
     /// The id of the session that the response begins.
     pub(crate) fn session_id(&self) -> Option<String> {
         self.exchange.response().session_id().map(str::to_owned)
+    }
+
+    /// Where to come back to. A stream that is come back to need not say so again.
+    fn last_event_id(&mut self) -> Option<String> {
+        if let Some(id) = self.exchange.response().last_event_id() {
+            self.last_event_id = Some(id.to_owned());
+        }
+        self.last_event_id.clone()
     }
 
     fn resume(&mut self, last_event_id: &str) -> Result<(), Error> {
@@ -303,6 +323,7 @@ impl Call {
 
     fn send(&mut self, params: Map<String, Value>) -> Result<(), Error> {
         let fields = self.mirrored.as_deref().unwrap_or_default();
+        self.last_event_id = None;
         (self.id, self.exchange) = send(&self.client, &self.method, params, fields)?;
         Ok(())
     }
@@ -342,6 +363,12 @@ impl Call {
         Some(format!("it waits for an answer to {question}"))
     }
 
+    /// Runs the servers until nothing more happens by itself, and takes in what has arrived.
+    fn settle(&mut self) -> Result<(), Error> {
+        self.client.settle();
+        self.update()
+    }
+
     /// Takes in what has arrived.
     fn update(&mut self) -> Result<(), Error> {
         while self.outcome.is_none() && !self.has_ended && !self.is_between_rounds {
@@ -356,8 +383,7 @@ impl Call {
 
     /// The response has ended without the answer: on the 2025 revisions the client comes back.
     fn go_on(&mut self) -> Result<(), Error> {
-        let last_event_id = self.exchange.response().last_event_id().map(str::to_owned);
-        match last_event_id {
+        match self.last_event_id() {
             Some(id) if !self.client.is_modern() && !self.client.world.is_stopped() => {
                 self.resume(&id)
             }

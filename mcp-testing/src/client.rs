@@ -359,17 +359,18 @@ impl Client {
 
     /// Lets that much time pass, on the clock of the servers and in no time: deadlines, keep-alives
     /// and the ends of sessions come when they are due. Timers of a runtime go by a clock of their own.
+    /// More than a year counts as a year.
     pub fn advance(&self, time: Duration) {
         self.world.advance(time);
     }
 
     /// Stops the servers: idle connections are closed at once, and what is at work is cut off after
     /// `drain`, on the clock of the servers, which moves when nothing happens by itself. Then the
-    /// shut-down hooks run.
+    /// shut-down hooks run. A `drain` of more than a year, such as `Duration::MAX`, never ends.
     ///
     /// # Errors
     ///
-    /// If a shut-down hook does not end, or the servers have been stopped before.
+    /// If a shut-down hook, or what is waited for, does not end, or the servers have been stopped before.
     pub fn shutdown(&self, drain: Duration) -> Result<Report, Error> {
         self.world.stop(drain)
     }

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long something may go on that wakes itself again and again, if no patience is longer.
 const LONGEST_WORK: Duration = Duration::from_secs(1);
 
+/// The most that the clock is moved at once: who has something to do now and then would do it for ever.
+const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 pub(crate) struct World {
     /// Gone when it has been stopped.
     service: RefCell<Option<Service>>,
@@ -147,7 +150,7 @@ impl World {
 
     /// Moves the clock, from one deadline to the next.
     pub(crate) fn advance(&self, time: Duration) {
-        let until = self.clock.now() + time;
+        let until = self.clock.now() + time.min(LONGEST_TIME);
         loop {
             self.settle();
             let now = self.clock.now();
@@ -176,7 +179,8 @@ impl World {
         let mut is_over = false;
         let stopped = self.wait(|| {
             let polled = stop.as_mut().poll(&mut Context::from_waker(&waker));
-            if polled.is_pending() && self.is_quiet() && !is_over {
+            let can_end = drain <= LONGEST_TIME && !is_over;
+            if polled.is_pending() && self.is_quiet() && can_end {
                 is_over = true;
                 self.advance(drain);
                 self.alarm.ring();

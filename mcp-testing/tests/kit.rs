@@ -1,14 +1,16 @@
 //! The kit on a sample server, on both eras of the protocol.
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use mcp_server::{
-    BoxError, Completion, Context, CreateMessageRequest, Denial, Elicited, Endpoints, Head,
-    HubDeadlines, LogLevel, OfferKey, Principal, Resource, RpcError, SamplingMessage, Server,
-    Structured, prompt, resource_template, tool,
+    AskError, BoxError, Completion, Context, CreateMessageRequest, Denial, Elicited, Endpoints,
+    ExtensionMethod, ExtensionResult, Head, HubDeadlines, Instant, LogLevel, OfferKey, Principal,
+    ReplayLog, Resource, RpcError, SamplingMessage, Server, StreamKey, Structured, prompt,
+    resource_template, tool,
 };
 use mcp_testing::{Change, Client, Error, Revision, accept, cancel, decline};
 use schemars::JsonSchema;
@@ -129,9 +131,9 @@ fn sample() -> Server {
 /// Waits for another thread, which takes that long.
 async fn elsewhere(time: Duration) {
     let (mut started, done) = (false, Arc::new(AtomicUsize::new(0)));
-    std::future::poll_fn(move |cx| {
+    poll_fn(move |cx| {
         if done.load(Ordering::SeqCst) == 1 {
-            return std::task::Poll::Ready(());
+            return Poll::Ready(());
         }
         if !std::mem::replace(&mut started, true) {
             let (done, waker) = (done.clone(), cx.waker().clone());
@@ -141,7 +143,7 @@ async fn elsewhere(time: Duration) {
                 waker.wake();
             });
         }
-        std::task::Poll::Pending
+        Poll::Pending
     })
     .await;
 }
@@ -223,9 +225,10 @@ fn progress_and_logs_come_in_order() {
         let log = call.next_log().unwrap();
         assert_eq!((&*log.level, log.data), ("info", json!({"step": 1})));
         assert_eq!(call.finish().unwrap().text(), "counted");
-        let rest: Vec<_> = call.take_progress().iter().map(|report| report.progress).collect();
+        let rest: Vec<_> =
+            call.take_progress().unwrap().iter().map(|report| report.progress).collect();
         assert_eq!(rest, [2.0, 3.0]);
-        assert_eq!(call.take_logs().len(), 2);
+        assert_eq!(call.take_logs().unwrap().len(), 2);
         let error = call.next_progress().unwrap_err().to_string();
         assert!(error.contains("its result has been taken already"), "{error}");
     }
@@ -237,7 +240,8 @@ fn a_quiet_client_hears_the_result_only() {
         let client = Client::new(sample()).unwrap().quiet().revision(revision).unwrap();
         let mut call = client.begin_call("count", ()).unwrap();
         assert_eq!(call.finish().unwrap().text(), "counted");
-        assert!(call.take_progress().is_empty() && call.take_logs().is_empty());
+        assert!(call.take_progress().unwrap().is_empty());
+        assert!(call.take_logs().unwrap().is_empty());
     }
 }
 
@@ -324,6 +328,113 @@ fn a_lost_connection_is_come_back_to() {
 
     let mut call = client.begin_call("count", ()).unwrap();
     assert!(matches!(call.lose_connection().unwrap_err(), Error::HungUp { .. }));
+}
+
+#[test]
+fn a_connection_may_be_lost_again_and_again() {
+    let server = Server::new("s", "1").tool("long", "Takes long", |ctx: Context| async move {
+        ctx.progress(1.0).await;
+        elsewhere(Duration::from_millis(20)).await;
+        ctx.release_connection();
+        elsewhere(Duration::from_millis(20)).await;
+        "at last"
+    });
+    let client = Client::new(server).unwrap().revision(Revision::V2025_11_25).unwrap();
+    let mut call = client.begin_call("long", ()).unwrap();
+    call.next_progress().unwrap();
+    for _ in 0..3 {
+        call.lose_connection().unwrap();
+    }
+    assert_eq!(call.finish().unwrap().text(), "at last");
+}
+
+#[test]
+fn what_is_reported_is_there_without_waiting_for_anything_else() {
+    for client in clients(hanging(&Arc::default())) {
+        let mut call = client.begin_call("hang", ()).unwrap();
+        assert_eq!(call.take_progress().unwrap().len(), 1);
+        assert!(call.take_progress().unwrap().is_empty());
+    }
+}
+
+/// A session lives longer than its connections, and no longer than its server.
+#[test]
+fn nothing_is_left_of_sessions_when_a_server_has_stopped() {
+    let mut server = sample();
+    let (counters, handle) = (server.counters(), server.handle());
+    let client = Client::new(server).unwrap();
+    let session = client.revision(Revision::V2025_11_25).unwrap();
+    let mut call = session.begin_call("order", ()).unwrap();
+    call.next_question().unwrap();
+    assert_eq!(counters.open_sessions(), 1);
+    client.shutdown(SECOND).unwrap();
+    assert_eq!((counters.open_sessions(), counters.calls_in_flight()), (0, 0));
+    handle.notify_tools_list_changed();
+}
+
+#[test]
+fn a_replay_log_that_panics_forgets() {
+    struct Panicking;
+
+    impl ReplayLog for Panicking {
+        fn append(&mut self, _: Instant, _: StreamKey, _: u64, _: &Arc<str>) {
+            panic!("the disk is full");
+        }
+
+        fn next(&self, _: StreamKey, _: u64) -> Option<(u64, Arc<str>)> {
+            panic!("the disk is gone");
+        }
+
+        fn forget_stream(&mut self, _: StreamKey) {
+            panic!("the disk is gone");
+        }
+
+        fn expire(&mut self, _: Instant) {
+            panic!("the disk is gone");
+        }
+    }
+
+    let client = Client::new(sample().replay_log(Panicking)).unwrap();
+    let session = client.revision(Revision::V2025_11_25).unwrap();
+    let mut call = session.begin_call("order", ()).unwrap();
+    call.next_progress().unwrap();
+    // The question is not in the log alone.
+    call.lose_connection().unwrap();
+    call.answer_elicitation(decline()).unwrap();
+    assert_eq!(call.finish().unwrap().text(), "declined");
+    client.advance(60 * 60 * SECOND);
+    client.call("add", json!({"a": 1, "b": 2})).unwrap();
+    client.shutdown(SECOND).unwrap();
+}
+
+/// A step that loses a race was not done.
+#[test]
+fn a_step_that_was_dropped_can_be_begun_again() {
+    let server = Server::new("s", "1").tool("steps", "Does them", |ctx: Context| async move {
+        let mut step = Box::pin(ctx.once("step", pending::<u8>));
+        let polled = poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx))).await;
+        assert!(polled.is_pending());
+        drop(step);
+        let done = ctx.once("step", || async { 7_u8 }).await?;
+        match ctx.once("step", || async { 8_u8 }).await {
+            Err(AskError::KeyTaken { .. }) => Ok(done.to_string()),
+            other => Err(BoxError::from(format!("{other:?}"))),
+        }
+    });
+    for client in clients(server) {
+        assert_eq!(client.call("steps", ()).unwrap().text(), "7");
+    }
+}
+
+#[test]
+fn a_method_has_one_meaning() {
+    for methods in [["tools/call", "x/y"], ["x/y", "server/discover"], ["x/y", "x/y"]] {
+        let server = methods.into_iter().fold(Server::new("s", "1"), |server, name| {
+            server.method(ExtensionMethod::new(name), || ExtensionResult::complete(&json!({})))
+        });
+        let Error::Start(error) = Client::new(server).unwrap_err() else { panic!("{methods:?}") };
+        assert!(error.to_string().contains("has a method"), "{error}");
+    }
 }
 
 #[test]
@@ -425,9 +536,9 @@ fn sessions_that_are_idle_end_by_themselves() {
 #[test]
 fn what_never_rests_is_cut_short() {
     let server = Server::new("s", "1").tool("spin", "Never rests", || async {
-        std::future::poll_fn::<(), _>(|cx| {
+        poll_fn::<(), _>(|cx| {
             cx.waker().wake_by_ref();
-            std::task::Poll::Pending
+            Poll::Pending
         })
         .await;
     });
@@ -454,6 +565,18 @@ fn time_passes_when_told_to() {
 }
 
 #[test]
+fn time_may_be_as_long_as_can_be() {
+    let client = Client::new(hanging(&Arc::default())).unwrap();
+    let mut session = client.revision(Revision::V2025_11_25).unwrap();
+    session.advance(Duration::MAX);
+    session.call("add", json!({"a": 1, "b": 2})).unwrap_err();
+    session = client.revision(Revision::V2025_11_25).unwrap();
+    let _call = session.begin_call("hang", ()).unwrap();
+    client.patience(Duration::from_millis(50));
+    client.shutdown(Duration::MAX).unwrap_err();
+}
+
+#[test]
 fn a_deadline_comes_when_it_is_due() {
     let deadlines = HubDeadlines { answer: 30 * SECOND, ..HubDeadlines::default() };
     let endpoints = Endpoints::new().mount("/mcp", sample()).hub_deadlines(deadlines);
@@ -461,7 +584,7 @@ fn a_deadline_comes_when_it_is_due() {
     let mut call = client.begin_call("order", ()).unwrap();
     call.next_question().unwrap();
     client.advance(29 * SECOND);
-    assert!(call.take_logs().is_empty());
+    assert!(call.take_logs().unwrap().is_empty());
     client.advance(SECOND);
     let error = call.answer_elicitation(decline()).and_then(|()| call.finish()).unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");

@@ -18,7 +18,10 @@ use serde_json::Value;
 
 use super::ragged;
 
-static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+/// With room for one request, and for a few.
+static CONFIGS: LazyLock<[Arc<Config>; 2]> = LazyLock::new(|| [1, 4].map(config));
+
+fn config(in_flight: usize) -> Arc<Config> {
     let mut info = ServerInfo::new("lines", "1");
     info.capabilities.tools.get_or_insert_default().list_changed = true;
     info.capabilities.resources.get_or_insert_default().subscribe = true;
@@ -26,14 +29,14 @@ static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let mut endpoint = Endpoint::new("/", info).expect("a path");
     endpoint.keeps_sessions = true;
     let mut config = Config::new([endpoint]);
-    config.limits = Limits { body: 600, in_flight: 4, unsent: 3000, ..Limits::default() };
+    config.limits = Limits { body: 600, in_flight, unsent: 3000, ..Limits::default() };
     config.deadlines = Deadlines {
         drain: Duration::from_secs(2),
         write_stall: Duration::from_secs(9),
         ..Deadlines::default()
     };
     Arc::new(config)
-});
+}
 
 /// How long a shutdown waits.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -88,6 +91,7 @@ pub fn check(input: &[u8]) {
 
 /// A client, an application and a hub, and what passed between them.
 struct Run {
+    config: Arc<Config>,
     session: LineSession,
     hub: Hub,
     now: Instant,
@@ -121,8 +125,10 @@ struct Task {
 
 impl Run {
     fn of(input: &[u8], seed: Option<u64>) -> Self {
+        let config = CONFIGS[input.len() % 2].clone();
         let mut run = Self {
-            session: LineSession::new(CONFIG.clone()),
+            session: LineSession::new(config.clone()),
+            config,
             hub: Hub::new(HubLimits::default()),
             now: Instant::from_micros(0),
             seed,
@@ -280,7 +286,7 @@ impl Run {
             _ => Reply::Error(RpcError::new(mcp_proto::ErrorCode(-8), "nothing of the kind")),
         };
         let direct = match task.in_session {
-            Some(call) => self.hub.reply(self.now, call, &CONFIG.endpoints[0], reply),
+            Some(call) => self.hub.reply(self.now, call, &self.config.endpoints[0], reply),
             None => Some(reply),
         };
         if let Some(reply) = direct {
@@ -371,7 +377,7 @@ impl Run {
                 }
                 if let Some(call) = task.and_then(|task| task.in_session) {
                     let error = Reply::Error(RpcError::new(mcp_proto::ErrorCode(-9), "stopped"));
-                    let _ = self.hub.reply(self.now, call, &CONFIG.endpoints[0], error);
+                    let _ = self.hub.reply(self.now, call, &self.config.endpoints[0], error);
                 }
             }
             Output::Authorize(_)
@@ -414,7 +420,7 @@ impl Run {
             Admission::Initialize(call) => {
                 self.sessions += 1;
                 let id = SessionId::new([self.sessions; 16]);
-                let endpoint = &CONFIG.endpoints[0];
+                let endpoint = &self.config.endpoints[0];
                 let reply = self.hub.open_session(self.now, id, call.request(), endpoint, None);
                 self.handle(Input::Reply(key, reply));
             }

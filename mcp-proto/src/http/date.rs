@@ -46,7 +46,7 @@ fn imf_fixdate(unix_seconds: u64) -> [u8; 29] {
     two_digits(&mut text[5..7], day);
     text[8..11].copy_from_slice(MONTH_NAMES[month as usize - 1]);
     two_digits(&mut text[12..14], year / 100);
-    two_digits(&mut text[14..16], year % 100);
+    two_digits(&mut text[14..16], year);
     two_digits(&mut text[17..19], second_of_day / 3600);
     two_digits(&mut text[20..22], second_of_day / 60 % 60);
     two_digits(&mut text[23..25], second_of_day % 60);
@@ -74,6 +74,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// Writes the last two digits of a number.
 fn two_digits(out: &mut [u8], number: u64) {
     out[0] = b'0' + (number / 10 % 10) as u8;
     out[1] = b'0' + (number % 10) as u8;

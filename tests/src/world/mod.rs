@@ -53,7 +53,9 @@ pub fn check(seed: u64) -> Totals {
     // may lose what in others they must get.
     let leaps = random.one_in(3);
     let shuts_down = random.one_in(4);
-    let mut server = Server::new();
+    // In some, nothing is kept for who comes back.
+    let forgets = random.one_in(4);
+    let mut server = Server::new(forgets);
     let mut clients: Vec<Client> = (0..1 + random.below(6)).map(Client::new).collect();
 
     for _ in 0..STEPS {
@@ -79,7 +81,7 @@ pub fn check(seed: u64) -> Totals {
     }
     finish(&mut server, &mut clients, shuts_down);
     let mut totals = Totals::default();
-    if !leaps && !shuts_down {
+    if !leaps && !shuts_down && !forgets {
         clients.iter().for_each(|client| totals += client.check());
     }
     for client in &mut clients {

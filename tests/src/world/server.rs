@@ -42,6 +42,8 @@ pub(super) struct Connection {
     /// Whether the server has closed it, and whether the client has or it broke.
     is_closed: bool,
     pub(super) is_gone: bool,
+    /// What the server has yet to hear of that.
+    unheard: Option<PeerClosed>,
     /// Whether the client does not read at the moment.
     is_stalled: bool,
 }
@@ -96,13 +98,17 @@ impl ReplayLog for SharedLog {
 }
 
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(forgets: bool) -> Self {
         let mut info = ServerInfo::new("world", "1.0.0");
         info.capabilities.tools.get_or_insert_default().list_changed = true;
         info.capabilities.resources.get_or_insert_default().subscribe = true;
         let mut endpoint = Endpoint::new("/mcp", info).expect("a plain path");
         endpoint.keeps_sessions = true;
-        let limits = HubLimits { sessions: 100, ..HubLimits::default() };
+        // As many streams as there are steps: whoever comes back may count on its own.
+        let mut limits = HubLimits { sessions: 100, streams: 250, ..HubLimits::default() };
+        if forgets {
+            limits.replay_bytes = 0;
+        }
         let deadlines = HubDeadlines {
             session_idle: Duration::from_secs(120),
             replay: Duration::from_secs(100),
@@ -144,6 +150,7 @@ impl Server {
             reading: None,
             is_closed: false,
             is_gone: false,
+            unheard: None,
             is_stalled: false,
         });
         self.connections.len() - 1
@@ -168,14 +175,15 @@ impl Server {
             && connection.session.transmit().is_empty()
     }
 
-    /// A client closes a connection, or it breaks. What is on its way is lost.
+    /// A client closes a connection, or it breaks. What is on its way is lost, and the server hears of it
+    /// later.
     pub(super) fn close(&mut self, at: usize, how: PeerClosed) {
         let connection = &mut self.connections[at];
         if !connection.is_gone {
             connection.is_gone = true;
             connection.to_client.clear();
             connection.to_server.clear();
-            self.handle(at, Input::PeerClosed(how));
+            connection.unheard = Some(how);
         }
     }
 
@@ -189,6 +197,10 @@ impl Server {
         if random.one_in(10) {
             connection.is_stalled = !connection.is_stalled;
         }
+        // That a client has gone is mostly heard of late.
+        if connection.is_gone && !random.one_in(8) {
+            return;
+        }
         let most = 1 + random.position(4000);
         self.move_at(at, most);
     }
@@ -198,6 +210,10 @@ impl Server {
         let mut happened = false;
         let connection = &mut self.connections[at];
         if connection.is_gone {
+            if let Some(how) = connection.unheard.take() {
+                self.handle(at, Input::PeerClosed(how));
+                self.wake();
+            }
             return;
         }
         if connection.is_closed {
@@ -231,13 +247,15 @@ impl Server {
         }
     }
 
-    /// A handler does the next thing.
+    /// A handler does the next things.
     pub(super) fn work(&mut self, random: &mut Random) {
         if !self.works.is_empty() {
             let nth = random.position(self.works.len());
             let number = self.works.keys().nth(nth).copied();
             if let Some(number) = number {
-                self.work_on(number);
+                for _ in 0..=random.below(8) {
+                    self.work_on(number);
+                }
             }
         }
     }
@@ -283,12 +301,16 @@ impl Server {
 
     /// A connection breaks, one way or the other.
     pub(super) fn break_connection(&mut self, random: &mut Random) {
-        if self.connections.is_empty() || !random.one_in(3) {
+        let open: Vec<_> = (0..self.connections.len()).filter(|at| self.is_open(*at)).collect();
+        if open.is_empty() || !random.one_in(3) {
             return;
         }
-        let at = random.position(self.connections.len());
+        let at = open[random.position(open.len())];
         let how = if random.one_in(2) { PeerClosed::Fin } else { PeerClosed::Reset };
         self.close(at, how);
+        if random.one_in(2) {
+            self.move_at(at, 0);
+        }
     }
 
     pub(super) fn shut_down(&mut self, drain: Duration) {
@@ -307,14 +329,23 @@ impl Server {
                 self.move_at(at, usize::MAX);
                 is_quiet &= self.connections[at].is_gone || self.is_quiet(at);
             }
+            self.wake();
             for number in self.works.keys().copied().collect::<Vec<_>>() {
                 is_quiet &= !self.work_on(number);
             }
             if is_quiet {
-                return;
+                return self.check_nobody_oversleeps();
             }
         }
         panic!("the world never comes to rest");
+    }
+
+    /// Who waits for a client to keep up is told when it does.
+    fn check_nobody_oversleeps(&mut self) {
+        for work in self.works.values().filter(|work| work.sleeps && work.waits_for.is_none()) {
+            let waits = !self.hub.is_open(work.session) || !self.hub.can_notify(work.session);
+            assert!(waits, "the hub has not named {:?}", work.session);
+        }
     }
 
     /// With nobody there any more, nothing may be kept once the time for it is over.

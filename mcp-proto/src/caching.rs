@@ -28,6 +28,10 @@ impl Caching {
     /// The default of lists.
     pub const LIST: Self = Self { ttl: Duration::from_secs(60), scope: CacheScope::Public };
 
+    /// For a minute, by whoever got it: what fits lists of a server that does not let in everybody. There,
+    /// it is the default of lists.
+    pub const PRIVATE_LIST: Self = Self { scope: CacheScope::Private, ..Self::LIST };
+
     /// Not at all. The default of resources, which may change at any time, and which may be for
     /// the eyes of their reader alone.
     pub const NONE: Self = Self { ttl: Duration::ZERO, scope: CacheScope::Private };

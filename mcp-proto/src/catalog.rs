@@ -255,7 +255,9 @@ impl Catalog {
                     }
                 }
                 CompletionReference::Resource { uri } => {
-                    match inner.resource_templates.find(uri, is_visible) {
+                    // One without variables has nothing to complete, which is no mistake.
+                    let template = inner.resource_templates.find(uri, is_visible);
+                    match template.or_else(|| inner.resources.find(uri, is_visible)) {
                         Some(_) => return None,
                         None => Err(unknown("resource template", uri, "resources/templates/list")),
                     }

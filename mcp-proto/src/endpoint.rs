@@ -169,16 +169,17 @@ pub(crate) fn find(endpoints: &[Endpoint], head: &Head) -> Result<Found, Refusal
         .ok_or(Refusal::NoEndpoint)
 }
 
-/// Finds the endpoint that tells where tokens for it come from, by where it is mounted, or, behind a
-/// proxy that leaves a part of the path out, by where clients know it.
+/// Finds the endpoint that tells where tokens for it come from, by where clients know it, or, behind a
+/// proxy that leaves a part of the path out, by where it is mounted.
 fn find_told(endpoints: &[Endpoint], path: &[u8]) -> Option<usize> {
     let told = || {
         let all = endpoints.iter().enumerate();
         all.filter_map(|(at, endpoint)| Some((at, endpoint, endpoint.protected_resource.as_ref()?)))
     };
+    // RFC 9728 section 3.3: what says that it is of another resource than was asked for is no use.
     told()
-        .find(|(_, endpoint, _)| endpoint.path.as_bytes() == path)
-        .or_else(|| told().find(|(.., resource)| resource.path().as_bytes() == path))
+        .find(|(.., resource)| resource.path().as_bytes() == path)
+        .or_else(|| told().find(|(_, endpoint, _)| endpoint.path.as_bytes() == path))
         .map(|(at, ..)| at)
 }
 
@@ -319,6 +320,24 @@ mod tests {
             ("/other", Err(Refusal::NoEndpoint)),
         ] {
             assert_eq!(at(path), expected, "{path}");
+        }
+    }
+
+    /// RFC 9728 section 3.3: who is told of another resource than it asked for has to ignore it.
+    #[test]
+    fn metadata_is_of_the_resource_that_was_asked_for() {
+        let endpoint = |path, resource| {
+            let mut endpoint = Endpoint::new(path, ServerInfo::new("t", "1")).unwrap();
+            let resource = ProtectedResource::new(resource, ["https://b"]).unwrap();
+            endpoint.protected_resource = Some(resource);
+            endpoint
+        };
+        // Behind a proxy that leads elsewhere.
+        let endpoints = [endpoint("/mcp", "https://a/v1/mcp"), endpoint("/old", "https://a/mcp")];
+        for (path, at) in [("/mcp", 1), ("/v1/mcp", 0), ("/old", 1)] {
+            let head = format!("GET /.well-known/oauth-protected-resource{path} HTTP/1.0\r\n\r\n");
+            let head = Head::parse(head.as_bytes(), &Limits::default()).unwrap();
+            assert_eq!(find(&endpoints, &head), Ok(Found::Metadata(at)), "{path}");
         }
     }
 

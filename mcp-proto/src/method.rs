@@ -44,6 +44,8 @@ pub enum McpMethod {
     OpenStream,
     /// A DELETE: the client ends its session.
     EndSession,
+    /// A request that cannot be served, in a session: whether that is there is the first question.
+    Invalid,
 }
 
 /// Which parameter says what a method is about.
@@ -100,7 +102,11 @@ impl McpMethod {
             Self::SetLogLevel => "logging/setLevel",
             Self::Subscribe => "resources/subscribe",
             Self::Unsubscribe => "resources/unsubscribe",
-            Self::Extension(_) | Self::ClientMessage | Self::OpenStream | Self::EndSession => "",
+            Self::Extension(_)
+            | Self::ClientMessage
+            | Self::OpenStream
+            | Self::EndSession
+            | Self::Invalid => "",
         }
     }
 
@@ -131,7 +137,11 @@ impl McpMethod {
             Self::Subscribe | Self::Unsubscribe => {
                 is_in_session && capabilities.resources.as_ref().is_some_and(|it| it.subscribe)
             }
-            Self::Extension(_) | Self::ClientMessage | Self::OpenStream | Self::EndSession => false,
+            Self::Extension(_)
+            | Self::ClientMessage
+            | Self::OpenStream
+            | Self::EndSession
+            | Self::Invalid => false,
         };
         is_offered.then_some(method)
     }
@@ -153,7 +163,8 @@ impl McpMethod {
             | Self::SetLogLevel
             | Self::ClientMessage
             | Self::OpenStream
-            | Self::EndSession => Subject::Nothing,
+            | Self::EndSession
+            | Self::Invalid => Subject::Nothing,
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct RequestParts {
     /// The session of the connection that it came by, where that has one.
     pub(crate) session: Option<SessionId>,
     pub(crate) message: Option<Box<ClientMessage>>,
+    /// Why it cannot be served, if there is its session.
+    pub(crate) error: Option<Box<RpcError>>,
     /// What the session of the request knows of its client.
     pub(crate) client: Option<Arc<SessionClient>>,
     pub(crate) principal: Option<Arc<Principal>>,
@@ -79,6 +81,7 @@ impl RequestParts {
             is_of_session: false,
             session: None,
             message: None,
+            error: None,
             client: None,
             principal: None,
         }

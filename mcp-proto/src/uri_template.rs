@@ -100,6 +100,11 @@ impl UriTemplate {
     /// made it. Takes time linear in the length of `uri`.
     #[must_use]
     pub fn match_uri(&self, uri: &str) -> Option<Captures> {
+        // RFC 6570 section 3 encodes all else.
+        let is_of_uri = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+        if !uri.bytes().all(is_of_uri) {
+            return None;
+        }
         let mut captures = Captures::new();
         let mut rest = uri;
         let mut parts = self.parts.iter();
@@ -365,6 +370,14 @@ mod tests {
         check("a:{+p}/b{x}{?y}", "a:p/b1?y=/b2", Some(&[("p", "p"), ("x", "1"), ("y", "/b2")]));
         check("a:{+p}?k={x}{?y}", "a:p?k=1?y=2", Some(&[("p", "p"), ("x", "1"), ("y", "2")]));
         check("a:b?k=v{&x}", "a:b?k=v&x=1", Some(&[("x", "1")]));
+        // What stands in no URI, no template makes.
+        for other in
+            [" ", "\n", "\0", "\u{e9}", "\"", "<", ">", "\\", "^", "`", "{", "|", "}", "\x7f"]
+        {
+            check("file:///{+path}", &format!("file:///a{other}b"), None);
+            check("a:b{#part}", &format!("a:b#{other}"), None);
+            check("a:b{?x}", &format!("a:b?x={other}"), None);
+        }
     }
 
     #[test]

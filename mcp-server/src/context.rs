@@ -95,7 +95,10 @@ impl Context {
     /// Cancel-safe: a message that is dropped while it waits may or may not be sent.
     #[must_use = "a message is sent when it is awaited"]
     pub fn log(&self, level: LogLevel, data: impl Serialize) -> Sent<'_> {
-        let is_wanted = self.request().log_level().is_some_and(|least| level >= least);
+        // In a session the level may change meanwhile, and the hub knows it.
+        let request = self.request();
+        let is_wanted =
+            request.is_of_session() || request.log_level().is_some_and(|least| level >= least);
         let data = is_wanted.then(|| serde_json::value::to_raw_value(&data));
         // What is no JSON cannot be sent.
         let message = data.and_then(Result::ok).map(|data| LogMessage::new(level, data));

@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use mcp_proto::{
-    Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant, InvalidPath, Limits,
-    LineSession, MemoryLog, Now, Origins, ReplayLog,
+    Caching, Config, Deadlines, Endpoint, Hosts, Hub, HubDeadlines, HubLimits, Instant,
+    InvalidPath, Limits, LineSession, MemoryLog, Now, Origins, ReplayLog,
 };
 
 use crate::authorizer::AuthorizeFn;
@@ -185,6 +185,11 @@ impl Endpoints {
             }
             if let Some(error) = server.problem {
                 return Err(wrong(Reason::Offer(error)));
+            }
+            if server.authorize.is_some() {
+                server.live.describe(|offering| {
+                    offering.offer.list_caching.get_or_insert(Caching::PRIVATE_LIST);
+                });
             }
             let started = server.live.start();
             started.map_err(|error| wrong(Reason::Offer(error.into())))?;

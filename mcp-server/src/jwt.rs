@@ -292,13 +292,19 @@ impl Key {
                 256..=512 => AlgorithmFamily::Rsa.algorithms().to_vec(),
                 _ => return None,
             },
-            AlgorithmParameters::EllipticCurve(key) => match key.curve {
-                EllipticCurve::P256 => vec![Algorithm::ES256],
-                EllipticCurve::P384 => vec![Algorithm::ES384],
-                _ => return None,
-            },
+            AlgorithmParameters::EllipticCurve(key) => {
+                let size = (decoded(&key.x)?.len(), decoded(&key.y)?.len());
+                match (&key.curve, size) {
+                    (EllipticCurve::P256, (32, 32)) => vec![Algorithm::ES256],
+                    (EllipticCurve::P384, (48, 48)) => vec![Algorithm::ES384],
+                    _ => return None,
+                }
+            }
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-                vec![Algorithm::EdDSA]
+                match decoded(&key.x)?.len() {
+                    32 => vec![Algorithm::EdDSA],
+                    _ => return None,
+                }
             }
             // Shared secrets among them: whoever can verify with one can sign with it.
             _ => return None,

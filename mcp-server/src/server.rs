@@ -405,8 +405,9 @@ impl Server {
         self
     }
 
-    /// How long clients may keep lists, and for whom. By default, a minute and for everybody; lists
-    /// in which not all is [for all](Offered::visible_if) are never for everybody.
+    /// How long clients may keep lists, and for whom. By default, a minute, and for everybody unless there
+    /// is an [authorizer](Self::authorizer); lists in which not all is [for all](Offered::visible_if) are
+    /// never for everybody.
     #[must_use]
     pub fn list_caching(self, caching: Caching) -> Self {
         self.live.describe(|offering| offering.offer.list_caching = Some(caching));

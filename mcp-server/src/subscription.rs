@@ -28,9 +28,9 @@ impl Subscription {
         filter: &SubscriptionFilter,
         counters: &Counters,
     ) -> Result<Self, SubscribeError> {
-        let hidden = live.hidden_of(filter, call.request());
-        // With those that are hidden: they count like any that are not there.
+        // With those that are hidden: they count like any that are not there. There may be too many.
         let key = live.hub.with(|hub| hub.subscribe(filter))?;
+        let hidden = live.hidden_of(filter, call.request());
         // Counted once it is there to hear of changes.
         let counted = counters.count_subscription();
         Ok(Self { live, key, call: call.key(), hidden, _counted: counted })

@@ -10,7 +10,7 @@ use super::incoming::no_message;
 use super::interpret::{Immediate, Invalid, Meaning, Settled, interpret};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
-use crate::error::{Refusal, RpcError};
+use crate::error::{ErrorCode, Refusal, RpcError};
 use crate::http::Head;
 use crate::json::Scanner;
 use crate::jsonrpc::{Id, Message};
@@ -84,14 +84,27 @@ fn read_member(
         return Ok(failed(None, RpcError::invalid_request(error)));
     }
     let mut request = Box::new(Request::unread(head.clone(), json.to_owned()));
-    Ok(match interpret(&mut request, &message, settled, endpoint) {
+    let meaning = interpret(&mut request, &message, settled, endpoint);
+    // Its revision has no batches, whatever the others are of.
+    let is_modern = match &meaning {
+        Ok(Meaning::Call) => request.revision().era() == Era::Modern,
+        Ok(Meaning::Immediate(immediate)) => matches!(immediate, Immediate::Discover { .. }),
+        Ok(Meaning::Nothing) => false,
+        // What is no request at all is of none.
+        Err(Invalid { era, error, .. }) => {
+            *era == Era::Modern && error.code != ErrorCode::INVALID_REQUEST
+        }
+    };
+    if is_modern {
+        return Err(Refusal::UnknownBatch.into());
+    }
+    Ok(match meaning {
         Ok(Meaning::Call) if request.method() != McpMethod::Initialize => {
             BatchMember::Call(request)
         }
         Ok(Meaning::Immediate(Immediate::Ping { id })) => {
             BatchMember::Immediate(Immediate::Ping { id })
         }
-        // `server/discover` cannot be in one: its revision has no batches.
         Ok(Meaning::Call | Meaning::Immediate(_)) => {
             return Err(Refusal::InitializeInBatch.into());
         }

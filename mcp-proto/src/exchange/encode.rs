@@ -108,7 +108,9 @@ pub(crate) fn write_immediate_message(
             out.extend_from_slice(b",\"capabilities\":");
             write_json(out, &info.capabilities.to_json(Revision::V2026_07_28, false));
             write_instructions(out, info.instructions.as_deref());
-            Caching::LIST.write(out);
+            let is_public = !endpoint.requires_authorization;
+            let caching = if is_public { Caching::LIST } else { Caching::PRIVATE_LIST };
+            caching.write(out);
             write_meta(out, endpoint, None, None);
             out.push(b'}');
         }),
@@ -312,13 +314,25 @@ pub(crate) fn write_question(out: &mut Vec<u8>, id: u64, method: &str, params: O
 
 /// Appends `notifications/cancelled`, of the request whose id is shown as JSON.
 pub(crate) fn write_cancelled(out: &mut Vec<u8>, id: &impl fmt::Display, reason: &str) {
+    begin_cancelled(out, id, reason);
+    out.extend_from_slice(b"}}");
+}
+
+/// Appends `notifications/cancelled`, of a subscription that the server ends.
+pub(crate) fn write_subscription_cancelled(out: &mut Vec<u8>, id: &Id) {
+    begin_cancelled(out, id, "the subscription has ended");
+    out.extend_from_slice(b",\"_meta\":{");
+    write_subscription_id(out, id);
+    out.extend_from_slice(b"}}}");
+}
+
+fn begin_cancelled(out: &mut Vec<u8>, id: &impl fmt::Display, reason: &str) {
     out.extend_from_slice(
         b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":",
     );
     out.extend_from_slice(format!("{id}").as_bytes());
     out.extend_from_slice(b",\"reason\":");
     write_string(out, reason);
-    out.extend_from_slice(b"}}");
 }
 
 fn begin_of_subscription(out: &mut Vec<u8>, method: &str, id: &Id) {

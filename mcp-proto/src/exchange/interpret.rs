@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 
 use crate::completion::Completion;
 use crate::endpoint::Endpoint;
-use crate::error::RpcError;
+use crate::error::{ErrorCode, RpcError};
 use crate::http::Head;
 use crate::hub::SessionId;
 use crate::json::{Part, Scanner};
@@ -61,18 +61,37 @@ pub(crate) fn interpret(
     endpoint: &Endpoint,
 ) -> Result<Meaning, Invalid> {
     let Request { head, body, parts } = request;
-    let field = VersionField::parse(head.protocol_version());
     let meta = message.members().and_then(|members| members.meta.as_ref());
     let declared = meta.filter(|meta| meta.check().is_ok()).and_then(|meta| meta.protocol_version);
     let declared = declared.and_then(|declared| message.string(declared, body));
     let declared = declared.as_deref();
+    // By line there is no field, and what `_meta` says stands for both.
+    let field = match declared {
+        Some(declared) if head.is_none() => Some(declared.as_bytes()),
+        _ => head.protocol_version(),
+    };
+    let field = VersionField::parse(field);
     let mut era = field.era(declared);
     // Something that only modern requests have shows that it is one, if not all it needs.
     if era == Era::Legacy && field == VersionField::Absent && meta.is_some_and(Meta::is_modern) {
         era = Era::Modern;
     }
     let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
-    received.interpret(parts).map_err(|error| Invalid { id: parts.id.take(), era, error })
+    let error = match received.interpret(parts) {
+        Ok(meaning) => return Ok(meaning),
+        Err(error) => error,
+    };
+    // A session that is gone is 404 whatever is asked for in it (2025-11-25, basic/transports, "Session
+    // Management"), and only the hub knows. What is no request at all is not asked for in any.
+    if received.is_in_session() && parts.id.is_some() && error.code != ErrorCode::INVALID_REQUEST {
+        parts.method = McpMethod::Invalid;
+        parts.revision = received.legacy_revision();
+        parts.is_of_session = true;
+        parts.session = settled.and_then(|settled| settled.session);
+        parts.error = Some(Box::new(error));
+        return Ok(Meaning::Call);
+    }
+    Err(Invalid { id: parts.id.take(), era, error })
 }
 
 /// A message and what came with it.
@@ -273,7 +292,11 @@ impl<'a> Received<'a> {
             (Era::Legacy, "initialize") if !self.endpoint.keeps_sessions => {
                 Some(Immediate::Initialize { id: id(), revision: self.negotiate()? })
             }
-            (Era::Legacy, "ping") if !self.is_in_session() => Some(Immediate::Ping { id: id() }),
+            // By line, a session is not idle while its connection is there, and a ping is answered
+            // whatever it is at work on.
+            (Era::Legacy, "ping") if !self.is_in_session() || self.settled.is_some() => {
+                Some(Immediate::Ping { id: id() })
+            }
             (Era::Modern, "server/discover") => Some(Immediate::Discover { id: id() }),
             _ => None,
         })
@@ -306,11 +329,10 @@ impl<'a> Received<'a> {
             McpMethod::SetLogLevel => Some(self.read_member("level")?.ok_or_else(|| {
                 RpcError::invalid_params("invalid params: `level` must be a string")
             })?),
-            _ => meta
-                .log_level
-                .filter(|_| self.capabilities().logging.is_some())
-                .map(|level| self.text(level))
-                .filter(|level| *level != NULL),
+            _ if self.era == Era::Modern => {
+                meta.log_level.map(|level| self.text(level)).filter(|level| *level != NULL)
+            }
+            _ => None,
         };
         parts.name = self.read_subject(method, members)?;
         let (cursor, arguments) = match method {
@@ -331,11 +353,12 @@ impl<'a> Received<'a> {
             "invalid params: `_meta.progressToken` must be a string or an integer",
         )?;
         if let Some(level) = log_level {
-            parts.log_level = Some(serde_json::from_str(level).map_err(|_| {
+            let level = serde_json::from_str(level).map_err(|_| {
                 RpcError::invalid_params(
                     "invalid params: a log level must be one of syslog, such as \"info\"",
                 )
-            })?);
+            })?;
+            parts.log_level = Some(level).filter(|_| self.capabilities().logging.is_some());
         }
         if self.era == Era::Modern && method.may_require_input() {
             parts.input_responses = self.optional_object(
@@ -349,8 +372,11 @@ impl<'a> Received<'a> {
             )?;
         }
         parts.meta = meta.object;
-        parts.client_info = meta.client_info;
-        parts.client_capabilities = meta.client_capabilities;
+        // In the 2025 revisions these keys mean nothing: `initialize` says it.
+        if self.era == Era::Modern {
+            parts.client_info = meta.client_info;
+            parts.client_capabilities = meta.client_capabilities;
+        }
         parts.session = self.settled.and_then(|settled| settled.session);
         Ok(())
     }

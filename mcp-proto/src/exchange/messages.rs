@@ -67,6 +67,10 @@ impl Messages {
         self.revision = revision;
     }
 
+    pub(crate) const fn set_log_level(&mut self, level: Option<LogLevel>) {
+        self.log_level = level;
+    }
+
     pub(crate) const fn method(&self) -> McpMethod {
         self.method
     }
@@ -148,9 +152,10 @@ impl Messages {
     }
 
     /// Whether the reply has a status to tell, which an event stream could not carry. That goes before what
-    /// the client accepts, as that of a refusal does.
+    /// the client accepts, as that of a refusal does. So does what never became a call.
     pub(crate) fn has_status(&self, reply: &Reply) -> bool {
         match reply {
+            _ if self.method == McpMethod::Invalid => true,
             Reply::Refused(_) | Reply::Error(RpcError { denial: Some(_), .. }) => true,
             reply => self.status(reply) != Status::Ok,
         }

@@ -19,7 +19,7 @@ pub(crate) use batch::{BatchMember, read as read_batch};
 pub(crate) use encode::{
     write_accepted, write_cancelled, write_changed_in_session, write_done, write_error,
     write_immediate, write_immediate_message, write_invalid, write_metadata, write_preflight,
-    write_question, write_refusal,
+    write_question, write_refusal, write_subscription_cancelled,
 };
 pub(crate) use incoming::{Failure, Incoming, Outcome, Received, admit, no_message};
 pub(crate) use interpret::{Immediate, Invalid, Meaning, Settled, interpret};

@@ -1,5 +1,6 @@
 //! How calls get into their sessions, and how sessions begin and end.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
@@ -109,6 +110,11 @@ impl Hub {
                 }
             }
             _ if call.form.is_batch && !self.has_batches(id) => refused(Refusal::UnknownBatch),
+            McpMethod::Invalid => {
+                let error = call.request.parts.error.take();
+                let error = error.unwrap_or_else(|| Box::new(RpcError::method_not_found("")));
+                self.answer_member(now, id, call, reader, Reply::Error(*error))
+            }
             McpMethod::Ping
             | McpMethod::SetLogLevel
             | McpMethod::Subscribe
@@ -187,6 +193,7 @@ impl Hub {
             is_by_line: request.head().is_none(),
             can_answer: true,
             subscription,
+            hidden: BTreeSet::new(),
             streams: BTreeMap::new(),
             left: Vec::new(),
             last_stream: 0,
@@ -266,22 +273,35 @@ impl Hub {
             return Reply::Refused(Refusal::UnknownSession);
         };
         match request.method() {
-            McpMethod::SetLogLevel => session.log_level = request.log_level(),
-            McpMethod::Subscribe if !caller.is_hidden => {
+            McpMethod::SetLogLevel => {
+                session.log_level = request.log_level();
+                for call in &session.calls {
+                    if let Some(call) = self.calls.get_mut(call) {
+                        call.messages.set_log_level(session.log_level);
+                    }
+                }
+            }
+            McpMethod::Subscribe => {
                 let change = Change::resource(request.name());
                 if let Err(error) = self.session_subscriptions.add(session.subscription, &change) {
                     return Reply::Error(error.into());
+                }
+                match caller.is_hidden {
+                    true => drop(session.hidden.insert(change)),
+                    false => drop(session.hidden.remove(&change)),
                 }
             }
             McpMethod::Unsubscribe => {
                 let change = Change::resource(request.name());
                 self.session_subscriptions.remove(session.subscription, &change);
+                session.hidden.remove(&change);
             }
             McpMethod::ClientMessage => {
                 match request.parts.message.take().map(|message| *message) {
                     Some(ClientMessage::Initialized) => {
                         session.is_initialized = true;
                         self.news.extend(session.open_readers().map(News::Reader));
+                        self.ask_held(now, id);
                     }
                     Some(ClientMessage::Cancelled { request }) => self.cancel(now, id, &request),
                     Some(ClientMessage::Progress { token }) => {

@@ -104,7 +104,8 @@ impl Hub {
         }
     }
 
-    /// Asks the client something on behalf of a call. The answer comes by [`Hub::take_answer`].
+    /// Asks the client something on behalf of a call. The answer comes by [`Hub::take_answer`]. What is no
+    /// ping is held back until the client has said that it is initialized.
     ///
     /// Whether the client has declared that it can be asked this is not checked.
     ///
@@ -126,6 +127,8 @@ impl Hub {
         if !is_reachable || !session.can_answer {
             return Err(AskRefused::Unreachable);
         }
+        // 2025-11-25, basic/lifecycle, "Initialization": before that, only pings go out.
+        let is_ready = session.is_initialized || matches!(request, ServerRequest::Ping);
         let number = session.last_question + 1;
         // Elicitations by URL have ids that are unique in their server.
         let id = format!("{}-{number}", session.number);
@@ -145,11 +148,37 @@ impl Hub {
         let (session, stream) = (call.session, call.stream);
         let mut message = Vec::new();
         write_question(&mut message, number, method, params.as_deref());
-        let event = self.push(now, session, stream, message);
+        let (event, held) = match is_ready {
+            true => (self.push(now, session, stream, message), None),
+            false => (None, Some(message)),
+        };
         if let Some(call) = self.calls.get_mut(&key) {
-            call.questions.push(Question { key: question, deadline: now + answer, latest, event });
+            let deadline = now + answer;
+            call.questions.push(Question { key: question, deadline, latest, event, held });
         }
         Ok(question)
+    }
+
+    /// Asks what had to wait until the client is ready.
+    pub(super) fn ask_held(&mut self, now: Instant, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        for (question, key) in session.questions.clone() {
+            let Some((at, message)) = self.calls.get_mut(&key).and_then(|call| {
+                let open = call.questions.iter_mut().find(|open| open.key == question)?;
+                Some((call.stream, open.held.take()?))
+            }) else {
+                continue;
+            };
+            let event = self.push(now, id, at, message);
+            let call = self.calls.get_mut(&key);
+            let open =
+                call.and_then(|call| call.questions.iter_mut().find(|open| open.key == question));
+            if let Some(open) = open {
+                open.event = event;
+            }
+        }
     }
 
     /// Takes back a question that nobody waits for any more, and tells the client so. Does nothing
@@ -319,7 +348,8 @@ impl Hub {
         Some(questions[at])
     }
 
-    /// Takes a question out of its call and session. Returns where its client is to hear of it.
+    /// Takes a question out of its call and session. Returns where its client is to hear of it, if it knows
+    /// of the question.
     fn forget_question(
         &mut self,
         key: SessionCallKey,
@@ -327,14 +357,14 @@ impl Hub {
     ) -> Option<(SessionId, u32)> {
         let call = self.calls.get_mut(&key)?;
         let at = call.questions.binary_search_by_key(&question, |open| open.key).ok()?;
-        call.questions.remove(at);
+        let was_held = call.questions.remove(at).held.is_some();
         if let Some(session) = self.sessions.get_mut(&call.session) {
             let questions = &mut session.questions;
             if let Ok(at) = questions.binary_search_by_key(&question, |(open, _)| *open) {
                 questions.remove(at);
             }
         }
-        Some((call.session, call.stream))
+        (!was_held).then_some((call.session, call.stream))
     }
 
     /// The call with that id. One that several calls have stands for none of them.

@@ -15,6 +15,7 @@ use crate::exchange::Messages;
 use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::revision::Revision;
+use crate::subscription::Change;
 use crate::time::Instant;
 
 /// A client that has been initialized.
@@ -35,6 +36,8 @@ pub(super) struct Session {
     pub(super) can_answer: bool,
     /// What its client hears of on streams that it opens.
     pub(super) subscription: SubscriptionKey,
+    /// What of that was not for it to see when it asked. It counts like all that is not there.
+    pub(super) hidden: BTreeSet<Change>,
     pub(super) streams: BTreeMap<u32, Stream>,
     /// Those of them that nobody reads and that carry no call: they are kept to be come back to.
     pub(super) left: Vec<u32>,
@@ -75,6 +78,8 @@ pub(super) struct Question {
     pub(super) latest: Instant,
     /// What its client is to get to read.
     pub(super) event: Option<StreamEvent>,
+    /// The same, while it has to wait until its client is ready.
+    pub(super) held: Option<Vec<u8>>,
 }
 
 impl Session {

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::iter;
 use core::time::Duration;
 
 use super::Hub;
@@ -149,7 +150,9 @@ impl Hub {
         if !stream.is_opened || !session.is_initialized {
             return None;
         }
-        let change = self.session_subscriptions.next_change(session.subscription)?;
+        let mut changes =
+            iter::from_fn(|| self.session_subscriptions.next_change(session.subscription));
+        let change = changes.find(|change| !session.hidden.contains(change))?;
         let mut message = Vec::new();
         write_changed_in_session(&mut message, &change);
         session.append(&mut *self.log, now, at, text(message)).map(FromStream::Event)

@@ -140,9 +140,9 @@ impl Subscriptions {
         &mut self,
         filter: &SubscriptionFilter,
     ) -> Result<SubscriptionKey, SubscribeError> {
-        let mut asked: Vec<_> = filter.changes().collect();
-        asked.sort_unstable();
-        let bytes = asked.iter().map(bytes_of).sum();
+        // Before anything is allocated for it.
+        let uris = filter.resource_subscriptions.iter();
+        let bytes = uris.map(|uri| uri.len() + BYTES_PER_URI).sum();
         self.check_size(bytes)?;
         if self.subscriptions.len() >= self.limits.subscriptions {
             return Err(SubscribeError::TooMany { limit: self.limits.subscriptions });
@@ -151,6 +151,8 @@ impl Subscriptions {
         let place = self.subscriptions.vacant_entry();
         let key = SubscriptionKey::new(self.last_number, place.key())
             .ok_or(SubscribeError::TooMany { limit: PLACES })?;
+        let mut asked: Vec<_> = filter.changes().collect();
+        asked.sort_unstable();
         for change in &asked {
             self.waiting.entry(change.clone()).or_default().insert(key);
         }

@@ -184,7 +184,7 @@ impl LineSession {
     /// progress should be made to wait, and changes should stay in the [`Hub`](crate::Hub).
     #[must_use]
     pub fn can_notify(&self) -> bool {
-        self.out.len() < self.config.limits.unsent
+        self.out.is_empty() || self.out.len() < self.config.limits.unsent
     }
 
     /// When [`Input::Timeout`] is due, if ever. Only [`handle`](Self::handle) changes it.

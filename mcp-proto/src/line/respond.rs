@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{LineSession, Phase};
 use crate::call::{CallKey, Notification, Reply};
-use crate::exchange::write_cancelled;
+use crate::exchange::write_subscription_cancelled;
 use crate::json::flatten;
 use crate::method::McpMethod;
 use crate::revision::Revision;
@@ -37,8 +37,7 @@ impl LineSession {
             // basic/patterns/cancellation has the server take back, by line, what it ends.
             Reply::SubscriptionEnded => {
                 if let Some(id) = open.messages.id() {
-                    let reason = "the subscription has ended";
-                    self.write_line(|out| write_cancelled(out, id, reason));
+                    self.write_line(|out| write_subscription_cancelled(out, id));
                 }
             }
             Reply::Initialized(session) => {

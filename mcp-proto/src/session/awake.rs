@@ -187,7 +187,7 @@ impl Room {
             State::Call { answer } if answer.is_subscription() || answer.is_opened_stream() => {
                 self.out.queue.is_empty()
             }
-            _ => self.out.queue.len() < config.limits.unsent,
+            _ => self.out.queue.is_empty() || self.out.queue.len() < config.limits.unsent,
         }
     }
 

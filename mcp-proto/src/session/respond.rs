@@ -20,7 +20,10 @@ impl Awake<'_> {
             Reply::Refused(refusal) if !self.is_streaming() => {
                 self.refuse_calls(now, key, refusal);
             }
-            Reply::Error(RpcError { denial: Some(denial), .. }) if !self.is_streaming() => {
+            // In a batch, the others have answers of their own.
+            Reply::Error(RpcError { denial: Some(denial), .. })
+                if !self.is_streaming() && !self.is_batch() =>
+            {
                 self.refuse_calls(now, key, Refusal::Denied(denial));
             }
             mut reply => self.with_answer(now, key, |answer, writer, endpoint| {
@@ -32,6 +35,10 @@ impl Awake<'_> {
     /// Whether the response in hand has become an event stream, which cannot take its status back.
     fn is_streaming(&self) -> bool {
         matches!(&self.room.state, State::Call { answer } if answer.is_streaming())
+    }
+
+    fn is_batch(&self) -> bool {
+        matches!(&self.room.state, State::Call { answer } if answer.is_batch())
     }
 
     /// Refuses a call that has come out already, and with it the others of its batch.

@@ -284,6 +284,14 @@ impl<'a> Fields<'a> {
                 Meaning::Failed { id: None, era: Era::Legacy, code: ErrorCode::INVALID_REQUEST };
             match Some(member).filter(is_message).map(|member| self.interpret(&member)) {
                 Some(Meaning::Begin { .. }) => return Outcome::refused(ErrorCode::INVALID_REQUEST),
+                Some(Meaning::Failed { era: Era::Modern, code, .. })
+                    if code != ErrorCode::INVALID_REQUEST =>
+                {
+                    return Outcome::refused(ErrorCode::INVALID_REQUEST);
+                }
+                Some(Meaning::Call(asked)) if asked.revision.era() == Era::Modern => {
+                    return Outcome::refused(ErrorCode::INVALID_REQUEST);
+                }
                 meaning => outcome.push(meaning.unwrap_or(invalid)),
             }
         }

@@ -32,7 +32,10 @@ pub fn check_match(template: &str, uri: &str) {
         return;
     }
     let mut readings = Vec::new();
-    read_uri(&parts, uri, &mut Vec::new(), &mut readings);
+    // RFC 3986 section 2: what else there is, is in no URI.
+    if uri.chars().all(|c| is_plain(c) || ":/?#[]@!$&'()*+,;=".contains(c)) {
+        read_uri(&parts, uri, &mut Vec::new(), &mut readings);
+    }
     match &found {
         None => assert_eq!(readings, Vec::<Values>::new(), "{template:?} could have made {uri:?}"),
         Some(found) => assert!(

@@ -46,7 +46,8 @@ impl Simulation<'_> {
                 self.answer(number, key, reply);
             }
             Admission::Initialize(call) => self.application.keep(number, call),
-            Admission::Stream { call, reader, start, .. } => {
+            Admission::Stream { call, reader, start, answered } => {
+                self.metered(|_| drop(answered));
                 let task = &mut self.application.calls[number];
                 (task.is_streamed, task.is_working) = (true, false);
                 self.read_stream(number, reader, call, is_resumed);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    AuthorizationKey, CallToolResult, Config, Denial, Endpoint, Event, Input, Instant, Lost,
-    Notification, Origins, Principal, Progress, ProtectedResource, Refusal, Reply, RpcError,
+    AuthorizationKey, Call, CallToolResult, Config, Denial, Endpoint, Event, Input, Instant, Lost,
+    Notification, Origins, Principal, Progress, ProtectedResource, Refusal, Reply, Revision,
+    RpcError,
 };
 use mcp_tests::http::Response;
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
@@ -324,6 +325,42 @@ fn a_handler_may_want_more() {
     let stream = response(&mut peer);
     assert_eq!(stream.status, 200);
     assert!(stream.messages()[1].contains("insufficient scope"), "{stream:?}");
+}
+
+#[test]
+fn what_is_answered_to_the_others_of_a_batch_stands() {
+    let error = Reply::Error(RpcError::from(Denial::insufficient_scope(["a"])));
+    let mut peer = peer();
+    let other = CALL.replacen("\"id\":1", "\"id\":2", 1);
+    peer.send(&post("", &format!("[{CALL},{other}]")));
+    let key = waiting(&mut peer);
+    let_in(&mut peer, key);
+    let keys: Vec<_> = peer.calls.iter().map(Call::key).collect();
+    peer.reply(keys[0], done());
+    peer.reply(keys[1], error);
+    let both = response(&mut peer);
+    assert_eq!(both.status, 200);
+    let body = both.messages().concat();
+    assert!(body.contains("done") && body.contains("insufficient scope"), "{body}");
+}
+
+/// 2026-07-28, server/utilities/caching, "Security Considerations": what is public is shared with callers
+/// who would not be let in.
+#[test]
+fn what_a_server_says_of_itself_is_for_those_who_are_let_in() {
+    let discover = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: server/discover\r\n";
+    for (is_gated, scope) in [(true, "private"), (false, "public")] {
+        let mut peer = gated(|config| config.endpoints[0].requires_authorization = is_gated);
+        peer.send(&post(fields, discover));
+        if is_gated {
+            let key = waiting(&mut peer);
+            let_in(&mut peer, key);
+        }
+        let responses = peer.responses_on(Revision::V2026_07_28, "server/discover").finals;
+        let hint = format!(r#""cacheScope":"{scope}""#);
+        assert!(responses[0].messages()[0].contains(&hint), "{responses:?}");
+    }
 }
 
 #[test]

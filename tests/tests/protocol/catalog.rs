@@ -69,6 +69,12 @@ fn only_what_is_there_for_the_caller_is_called() {
             r#"{"ref":{"type":"ref/prompt","name":"NAME"},"argument":{"name":"a","value":""}}"#,
             invalid_params,
         ),
+        // It has no variables, so nobody has anything to complete.
+        (
+            "completion/complete",
+            r#"{"ref":{"type":"ref/resource","uri":"NAME:"},"argument":{"name":"a","value":""}}"#,
+            invalid_params,
+        ),
         (
             "completion/complete",
             r#"{"ref":{"type":"ref/resource","uri":"NAME:{id}"},"argument":{"name":"a","value":""}}"#,

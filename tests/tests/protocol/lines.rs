@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_proto::{
-    Admission, CallKey, CallToolResult, Caller, Config, Deadlines, Denial, Event, Hub, HubLimits,
-    Input, Instant, Limits, LineSession, Lost, McpMethod, Notification, Output, PeerClosed,
-    QuestionFailure, Refusal, Reply, ServerRequest, SessionId,
+    Admission, CallKey, CallToolResult, Caller, Change, CompleteResult, Config, Deadlines, Denial,
+    Event, FromStream, Hub, HubLimits, Input, Instant, Limits, LineSession, Lost, McpMethod,
+    Notification, Output, PeerClosed, QuestionFailure, Refusal, Reply, ServerRequest, SessionId,
 };
 use mcp_tests::peer::{CALL, PING, Peer, config, post};
 use serde_json::value::RawValue;
@@ -144,6 +144,88 @@ fn an_error_that_answers_nothing_is_not_answered() {
         assert!(client.send(&error).is_empty());
         assert_eq!(client.read(), "");
     }
+}
+
+/// There is no field that could say it: what `_meta` says stands for both.
+#[test]
+fn a_request_may_name_any_version_that_is_served() {
+    for (version, is_served) in
+        [("2025-03-26", true), ("2025-11-25", true), ("2026-07-28", true), ("2024-11-05", false)]
+    {
+        let mut client = Client::new(false);
+        let outputs = client.send(&MODERN.replace("2026-07-28", version));
+        match &outputs[..] {
+            [Output::Call(call)] => assert_eq!(call.request().revision().as_str(), version),
+            _ => assert!(!is_served && client.read().contains("-32022"), "{version}: {outputs:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_batch_has_nothing_modern_in_it() {
+    let discover = MODERN.replace("tools/call", "server/discover");
+    for modern in [MODERN, &discover] {
+        let mut client = Client::new(false);
+        let outputs = client.send(&format!("[{PING},{modern}]"));
+        let is_refused = matches!(
+            outputs[..],
+            [Output::Event(Event::Refused { refusal: Refusal::UnknownBatch, .. })]
+        );
+        assert!(is_refused, "{outputs:?}");
+        assert!(client.read().contains("-32600"));
+    }
+}
+
+/// As over HTTP.
+#[test]
+fn a_reply_of_another_kind_is_an_error() {
+    for request in [MODERN, CALL] {
+        for reply in [Reply::NoResponse, Reply::Done, Reply::Completion(CompleteResult::default())]
+        {
+            if request == CALL && matches!(reply, Reply::NoResponse) {
+                continue;
+            }
+            let mut client = Client::new(false);
+            let key = client.call(request);
+            client.handle(Input::Reply(key, reply));
+            let line = client.read();
+            assert!(line.contains("-32603") && line.contains("does not fit"), "{line:?}");
+        }
+    }
+}
+
+/// An event of the session's stream is a line as it is.
+#[test]
+fn what_goes_by_the_stream_of_a_session_is_written_as_it_is() {
+    let mut hub = Hub::new(HubLimits::default());
+    let mut client = Client::new(true);
+    let endpoint = config(true).endpoints.remove(0);
+    let [Output::Call(initialize)] = &client.send(INITIALIZE)[..] else { panic!("no call") };
+    let id = SessionId::new([1; 16]);
+    let reply = hub.open_session(ZERO, id, initialize.request(), &endpoint, None);
+    let outputs = client.handle(Input::Reply(initialize.key(), reply));
+    let [Output::Call(_)] = &outputs[..] else { panic!("{outputs:?}") };
+    let stream = key(&outputs);
+    let call = outputs.into_iter().find_map(|output| match output {
+        Output::Call(call) => Some(call),
+        _ => None,
+    });
+    let admission = hub.admit(ZERO, call.expect("it listens"), None, Caller::default());
+    let Admission::Stream { reader, .. } = admission else { panic!("{admission:?}") };
+    let told = client.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    for output in told {
+        if let Output::Call(call) = output {
+            let told = call.key();
+            hub.admit(ZERO, call, None, Caller::default());
+            client.handle(Input::Reply(told, Reply::Done));
+        }
+    }
+    client.read();
+    hub.publish(&Change::Tools);
+    let Some(FromStream::Event(event)) = hub.next_event(ZERO, reader) else { panic!("no event") };
+    client.handle(Input::Notify(stream, Notification::Event(event)));
+    let line = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n";
+    assert_eq!(client.read(), line);
 }
 
 /// Somebody waits for the answer, and knows it by its id.
@@ -388,6 +470,8 @@ fn a_subscription_that_the_server_ends_is_answered_and_taken_back() {
         assert_eq!(result["result"]["resultType"], "complete", "{result}");
         assert_eq!(cancelled["method"], "notifications/cancelled");
         assert_eq!(cancelled["params"]["requestId"], result["id"]);
+        let meta = &cancelled["params"]["_meta"];
+        assert_eq!(meta["io.modelcontextprotocol/subscriptionId"], result["id"]);
         assert!(client.session.is_closed());
     }
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use mcp_proto::{
-    CallToolResult, Change, Config, Denial, Endpoint, FromStream, Hub, HubLimits, LogLevel,
-    LogMessage, Notification, Refusal, Reply, Revision, RpcError, ServerInfo,
+    CallToolResult, Change, Config, Denial, Endpoint, FromStream, Hub, HubLimits, InputRequest,
+    LogLevel, LogMessage, Notification, Refusal, Reply, Revision, RpcError, ServerInfo,
+    ServerRequest,
 };
 use mcp_tests::peer::{CALL, Host, Peer, config, post};
 use serde_json::value::to_raw_value;
@@ -143,6 +144,85 @@ fn an_event_that_comes_late_is_not_sent_to_another_call() {
     peer.reply(second, pong);
     let responses = peer.responses("tools/call").finals;
     assert_eq!(responses[0].field("content-type"), Some("application/json"));
+}
+
+/// 2025-11-25, basic/transports, "Session Management": that it is gone is all there is to say.
+#[test]
+fn what_cannot_be_served_is_refused_if_its_session_is_gone() {
+    let mut host = host_of(|_| {});
+    let (id, gone) = (host.session(REVISION), "0".repeat(32));
+    for (method, params, code) in [
+        ("prompts/list", "{}", -32601),
+        ("no/such", "{}", -32601),
+        ("tools/list", r#"{"cursor":7}"#, -32602),
+        ("tools/call", "[]", -32602),
+        ("initialize", "{}", -32602),
+    ] {
+        let asked = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        for (id, status) in [(&id, 200), (&gone, 404)] {
+            let mut visit = host.say(REVISION, id, &asked);
+            let responses = visit.peer.responses_on(REVISION, method).finals;
+            assert_eq!(responses[0].status, status, "{asked}");
+            let error = &message(responses[0].messages()[0])["error"];
+            assert!(status == 404 || error["code"] == code, "{error}");
+        }
+        let with_batches = Revision::V2025_03_26;
+        let id = host.session(with_batches);
+        for (id, status) in [(&id, 200), (&gone, 404)] {
+            let mut visit = host.say(with_batches, id, &format!("[{asked}]"));
+            host.pump(&mut visit);
+            let responses = visit.peer.responses_on(with_batches, method).finals;
+            assert_eq!(responses[0].status, status, "{asked}");
+        }
+    }
+}
+
+/// 2025-11-25, basic/lifecycle, "Initialization".
+#[test]
+fn a_client_is_asked_when_it_is_ready() {
+    let mut host = host_of(|_| {});
+    let mut begun = host.initialize(REVISION, r#"{"roots":{}}"#);
+    let responses = begun.peer.responses_on(REVISION, "initialize").finals;
+    let id = responses[0].field("mcp-session-id").expect("a session").to_owned();
+    let mut visit = host.say(REVISION, &id, CALL);
+    let key = visit.work[0].key;
+    let roots = InputRequest::ListRoots;
+    let [_, taken_back] =
+        [(); 2].map(|()| host.hub.ask(host.now, key, ServerRequest::Input(&roots)).expect("asked"));
+    host.hub.ask(host.now, key, ServerRequest::Ping).expect("it can be asked");
+    host.hub.withdraw(host.now, key, taken_back);
+    host.pump(&mut visit);
+    let sent = String::from_utf8(visit.peer.bytes()).expect("UTF-8");
+    assert!(sent.contains(r#""method":"ping""#), "{sent}");
+    assert!(!sent.contains("roots/list") && !sent.contains("cancelled"), "{sent}");
+    host.say(REVISION, &id, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    host.pump(&mut visit);
+    let sent = String::from_utf8(visit.peer.bytes()).expect("UTF-8");
+    assert_eq!(sent.matches("roots/list").count(), 1, "{sent}");
+    host.say(REVISION, &id, r#"{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}"#);
+    assert!(host.hub.take_answer(host.now, key).is_some_and(|(_, answer)| answer.is_ok()));
+}
+
+/// 2025-11-25, server/utilities/logging: what is set holds from then on, for calls in flight as well.
+#[test]
+fn a_level_holds_for_calls_in_flight() {
+    let mut host = host_of(|_| {});
+    let id = host.session(REVISION);
+    let mut visit = host.say(REVISION, &id, CALL);
+    let key = visit.work[0].key;
+    for (set, is_heard) in [(None, false), (Some("debug"), true), (Some("error"), false)] {
+        if let Some(level) = set {
+            let asked = json!({"jsonrpc": "2.0", "id": 1, "method": "logging/setLevel",
+                "params": {"level": level}});
+            host.say(REVISION, &id, &asked.to_string());
+        }
+        let data = to_raw_value("psst").expect("JSON");
+        let log = Notification::Log(LogMessage::new(LogLevel::Debug, data));
+        host.hub.notify(host.now, key, &log);
+        host.pump(&mut visit);
+        let sent = String::from_utf8(visit.peer.bytes()).expect("UTF-8");
+        assert_eq!(sent.contains("psst"), is_heard, "{set:?}: {sent}");
+    }
 }
 
 /// As without a session: an event stream has no status of its own.

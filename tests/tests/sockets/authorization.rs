@@ -292,6 +292,8 @@ fn what_is_no_key_set_is_refused() {
         (r#"{"keys":[]}"#, "it has no public key"),
         (r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "it has no public key"),
         (r#"{"keys":[{"kty":"RSA","alg":"HS256","n":"AQAB","e":"AQAB"}]}"#, "it has no public key"),
+        (r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AAAA"}]}"#, "it has no public key"),
+        (r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}"#, "it has no public key"),
         (r#"{"keys":[{"kty":"RSA","key_ops":["encrypt"],"n":"AQAB","e":"AQAB"}]}"#, "it has no"),
     ] {
         let error = JwtKeys::from_jwks(jwks).unwrap_err().to_string();

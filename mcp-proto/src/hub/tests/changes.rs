@@ -30,6 +30,46 @@ fn what_is_not_for_the_caller_may_be_subscribed_to_and_is_not_heard_of() {
     assert!(publish(&mut world).is_empty());
 }
 
+/// What is hidden counts like what is not there, so that nobody can tell the two apart.
+#[test]
+fn what_is_hidden_is_not_told_by_the_limit() {
+    for is_hidden in [false, true] {
+        let mut world = World::new(HubLimits { filter_bytes: 600, ..HubLimits::default() });
+        let id = world.session(0);
+        let fields = format!("Mcp-Session-Id: {id}\r\n");
+        let mut subscribe = |uri: &str, is_hidden| {
+            let message = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{{"uri":"{uri}"}}}}"#
+            );
+            let call = world.calls("POST", &fields, &message).remove(0);
+            match world.admit(0, Caller { principal: None, is_hidden }, call) {
+                Admission::Reply(_, reply) => matches!(reply, Reply::Done),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(subscribe("a:first", is_hidden));
+        assert!(subscribe("a:made-up", false));
+        assert!(!subscribe("a:third", is_hidden), "there is no room for it");
+    }
+}
+
+/// Who may see it when it asks again hears of it from then on.
+#[test]
+fn what_was_hidden_can_be_asked_for_again() {
+    let mut world = World::new(HubLimits::default());
+    let id = world.session(0);
+    let reader = world.listen(0, id);
+    let fields = format!("Mcp-Session-Id: {id}\r\n");
+    for (is_hidden, heard) in [(true, 0), (false, 1), (true, 0)] {
+        let message =
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a:b"}}"#;
+        let call = world.calls("POST", &fields, message).remove(0);
+        world.admit(0, Caller { principal: None, is_hidden }, call);
+        world.hub.publish(&Change::resource("a:b"));
+        assert_eq!(world.read(0, reader).len(), heard);
+    }
+}
+
 #[test]
 fn each_change_goes_to_one_of_the_streams_that_a_client_has_opened() {
     let mut world = World::new(HubLimits::default());

@@ -263,6 +263,39 @@ fn the_modern_revision() {
     }
 }
 
+/// 2026-07-28 has no batches, whatever the head says of those who are in one.
+#[test]
+fn a_batch_with_something_modern_in_it() {
+    let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+    let member = |method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params}{meta}}}}}"#)
+    };
+    let half = member("ping", "").replace("clientCapabilities", "logLevel");
+    for modern in [member("tools/call", r#""name":"t","#), member("server/discover", ""), half] {
+        check(400, INVALID_REQUEST, [format!("[{modern}]"), format!("[{PING},{modern}]")]);
+    }
+}
+
+/// 2026-07-28, server/utilities/logging, "Error Handling". In the 2025 revisions the key means nothing.
+#[test]
+fn levels_that_are_none() {
+    let config = config_with(Limits::default());
+    let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/logLevel":@}"#;
+    let modern = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{}},{meta}}}}}"#
+    );
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: t\r\n";
+    let legacy = modern.replace(r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#, "");
+    let (legacy, of_2025) = (legacy.as_str(), "MCP-Protocol-Version: 2025-11-25\r\n");
+    for (level, is_one) in [("\"info\"", true), ("null", true), ("\"loud\"", false), ("5", false)] {
+        let answer = answer_in(&config, fields, modern.replace('@', level).as_bytes());
+        let expected = if is_one { (200, None) } else { (400, Some(INVALID_PARAMS)) };
+        assert_eq!((answer.status, answer.code()), expected, "{level}: {}", answer.body);
+        let answer = answer_in(&config, of_2025, legacy.replace('@', level).as_bytes());
+        assert!(answer.call.is_some(), "{level}: {}", answer.body);
+    }
+}
+
 /// What an extension asks with is the extension's: it gets its parameters as they came, but for the one
 /// that stands in the head as well.
 #[test]

@@ -198,8 +198,12 @@ fn in_flight_beside_a_session() {
     assert_eq!(send(&mut session, Input::Bytes(line.as_bytes())).len(), 1);
     assert!(session.wants_read());
     assert!(send(&mut session, Input::Bytes(line.as_bytes())).is_empty(), "it is one too many");
-    let refused = String::from_utf8_lossy(session.transmit());
+    let refused = String::from_utf8_lossy(session.transmit()).into_owned();
     assert!(refused.contains("1 requests are being served already"), "{refused}");
+    // A ping is answered whatever it is at work on.
+    let length = refused.len();
+    assert!(send(&mut session, Input::Bytes(format!("{PING}\n").as_bytes())).is_empty());
+    assert_eq!(&session.transmit()[length..], b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
     // Messages without an id are waited for, as nobody can be told that they were refused.
     let told = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
     let keys = send(&mut session, Input::Bytes(told));
@@ -267,6 +271,14 @@ fn unsent() {
         let key = call(&mut peer);
         (peer, key)
     };
+    // However little that is, what has been read makes room for one more.
+    let (mut peer, key) = deaf(0);
+    for nth in 1..=3 {
+        assert!(peer.session.can_notify());
+        progress(&mut peer, key, f64::from(nth));
+        assert!(!peer.session.can_notify());
+        while peer.read(7) > 0 {}
+    }
     let (mut peer, key) = deaf(usize::MAX);
     (1..=3).for_each(|nth| progress(&mut peer, key, f64::from(nth)));
     let length = peer.session.transmit().len();
@@ -297,8 +309,17 @@ fn unsent() {
 #[test]
 fn unsent_line_by_line() {
     let (line, answer) = (format!("{PING}\n"), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
-    let limits = Limits { unsent: 3 * answer.len(), ..Limits::default() };
     let now = Instant::from_micros(0).into();
+    let limits = Limits { unsent: 0, ..Limits::default() };
+    let mut session = LineSession::new(limited(&limits));
+    for _ in 0..3 {
+        assert!(session.wants_read());
+        session.handle(now, Input::Bytes(line.as_bytes()));
+        assert_eq!(session.transmit(), answer.as_bytes());
+        assert!(!session.wants_read());
+        session.handle(now, Input::Written(answer.len()));
+    }
+    let limits = Limits { unsent: 3 * answer.len(), ..Limits::default() };
     for size in PIECES {
         let mut session = LineSession::new(limited(&limits));
         for nth in 1..=5 {

@@ -411,7 +411,7 @@ impl Service {
     pub async fn stop(self, drain: Duration) -> Report {
         self.shared.begin_shutdown(drain);
         self.shared.registry.below(1).await;
-        self.shared.mounts.iter().for_each(|mount| mount.live.hub.stop());
+        self.shared.end_sessions();
         run_stop_hooks(self.on_stop).await;
         self.shared.registry.report()
     }
@@ -463,7 +463,18 @@ impl fmt::Debug for Acceptor {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end_sessions();
+    }
+}
+
 impl Shared {
+    /// Ends what outlives connections, when there are none any more.
+    fn end_sessions(&self) {
+        self.mounts.iter().for_each(|mount| mount.live.hub.stop());
+    }
+
     pub(crate) fn begin_shutdown(&self, drain: Duration) {
         self.registry.begin_shutdown(self.now().instant + drain);
     }

@@ -45,7 +45,10 @@ impl SharedHub {
     /// Forgets all there is, when nobody uses it any more: sessions do not end with their connections.
     pub(crate) fn stop(&self) {
         let fresh = Hub::new(HubLimits::default());
-        let old = self.with_inner(|inner| std::mem::replace(&mut inner.hub, fresh));
+        let old = self.with_inner(|inner| {
+            debug_assert!(inner.wakers.is_empty(), "somebody still waits for news");
+            std::mem::replace(&mut inner.hub, fresh)
+        });
         // Its log is somebody else's, who may call back when it is dropped.
         drop(old);
     }

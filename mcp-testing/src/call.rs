@@ -412,6 +412,10 @@ impl Call {
                 self.logs.push_back(Log::read(&params));
                 Ok(())
             }
+            (Some("notifications/cancelled"), None) => {
+                self.questions.retain(|question| question.key != params["requestId"]);
+                Ok(())
+            }
             (Some(method), None) => {
                 let change = change_in(method, &params);
                 if let (Some(session), Some(change)) = (&self.client.session, change) {

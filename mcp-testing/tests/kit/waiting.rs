@@ -99,6 +99,24 @@ fn a_deadline_comes_when_it_is_due() {
     assert!(error.to_string().contains("in time"), "{error}");
 }
 
+/// A question that has been taken back is not there to be answered.
+#[test]
+fn a_question_may_be_taken_back() {
+    let server = Server::new("s", "1").tool("ask", "Asks twice", |ctx: Context| async move {
+        let first = ctx.list_roots("first").await;
+        let second = ctx.list_roots("second").await;
+        format!("{} {}", first.is_ok(), second.is_ok())
+    });
+    let deadlines = HubDeadlines { answer: 30 * SECOND, ..HubDeadlines::default() };
+    let endpoints = Endpoints::new().mount("/mcp", server).hub_deadlines(deadlines);
+    let client = Client::start(endpoints).unwrap().revision(Revision::V2025_11_25).unwrap();
+    let mut call = client.begin_call("ask", ()).unwrap();
+    call.next_question().unwrap();
+    client.advance(30 * SECOND);
+    call.answer_roots(&[]).unwrap();
+    assert_eq!(call.finish().unwrap().text(), "false true");
+}
+
 #[test]
 fn changes_are_heard_of() {
     let mut server = sample();

@@ -4,7 +4,7 @@
 //! logged to the client, over a stream that was closed. Here it is one line in the server's log.
 
 use std::future::pending;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::common::client::{
 };
 use crate::common::log::Log;
 use crate::common::{On, Running, wait_until};
-use mcp_smol::{Context, Counters, Endpoints, Server};
+use mcp_smol::{AskError, Context, Counters, Endpoints, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -66,16 +66,74 @@ fn each_call_that_is_lost_line_by_line_is_named() {
     }
 }
 
-/// What its client has taken back was not answered, on any revision.
+/// What a handler asks whose client has closed its end has no answer, and it is told so.
 #[test]
-fn a_shutdown_counts_what_was_answered() {
-    let session = [
+fn who_has_left_cannot_be_asked_any_more() {
+    let server = Server::new("s", "1").tool("ask", "Asks", |ctx: Context| async move {
+        let asked = ctx.list_roots("roots").await;
+        format!("left: {}", matches!(asked, Err(AskError::Left { .. })))
+    });
+    let (client, stream) = UnixStream::pair().unwrap();
+    let client = std::thread::spawn(move || {
+        let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+        let mut client = client;
+        let mut next = || lines.next().unwrap().unwrap();
+        for message in session(json!({"roots": {}})) {
+            writeln!(client, "{message}").unwrap();
+        }
+        assert!(next().contains("protocolVersion"));
+        let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call",
+            "params": {"name": "ask", "arguments": {}}});
+        writeln!(client, "{call}").unwrap();
+        assert!(next().contains("roots/list"));
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(next().contains("notifications/cancelled"));
+        assert!(next().contains("left: true"));
+    });
+    serve_lines(server, stream);
+    client.join().unwrap();
+}
+
+/// Serves one client to its end.
+fn serve_lines(server: Server, stream: UnixStream) {
+    mcp_smol::block_on(async {
+        let service = Endpoints::new().mount("/mcp", server).start_by_line().await.unwrap();
+        let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
+        let stream = mcp_smol::async_io::Async::new(stream).unwrap();
+        // Kept when it is over, as whoever races it against something else may.
+        let timer_of_house = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
+        let mut house = std::pin::pin!(service.housekeeping(timer_of_house));
+        let connection = service.line_connection(stream, timer, None);
+        let ends = futures_lite::future::or(
+            async {
+                connection.await;
+                true
+            },
+            async {
+                house.as_mut().await;
+                false
+            },
+        );
+        assert!(ends.await);
+        futures_lite::future::zip(service.stop(Duration::ZERO), house.as_mut()).await;
+    });
+}
+
+/// What begins a session with these capabilities of the client.
+fn session(capabilities: serde_json::Value) -> [serde_json::Value; 2] {
+    [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {},
+            "protocolVersion": "2025-11-25", "capabilities": capabilities,
             "clientInfo": {"name": "c", "version": "1"},
         }}),
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-    ];
+    ]
+}
+
+/// What its client has taken back was not answered, on any revision.
+#[test]
+fn a_shutdown_counts_what_was_answered() {
+    let session = session(json!({}));
     let modern = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},

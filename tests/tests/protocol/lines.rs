@@ -476,6 +476,27 @@ fn a_subscription_that_the_server_ends_is_answered_and_taken_back() {
     }
 }
 
+/// What is reported as lost is what there was.
+#[test]
+fn a_reset_loses_what_there_was() {
+    let mut client = Client::new(false);
+    let outputs = client.handle(Input::PeerClosed(PeerClosed::Reset));
+    assert!(matches!(outputs[..], [Output::Close]), "{outputs:?}");
+    for unread in [false, true] {
+        let mut client = Client::new(false);
+        let key = client.call(CALL);
+        if unread {
+            client.send(PING);
+        }
+        match &client.handle(Input::PeerClosed(PeerClosed::Reset))[..] {
+            [Output::Event(Event::RequestLost(lost)), Output::Cancelled(ended), Output::Close] => {
+                assert_eq!((lost.stage, lost.call, *ended), (Lost::InCall, Some(key), key));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// Who has closed its input and reads nothing has a write stall's time for each byte.
 #[test]
 fn who_leaves_its_answer_unread_is_gone() {

@@ -8,7 +8,7 @@ use mcp_proto::{
     LogLevel, LogMessage, Notification, Refusal, Reply, Revision, RpcError, ServerInfo,
     ServerRequest,
 };
-use mcp_tests::peer::{CALL, Host, Peer, config, post};
+use mcp_tests::peer::{CALL, Host, PING, Peer, config, post};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -222,6 +222,34 @@ fn a_level_holds_for_calls_in_flight() {
         host.pump(&mut visit);
         let sent = String::from_utf8(visit.peer.bytes()).expect("UTF-8");
         assert_eq!(sent.contains("psst"), is_heard, "{set:?}: {sent}");
+    }
+}
+
+/// RFC 9110 sections 9.3.1 and 9.3.5: content of a GET or DELETE means nothing, and is no other request.
+#[test]
+fn content_of_other_methods_is_passed_over() {
+    let ping = String::from_utf8(post("", PING)).expect("UTF-8");
+    let framed = [
+        ("Content-Length: 3\r\n", "abc"),
+        ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"),
+        ("Content-Length: 3\r\nExpect: 100-continue\r\n", "abc"),
+    ];
+    for (method, status) in [("DELETE", 204), ("GET", 406)] {
+        for (fields, content) in framed {
+            let mut host = host_of(|_| {});
+            let id = host.session(REVISION);
+            let request = format!(
+                "{method} /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: {id}\r\n\
+                 MCP-Protocol-Version: {REVISION}\r\nAccept: application/json\r\n{fields}\r\n\
+                 {content}{ping}"
+            );
+            let mut visit = host.visit(request.as_bytes());
+            let responses = visit.peer.responses_on(REVISION, "ping").finals;
+            let statuses: Vec<_> = responses.iter().map(|response| response.status).collect();
+            // A refusal of what has content to come is the last.
+            let expected = if status == 204 { vec![204, 200] } else { vec![status] };
+            assert_eq!(statuses, expected, "{method} {fields}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::common::client::{Response, ToolCall, Wire, connect};
+use crate::common::session::Client;
 use crate::common::{On, wait_until};
 use mcp_smol::runtime::{Address, Listener};
 use mcp_smol::{Endpoints, Hosts, Serve, Server, Smol};
@@ -130,11 +131,14 @@ fn a_server_that_is_dropped_closes_its_connections() {
             #[cfg(feature = "tokio")]
             _ => serve_and_drop_on_tokio(endpoints),
         };
+        let _client = Client::new(address).begin();
         let mut idle = connect(address);
-        wait_until("the connection", || counters.open_connections() == 1);
+        wait_until("the connection", || counters.open_connections() >= 1);
+        assert_eq!(counters.open_sessions(), 1);
         drop_it.close();
         assert_eq!(idle.read(&mut [0]).unwrap(), 0, "{on:?}");
         wait_until("no connections", || counters.open_connections() == 0);
+        wait_until("no sessions", || counters.open_sessions() == 0);
     }
 }
 

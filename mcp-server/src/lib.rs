@@ -64,7 +64,7 @@
 //! A handler's future belongs to the connection that its request came by. On 2026-07-28, the
 //! future is dropped as soon as the client hangs up; on the 2025 revisions, it goes on without. On all,
 //! it is dropped when the client cancels the call or its session ends, and at the drain deadline of a
-//! shutdown. What must not stop midway belongs into a task of its own.
+//! shutdown. Without a session, clients of the 2025 revisions can cancel nothing over HTTP. What must not stop midway belongs into a task of its own.
 //!
 //! # The log
 //!

@@ -111,7 +111,8 @@ impl<D> Offered<D> {
     /// the URI of a hidden resource does not show it.
     ///
     /// `is_visible` is asked at each request that would show or use it, and should only look. When
-    /// it panics, the answer is no. That a list has changed is told to all who listen for that, be the
+    /// it panics, the answer is no. Of a resource, who may hear that it was updated is settled when a client
+    /// subscribes to it, and not again. That a list has changed is told to all who listen for that, be the
     /// change one that they do not see.
     ///
     /// ```
@@ -283,6 +284,12 @@ pub enum OfferError {
         /// What it has.
         arguments: Vec<String>,
     },
+    /// An extension has no name that clients could know it by.
+    #[non_exhaustive]
+    Extension {
+        /// The name.
+        name: String,
+    },
     /// A method of an extension has the name of one of MCP itself, or of another.
     #[non_exhaustive]
     Method {
@@ -302,6 +309,11 @@ impl fmt::Display for OfferError {
             Self::Completion { of, argument, arguments } => {
                 write!(f, "{of:?} has no {argument:?} to complete, but {arguments:?}")
             }
+            Self::Extension { name } => write!(
+                f,
+                "invalid name {name:?} of an extension: use a prefix and a name, such as \
+                 com.example/{name}"
+            ),
             Self::Method { name } => write!(
                 f,
                 "MCP or another extension has a method {name:?} already, choose another name"

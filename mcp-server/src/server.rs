@@ -359,14 +359,19 @@ impl Server {
     }
 
     /// Declares an extension of the protocol that the server has (2026-07-28). `settings` is a JSON
-    /// object; what is none is declared as `{}`.
+    /// object; what is none is declared as `{}`. A name without a prefix, such as `com.example/`, is an error
+    /// at the start.
     #[must_use]
     pub fn extension(mut self, name: impl Into<String>, settings: impl Serialize) -> Self {
+        let name = name.into();
+        if !is_extension_name(&name) {
+            self.problem.get_or_insert_with(|| OfferError::Extension { name: name.clone() });
+        }
         let settings = serde_json::value::to_raw_value(&settings).ok();
         let settings = settings.filter(|settings| settings.get().starts_with('{'));
         let settings =
             settings.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("JSON"));
-        self.info.capabilities.extensions.insert(name.into(), settings);
+        self.info.capabilities.extensions.insert(name, settings);
         self
     }
 
@@ -534,6 +539,22 @@ impl Server {
     pub fn counters(&self) -> Counters {
         self.counters.clone()
     }
+}
+
+/// Whether it is a prefix of labels, a slash, and a name (2026-07-28, basic/versioning, "Extension
+/// Negotiation", and basic/index, "_meta").
+fn is_extension_name(name: &str) -> bool {
+    let is_word = |word: &str, inside: &[u8]| {
+        let ends = [word.bytes().next(), word.bytes().next_back()];
+        ends.iter().all(|end| end.is_some_and(|byte| byte.is_ascii_alphanumeric()))
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || inside.contains(&byte))
+    };
+    let is_label = |label: &str| {
+        label.starts_with(|first: char| first.is_ascii_alphabetic()) && is_word(label, b"-")
+    };
+    name.split_once('/').is_some_and(|(prefix, name)| {
+        prefix.split('.').all(is_label) && (name.is_empty() || is_word(name, b"-_."))
+    })
 }
 
 impl std::fmt::Debug for Server {

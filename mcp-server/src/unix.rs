@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 /// The file of a Unix socket, which goes with this.
 #[derive(Debug)]
@@ -45,11 +47,16 @@ impl SocketFile {
     }
 }
 
-/// Whether nobody listens at a socket.
+/// Whether nobody listens at a socket. Does not wait for one who has as many clients as it can have.
 fn is_left_over(path: &Path) -> bool {
+    let connect = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
     let is_socket = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && UnixStream::connect(path).is_err_and(refused)
+    is_socket && connect().is_err_and(refused)
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

@@ -159,6 +159,18 @@ fn clients(server: Server) -> impl Iterator<Item = Client> {
 }
 
 #[test]
+fn an_extension_has_a_prefix() {
+    let start = |name: &str| Client::new(Server::new("s", "1").extension(name, json!({})));
+    for good in ["com.example/tasks", "a-b.c1/x_y.z-0", "io.modelcontextprotocol/ui", "a/"] {
+        start(good).unwrap();
+    }
+    for bad in ["tasks", "/tasks", "1a/x", "a-/x", "a..b/x", "a/-x", "a/x.", "a/x/y", "a b/x", ""] {
+        let Error::Start(error) = start(bad).unwrap_err() else { panic!("{bad}") };
+        assert!(error.to_string().contains("such as com.example/"), "{error}");
+    }
+}
+
+#[test]
 fn a_method_has_one_meaning() {
     for methods in [["tools/call", "x/y"], ["x/y", "server/discover"], ["x/y", "x/y"]] {
         let server = methods.into_iter().fold(Server::new("s", "1"), |server, name| {

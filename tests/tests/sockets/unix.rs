@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mcp_smol::{Context, Counters, Endpoints, Serve, Server};
 use serde_json::{Value, json};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::common::client::{Response, ToolCall, Wire};
 use crate::common::{On, wait_until};
@@ -119,6 +120,16 @@ fn messages_go_line_by_line_at_a_path() {
 fn a_path_that_is_taken_is_left_alone() {
     let path = std::env::temp_dir().join(format!("mcp-taken-{}.sock", std::process::id()));
     let owner = UnixListener::bind(&path).unwrap();
+    let error = mcp_smol::bind_unix(&path).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    drop(owner);
+    std::fs::remove_file(&path).unwrap();
+
+    // Nobody waits for one who has no room for more.
+    let owner = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    owner.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    owner.listen(0).unwrap();
+    let _client = UnixStream::connect(&path).unwrap();
     let error = mcp_smol::bind_unix(&path).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     drop(owner);

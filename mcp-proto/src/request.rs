@@ -51,8 +51,6 @@ pub(crate) struct RequestParts {
     /// The session of the connection that it came by, where that has one.
     pub(crate) session: Option<SessionId>,
     pub(crate) message: Option<Box<ClientMessage>>,
-    /// Why it cannot be served, if there is its session.
-    pub(crate) error: Option<Box<RpcError>>,
     /// What the session of the request knows of its client.
     pub(crate) client: Option<Arc<SessionClient>>,
     pub(crate) principal: Option<Arc<Principal>>,
@@ -81,7 +79,6 @@ impl RequestParts {
             is_of_session: false,
             session: None,
             message: None,
-            error: None,
             client: None,
             principal: None,
         }
@@ -102,6 +99,8 @@ pub(crate) enum ClientMessage {
     InputEnded,
     /// A notification that changes nothing: what it tells of is asked for when it is needed.
     Other,
+    /// A request that cannot be served, if there is its session, for this reason.
+    Invalid(RpcError),
 }
 
 /// A string that stands in the body, or was decoded from it.

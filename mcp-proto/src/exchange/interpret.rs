@@ -77,21 +77,7 @@ pub(crate) fn interpret(
         era = Era::Modern;
     }
     let received = Received { head, settled, message, body, endpoint, field, meta, declared, era };
-    let error = match received.interpret(parts) {
-        Ok(meaning) => return Ok(meaning),
-        Err(error) => error,
-    };
-    // A session that is gone is 404 whatever is asked for in it (2025-11-25, basic/transports, "Session
-    // Management"), and only the hub knows. What is no request at all is not asked for in any.
-    if received.is_in_session() && parts.id.is_some() && error.code != ErrorCode::INVALID_REQUEST {
-        parts.method = McpMethod::Invalid;
-        parts.revision = received.legacy_revision();
-        parts.is_of_session = true;
-        parts.session = settled.and_then(|settled| settled.session);
-        parts.error = Some(Box::new(error));
-        return Ok(Meaning::Call);
-    }
-    Err(Invalid { id: parts.id.take(), era, error })
+    received.interpret(parts).or_else(|error| received.fail(error, parts))
 }
 
 /// A message and what came with it.
@@ -117,6 +103,24 @@ impl<'a> Received<'a> {
             (Some(method), None) => self.interpret_notification(&method, parts),
             (None, _) => self.interpret_response(parts),
         }
+    }
+
+    /// What becomes of a message that cannot be served.
+    ///
+    /// A session that is gone is 404 whatever is asked for in it (2025-11-25, basic/transports, "Session
+    /// Management"), and only the hub knows. What is no request at all is not asked for in any.
+    #[cold]
+    fn fail(&self, error: RpcError, parts: &mut RequestParts) -> Result<Meaning, Invalid> {
+        let is_request = parts.id.is_some() && error.code != ErrorCode::INVALID_REQUEST;
+        if !is_request || !self.is_in_session() {
+            return Err(Invalid { id: parts.id.take(), era: self.era, error });
+        }
+        parts.method = McpMethod::Invalid;
+        parts.revision = self.legacy_revision();
+        parts.is_of_session = true;
+        parts.session = self.settled.and_then(|settled| settled.session);
+        parts.message = Some(Box::new(ClientMessage::Invalid(error)));
+        Ok(Meaning::Call)
     }
 
     fn capabilities(&self) -> &Capabilities {
@@ -184,7 +188,7 @@ impl<'a> Received<'a> {
         parts: &mut RequestParts,
     ) -> Result<Meaning, RpcError> {
         if let (Era::Modern, VersionField::Unknown(_)) = (self.era, self.field) {
-            modern::check_version(self.head, self.body, None, None)?;
+            modern::check_version(self.head, self.field, self.body, None, None)?;
         }
         // Over HTTP, what is no session's is cancelled by a disconnect.
         let can_cancel = self.head.is_none() && method == "notifications/cancelled";
@@ -257,7 +261,7 @@ impl<'a> Received<'a> {
         parts.revision = match self.era {
             Era::Legacy => self.legacy_revision(),
             Era::Modern => {
-                modern::check_version(self.head, self.body, self.meta, self.declared)?;
+                modern::check_version(self.head, self.field, self.body, self.meta, self.declared)?;
                 modern::check_method(self.head, method)?;
                 Revision::V2026_07_28
             }
@@ -335,18 +339,18 @@ impl<'a> Received<'a> {
             _ => None,
         };
         parts.name = self.read_subject(method, members)?;
-        let (cursor, arguments) = match method {
-            // All that it asks with is for the extension to say.
-            McpMethod::Extension(_) => (None, None),
-            _ => (members.cursor, members.arguments),
-        };
-        parts.cursor = self.optional(
-            cursor,
-            |cursor| self.read_text(cursor),
-            "invalid params: `cursor` must be a string",
-        )?;
-        parts.arguments =
-            self.optional_object(arguments, "invalid params: `arguments` must be an object")?;
+        // All that an extension asks with is for the extension to say.
+        if !matches!(method, McpMethod::Extension(_)) {
+            parts.cursor = self.optional(
+                members.cursor,
+                |cursor| self.read_text(cursor),
+                "invalid params: `cursor` must be a string",
+            )?;
+            parts.arguments = self.optional_object(
+                members.arguments,
+                "invalid params: `arguments` must be an object",
+            )?;
+        }
         parts.progress_token = self.optional(
             meta.progress_token,
             |token| Id::from_json(self.text(token)),

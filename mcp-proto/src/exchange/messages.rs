@@ -9,7 +9,7 @@ use super::encode::{
 };
 use crate::call::{Notification, Reply};
 use crate::endpoint::Endpoint;
-use crate::error::{RpcError, Status};
+use crate::error::Status;
 use crate::jsonrpc::Id;
 use crate::logging::LogLevel;
 use crate::method::McpMethod;
@@ -155,9 +155,12 @@ impl Messages {
     /// the client accepts, as that of a refusal does. So does what never became a call.
     pub(crate) fn has_status(&self, reply: &Reply) -> bool {
         match reply {
-            _ if self.method == McpMethod::Invalid => true,
-            Reply::Refused(_) | Reply::Error(RpcError { denial: Some(_), .. }) => true,
-            reply => self.status(reply) != Status::Ok,
+            Reply::Error(error) => {
+                error.denial.is_some()
+                    || self.method == McpMethod::Invalid
+                    || error.status(self.revision.era()) != Status::Ok
+            }
+            reply => matches!(reply, Reply::Refused(_)),
         }
     }
 

@@ -1,6 +1,5 @@
 //! How calls get into their sessions, and how sessions begin and end.
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
@@ -110,16 +109,12 @@ impl Hub {
                 }
             }
             _ if call.form.is_batch && !self.has_batches(id) => refused(Refusal::UnknownBatch),
-            McpMethod::Invalid => {
-                let error = call.request.parts.error.take();
-                let error = error.unwrap_or_else(|| Box::new(RpcError::method_not_found("")));
-                self.answer_member(now, id, call, reader, Reply::Error(*error))
-            }
             McpMethod::Ping
             | McpMethod::SetLogLevel
             | McpMethod::Subscribe
             | McpMethod::Unsubscribe
-            | McpMethod::ClientMessage => {
+            | McpMethod::ClientMessage
+            | McpMethod::Invalid => {
                 let reply = self.serve(now, id, &mut call.request, caller);
                 self.answer_member(now, id, call, reader, reply)
             }
@@ -296,7 +291,7 @@ impl Hub {
                 self.session_subscriptions.remove(session.subscription, &change);
                 session.hidden.remove(&change);
             }
-            McpMethod::ClientMessage => {
+            McpMethod::ClientMessage | McpMethod::Invalid => {
                 match request.parts.message.take().map(|message| *message) {
                     Some(ClientMessage::Initialized) => {
                         session.is_initialized = true;
@@ -311,6 +306,7 @@ impl Hub {
                         self.answer(id, &question, answer);
                     }
                     Some(ClientMessage::InputEnded) => self.give_up_questions(now, id),
+                    Some(ClientMessage::Invalid(error)) => return Reply::Error(error),
                     Some(ClientMessage::Other) | None => {}
                 }
             }

@@ -16,15 +16,18 @@ use crate::http::Head;
 ///
 /// In the order of the official suite: missing members beat a mismatch, a mismatch beats an
 /// unsupported version.
+///
+/// `field` is that of the head or, by line, what `_meta` says in its place.
 pub(crate) fn check_version(
     head: &Head,
+    field: VersionField<'_>,
     body: &str,
     meta: Option<&Meta>,
     declared: Option<&str>,
 ) -> Result<(), RpcError> {
     let Some(declared) = declared else {
         let is_absent = meta.is_none_or(|meta| meta.protocol_version.is_none());
-        return Err(match VersionField::parse(head.protocol_version()) {
+        return Err(match field {
             // A version we do not know may ask for other members, or for none.
             VersionField::Unknown(requested) if is_absent => {
                 unsupported(&String::from_utf8_lossy(requested))
@@ -37,10 +40,11 @@ pub(crate) fn check_version(
         return Err(missing_meta("io.modelcontextprotocol/clientCapabilities", "an object"));
     }
     check_plain("MCP-Protocol-Version", head, head.protocol_version(), declared)?;
-    if declared != Revision::V2026_07_28.as_str() {
-        return Err(unsupported(declared));
+    // The two are the same by now.
+    match field {
+        VersionField::Known(Revision::V2026_07_28) => Ok(()),
+        _ => Err(unsupported(declared)),
     }
-    Ok(())
 }
 
 /// Checks that `Mcp-Method` says what the body says.
@@ -136,7 +140,9 @@ mod tests {
         meta.scan(&mut Scanner::new(json, 9)).unwrap();
         meta.check().map_err(|error| error.code.0)?;
         let declared = meta.protocol_version.and_then(|declared| decoded(declared.of(json)));
-        check_version(&head(fields), json, Some(&meta), declared.as_deref())
+        let head = head(fields);
+        let field = VersionField::parse(head.protocol_version());
+        check_version(&head, field, json, Some(&meta), declared.as_deref())
             .map_err(|error| error.code.0)
     }
 
@@ -164,7 +170,9 @@ mod tests {
         ] {
             assert_eq!(check(&fields, &meta), expected, "{fields} {meta}");
         }
-        let error = check_version(&head(&version("2026-07-28")), "", None, None).unwrap_err();
+        let field = VersionField::Known(Revision::V2026_07_28);
+        let error =
+            check_version(&head(&version("2026-07-28")), field, "", None, None).unwrap_err();
         assert_eq!(error.code.0, -32602);
     }
 

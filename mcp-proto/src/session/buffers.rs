@@ -142,6 +142,19 @@ mod tests {
         assert_eq!(queue.bytes.capacity(), 0);
     }
 
+    /// To move what is left with each piece that goes would take time quadratic in its length.
+    #[test]
+    fn bytes_are_moved_when_half_of_them_have_gone() {
+        let mut queue = ByteQueue::default();
+        queue.push(&[b'x'; 100]);
+        for (gone, start) in [(50, 50), (1, 0), (24, 24)] {
+            queue.consume(gone);
+            queue.push(b"");
+            assert_eq!(queue.start, start);
+        }
+        assert_eq!(queue.as_slice().len(), 25);
+    }
+
     #[test]
     fn a_buffer_is_kept_up_to_a_size_and_no_longer_than_asked_for() {
         for (length, kept) in [(8, true), (9, false)] {

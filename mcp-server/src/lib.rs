@@ -61,10 +61,11 @@
 //!
 //! # Cancellation
 //!
-//! A handler's future belongs to the connection that its request came by. On 2026-07-28, the
-//! future is dropped as soon as the client hangs up; on the 2025 revisions, it goes on without. On all,
-//! it is dropped when the client cancels the call or its session ends, and at the drain deadline of a
-//! shutdown. Without a session, clients of the 2025 revisions can cancel nothing over HTTP. What must not stop midway belongs into a task of its own.
+//! A handler's future belongs to the connection that its request came by. On 2026-07-28, the future is
+//! dropped as soon as the client hangs up; on the 2025 revisions, it goes on without. On all, it is
+//! dropped when the client cancels the call or its session ends, and at the drain deadline of a
+//! shutdown. Without a session, clients of the 2025 revisions can cancel nothing over HTTP. What must
+//! not stop midway belongs into a task of its own.
 //!
 //! # The log
 //!
@@ -89,12 +90,12 @@
 //! # Metrics
 //!
 //! With the feature `metrics`, through the facade of that name: `mcp.server.operation.duration` (a
-//! histogram in seconds, by method, tool or prompt, revision, `network.transport` and `error.type`, as in
-//! those conventions), the gauges `mcp.server.active_connections`, `mcp.server.active_calls`,
+//! histogram in seconds, by method, tool or prompt, revision, `network.transport` and `error.type`, as
+//! in those conventions), the gauges `mcp.server.active_connections`, `mcp.server.active_calls`,
 //! `mcp.server.active_sessions`, `mcp.server.active_streams` and `mcp.server.active_subscriptions`, and
 //! the counters `mcp.server.requests.lost` (`mcp.server.stage` says how far the request had come) and
-//! `mcp.server.refusals` (`mcp.server.reason` says why). All have `mcp.server.name`, as far as it is known. No label is
-//! what a client says, so that there are never more series than the server offers.
+//! `mcp.server.refusals` (`mcp.server.reason` says why). All have `mcp.server.name`, as far as it is
+//! known. No label is what a client says, so that there are never more series than the server offers.
 #![forbid(unsafe_code)]
 
 mod ask;

@@ -454,8 +454,9 @@ impl Server {
     }
 
     /// Runs `hook` each time a client of the 2025 revisions sends `initialize`, before it gets a
-    /// session. The last hook that is set is the one that runs. An error refuses the session. Other clients are served while it runs. Over HTTP it is not
-    /// run with [`stateless`](Self::stateless), where there is no session to refuse.
+    /// session. The last hook that is set is the one that runs. An error refuses the session. Other
+    /// clients are served while it runs. Over HTTP it is not run with [`stateless`](Self::stateless),
+    /// where there is no session to refuse.
     ///
     /// It keeps nobody out: requests that belong to no session never come by here, such as all of
     /// 2026-07-28. Who is let in, an [authorizer](Self::authorizer) says.

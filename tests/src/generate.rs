@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use proptest::test_runner::Config;
 
 use crate::hub_model::Operation;
@@ -44,6 +44,27 @@ pub fn applicants() -> impl Strategy<Value = Script> {
         4 => step(),
     ];
     assemble(setup, requests, vec(step, 0..24))
+}
+
+/// The same, of peers that leave meanwhile.
+pub fn applicants_that_leave() -> impl Strategy<Value = Script> {
+    let leave = select(vec![Step::Fin, Step::Reset]);
+    (applicants(), any::<Index>(), leave).prop_map(|(mut script, at, leave)| {
+        script.steps.insert(at.index(script.steps.len() + 1), leave);
+        script
+    })
+}
+
+/// Any traffic, of peers that stop reading and do not begin again.
+pub fn deaf_peers() -> impl Strategy<Value = Script> {
+    (scripts(), any::<Index>()).prop_map(|(mut script, at)| {
+        let is_about_reading = |step: &Step| matches!(step, Step::Read(_) | Step::Resume);
+        script.steps.retain(|step| !is_about_reading(step));
+        script.steps.insert(at.index(script.steps.len() + 1), Step::Stall);
+        script.steps.extend([Step::Feed(u16::MAX), Step::Reply(To::Newest, With::Text)]);
+        script.steps.extend([Step::Deadline; 3]);
+        script
+    })
 }
 
 /// Traffic in one session, and what happens there.

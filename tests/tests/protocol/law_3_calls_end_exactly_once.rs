@@ -1,6 +1,6 @@
 //! Law 3: every call ends exactly once, and what comes later does nothing.
 
-use mcp_tests::generate::{config, late_listeners, scripts, visits};
+use mcp_tests::generate::{applicants_that_leave, config, late_listeners, scripts, visits};
 use mcp_tests::laws::calls;
 use proptest::prelude::*;
 
@@ -9,6 +9,11 @@ proptest! {
 
     #[test]
     fn every_call_ends_once(script in scripts()) {
+        calls::check(&script);
+    }
+
+    #[test]
+    fn of_who_leaves_before_it_is_let_in(script in applicants_that_leave()) {
         calls::check(&script);
     }
 

@@ -1,6 +1,6 @@
 //! Law 9: a disconnect is reported once, with what was lost.
 
-use mcp_tests::generate::{config, scripts, valid_scripts};
+use mcp_tests::generate::{config, deaf_peers, scripts, valid_scripts};
 use mcp_tests::laws::disconnect;
 use proptest::prelude::*;
 
@@ -9,6 +9,11 @@ proptest! {
 
     #[test]
     fn every_disconnect_is_reported_once(script in prop_oneof![scripts().boxed(), valid_scripts().boxed()]) {
+        disconnect::check(&script);
+    }
+
+    #[test]
+    fn who_is_given_up_is_reported_once(script in deaf_peers()) {
         disconnect::check(&script);
     }
 }

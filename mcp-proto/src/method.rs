@@ -80,7 +80,11 @@ impl McpMethod {
 
     /// Whether MCP itself has a method of that name. `server/discover` never gets beyond the protocol.
     pub(crate) fn is_known(name: &str) -> bool {
-        name == "server/discover" || Self::ALL.iter().any(|method| method.as_str() == name)
+        name == "server/discover" || Self::named(name).is_some()
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
     /// The name on the wire. Empty for what has none, and for that of an extension, which is known to
@@ -119,7 +123,7 @@ impl McpMethod {
         is_in_session: bool,
     ) -> Option<Self> {
         let capabilities = &endpoint.info().capabilities;
-        let Some(method) = Self::ALL.iter().copied().find(|method| method.as_str() == name) else {
+        let Some(method) = Self::named(name) else {
             let position = endpoint.methods.iter().position(|method| method.name == name)?;
             return (era == Era::Modern).then_some(Self::Extension(position));
         };

@@ -10,6 +10,17 @@ use mcp_proto::{Denial, MissingCapability, RpcError};
 use crate::ask::AskError;
 use crate::server::BoxError;
 
+/// The error of the protocol that something is which can be told apart by its type.
+macro_rules! known {
+    ($error:expr) => {{
+        let error: Option<&RpcError> = $error.downcast_ref();
+        let ask = || $error.downcast_ref::<AskError>().cloned().map(Into::into);
+        let missing = || $error.downcast_ref::<MissingCapability>().cloned().map(Into::into);
+        let denial = || $error.downcast_ref::<Denial>().cloned().map(Into::into);
+        error.cloned().or_else(ask).or_else(missing).or_else(denial)
+    }};
+}
+
 /// The error of the protocol that a handler's error is, if it is one, or that is the source of one in a
 /// box. All others are up to the kind of handler.
 pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
@@ -17,46 +28,17 @@ pub(crate) fn rpc_error<E: Display + 'static>(error: &E) -> Option<RpcError> {
     #[cfg(feature = "anyhow")]
     if let Some(error) = error.downcast_ref::<anyhow::Error>() {
         // It looks into what is attached to errors as well, which `source` does not.
-        let attached = known(
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-        );
-        return attached.or_else(|| in_sources(&**error));
+        return known!(error).or_else(|| in_sources(&**error));
     }
-    let Some(boxed) = error.downcast_ref::<BoxError>() else {
-        return known(
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-        );
-    };
-    in_sources(&**boxed)
+    match error.downcast_ref::<BoxError>() {
+        Some(boxed) => in_sources(&**boxed),
+        None => known!(error),
+    }
 }
 
 /// Looks at an error, and at those that it comes from.
 fn in_sources(error: &(dyn Error + 'static)) -> Option<RpcError> {
-    iter::successors(Some(error), |&error| error.source()).find_map(|error| {
-        known(
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-            error.downcast_ref(),
-        )
-    })
-}
-
-fn known(
-    error: Option<&RpcError>,
-    ask: Option<&AskError>,
-    missing: Option<&MissingCapability>,
-    denial: Option<&Denial>,
-) -> Option<RpcError> {
-    let ask = ask.cloned().map(Into::into);
-    let missing = || missing.cloned().map(Into::into);
-    error.cloned().or(ask).or_else(missing).or_else(|| denial.cloned().map(Into::into))
+    iter::successors(Some(error), |&error| error.source()).find_map(|error| known!(error))
 }
 
 /// For kinds of handlers whose errors are all errors of the protocol.

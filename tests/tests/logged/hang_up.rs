@@ -50,13 +50,7 @@ fn each_call_that_is_lost_line_by_line_is_named() {
         // That there is more to read makes a reset of its end.
         client.read_exact(&mut [0]).unwrap();
     });
-    mcp_smol::block_on(async {
-        let service = Endpoints::new().mount("/mcp", server).start_by_line().await.unwrap();
-        let timer = mcp_smol::runtime::Runtime::timer(&mcp_smol::Smol::new());
-        let stream = mcp_smol::async_io::Async::new(stream).unwrap();
-        service.line_connection(stream, timer, None).await;
-        service.stop(Duration::ZERO).await;
-    });
+    serve_lines(server, stream);
     client.join().unwrap();
     let log = log.excerpt();
     let lost: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();

@@ -7,18 +7,9 @@ fn what_is_not_for_the_caller_may_be_subscribed_to_and_is_not_heard_of() {
     let mut world = World::new(HubLimits::default());
     let id = world.session(0);
     let reader = world.listen(0, id);
-    let fields = format!("Mcp-Session-Id: {id}\r\n");
-    let subscribe = |world: &mut World, verb: &str, uri: &str, is_hidden| {
-        let message = format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"resources/{verb}","params":{{"uri":"{uri}"}}}}"#
-        );
-        let call = world.calls("POST", &fields, &message).remove(0);
-        let admission = world.admit(0, Caller { principal: None, is_hidden }, call);
-        assert!(matches!(admission, Admission::Reply(_, Reply::Done)), "{admission:?}");
-    };
-    subscribe(&mut world, "subscribe", "a:hidden", true);
-    subscribe(&mut world, "subscribe", "a:open", false);
-    subscribe(&mut world, "subscribe", "a:open", false);
+    assert!(world.subscribe(id, "subscribe", "a:hidden", true));
+    assert!(world.subscribe(id, "subscribe", "a:open", false));
+    assert!(world.subscribe(id, "subscribe", "a:open", false));
     let publish = |world: &mut World| {
         for uri in ["a:hidden", "a:open", "a:other", "a:open"] {
             world.hub.publish(&Change::resource(uri));
@@ -26,7 +17,7 @@ fn what_is_not_for_the_caller_may_be_subscribed_to_and_is_not_heard_of() {
         world.read(0, reader)
     };
     assert_eq!(publish(&mut world), ["1-1 notifications/resources/updated"]);
-    subscribe(&mut world, "unsubscribe", "a:open", false);
+    assert!(world.subscribe(id, "unsubscribe", "a:open", false));
     assert!(publish(&mut world).is_empty());
 }
 
@@ -36,20 +27,9 @@ fn what_is_hidden_is_not_told_by_the_limit() {
     for is_hidden in [false, true] {
         let mut world = World::new(HubLimits { filter_bytes: 600, ..HubLimits::default() });
         let id = world.session(0);
-        let fields = format!("Mcp-Session-Id: {id}\r\n");
-        let mut subscribe = |uri: &str, is_hidden| {
-            let message = format!(
-                r#"{{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{{"uri":"{uri}"}}}}"#
-            );
-            let call = world.calls("POST", &fields, &message).remove(0);
-            match world.admit(0, Caller { principal: None, is_hidden }, call) {
-                Admission::Reply(_, reply) => matches!(reply, Reply::Done),
-                other => panic!("{other:?}"),
-            }
-        };
-        assert!(subscribe("a:first", is_hidden));
-        assert!(subscribe("a:made-up", false));
-        assert!(!subscribe("a:third", is_hidden), "there is no room for it");
+        assert!(world.subscribe(id, "subscribe", "a:first", is_hidden));
+        assert!(world.subscribe(id, "subscribe", "a:made-up", false));
+        assert!(!world.subscribe(id, "subscribe", "a:third", is_hidden), "there is no room for it");
     }
 }
 
@@ -59,12 +39,8 @@ fn what_was_hidden_can_be_asked_for_again() {
     let mut world = World::new(HubLimits::default());
     let id = world.session(0);
     let reader = world.listen(0, id);
-    let fields = format!("Mcp-Session-Id: {id}\r\n");
     for (is_hidden, heard) in [(true, 0), (false, 1), (true, 0)] {
-        let message =
-            r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a:b"}}"#;
-        let call = world.calls("POST", &fields, message).remove(0);
-        world.admit(0, Caller { principal: None, is_hidden }, call);
+        assert!(world.subscribe(id, "subscribe", "a:b", is_hidden));
         world.hub.publish(&Change::resource("a:b"));
         assert_eq!(world.read(0, reader).len(), heard);
     }

@@ -134,6 +134,18 @@ impl World {
         id
     }
 
+    /// Subscribes to a resource, or unsubscribes, and says whether that was accepted.
+    fn subscribe(&mut self, id: SessionId, verb: &str, uri: &str, is_hidden: bool) -> bool {
+        let message = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"resources/{verb}","params":{{"uri":"{uri}"}}}}"#
+        );
+        let call = self.calls("POST", &format!("Mcp-Session-Id: {id}\r\n"), &message).remove(0);
+        match self.admit(0, Caller { principal: None, is_hidden }, call) {
+            Admission::Reply(_, reply) => matches!(reply, Reply::Done),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// A call of a tool.
     fn call(&mut self, now: u64, id: SessionId) -> (SessionCallKey, ReaderKey) {
         let admission = self.post(now, id, CALL);

@@ -4,7 +4,7 @@
 use super::exchanges::Exchanges;
 use crate::http::{Framing, Response};
 use crate::messages::{self, Ending};
-use crate::script::{Mode, PAGE, Script, Step, With};
+use crate::script::{Gate, Mode, PAGE, Script, Step, With};
 use crate::sent::Sent;
 use crate::simulation::{Manners, Simulation, Trace};
 
@@ -26,6 +26,13 @@ fn check_trace(trace: &Trace, script: &Script) {
         let is_last = number + 1 == count;
         assert!(is_last || !response.closes(), "a response behind the last");
         let ending = messages::check(response, request);
+        if let Ending::Result(result) = &ending
+            && result.contains("\"supportedVersions\"")
+        {
+            // What is said behind an authorizer is for those who are let in.
+            let scope = if script.setup.gate == Gate::Open { "public" } else { "private" };
+            assert!(result.contains(&format!("\"cacheScope\":\"{scope}\"")), "{result}");
+        }
         let is_begun = script.setup.keeps_sessions
             && matches!(ending, Ending::Result(_))
             && request.message().is_some_and(|message| message.method == "initialize");

@@ -137,7 +137,7 @@ fn check_implementation(info: &Members, knows_titles: bool) {
 }
 
 /// What is offered is the same for all; what is read is its reader's alone. What a server says of itself is
-/// for all who are let in, which is looked at where that is (`authorization`).
+/// for all who are let in: who they are, law 6 knows.
 fn check_cache_hints(result: &Members) {
     let hints = (raw(result, "ttlMs"), raw(result, "cacheScope"));
     let private = Some("\"private\"");
